@@ -1,0 +1,97 @@
+//! What a function of a row sees and gives.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::set::Gathered;
+use crate::table::Source;
+use crate::value::Value;
+
+/// The host's own data, asked by kind and key; the answer is a JSON fragment.
+pub trait Lookup {
+    /// Asks. The same question has the same answer as long as the pipeline lives.
+    fn find(&self, kind: &str, key: &str) -> Option<String>;
+}
+
+/// A host without data of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLookup;
+
+impl Lookup for NoLookup {
+    fn find(&self, _: &str, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// A function that a row names: its arguments come from the row's `from`, its results go to the row's `to`, both in
+/// order. It is pure.
+#[derive(Clone, Copy)]
+pub struct Function(pub for<'a, 'r> fn(&Args<'a, 'r>, &mut Results<'r>));
+
+impl fmt::Debug for Function {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Function")
+    }
+}
+
+/// The arguments of a function.
+pub struct Args<'a, 'r> {
+    pub(crate) sources: &'static [Source],
+    pub(crate) values: &'a [Value<'r>],
+    pub(crate) gathered: &'a [Gathered<'r>],
+    pub(crate) lookup: &'a dyn Lookup,
+}
+
+impl<'a, 'r> Args<'a, 'r> {
+    /// Argument `index`; a list over items is not a value.
+    pub fn value(&self, index: usize) -> &'a Value<'r> {
+        match self.sources.get(index) {
+            Some(Source::Value(value)) => self.values.get(usize::from(*value)).unwrap_or(&Value::Missing),
+            _ => &Value::Missing,
+        }
+    }
+
+    /// The text of argument `index`, unescaped; none where it is absent or no scalar.
+    pub fn text(&self, index: usize) -> Option<Cow<'a, str>> {
+        self.value(index).text()
+    }
+
+    /// Argument `index` as the values over all items of a list (`list[].path`).
+    pub fn list(&self, index: usize) -> &'a [Value<'r>] {
+        match self.sources.get(index) {
+            Some(Source::Accumulator(accumulator)) => {
+                self.gathered.get(usize::from(*accumulator)).map_or(&[], |gathered| gathered.values.as_slice())
+            }
+            _ => &[],
+        }
+    }
+
+    /// Asks the host.
+    pub fn lookup(&self, kind: &str, key: &str) -> Option<String> {
+        self.lookup.find(kind, key)
+    }
+}
+
+/// The results of a function.
+#[derive(Debug, Default)]
+pub struct Results<'r> {
+    pub(crate) values: Vec<Value<'r>>,
+    pub(crate) errors: Vec<String>,
+}
+
+impl<'r> Results<'r> {
+    /// Sets result `index`.
+    pub fn set(&mut self, index: usize, value: Value<'r>) {
+        if self.values.len() <= index {
+            self.values.resize(index + 1, Value::Missing);
+        }
+        if let Some(result) = self.values.get_mut(index) {
+            *result = value;
+        }
+    }
+
+    /// Reports a field error: `cause` is appended to `error.message`, the rest of the record is mapped.
+    pub fn error(&mut self, cause: impl Into<String>) {
+        self.errors.push(cause.into());
+    }
+}

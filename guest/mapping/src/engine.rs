@@ -1,0 +1,333 @@
+//! One record to one document.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::args::Lookup;
+use crate::identity::{Identity, hash};
+use crate::processors;
+use crate::raw::Queried;
+use crate::settings::{PRESERVE_ORIGINAL, Settings};
+use crate::table::{Accumulator, Builtin, From, OnError, Table};
+use crate::time::{self, Ticks};
+use crate::value::Value;
+use crate::walk::{self, Kept, Record, ScopeReader};
+use crate::write::{self, ObjectWriter};
+
+/// Value of `event.kind` for documents about a failure.
+const PIPELINE_ERROR: &str = "pipeline_error";
+
+/// A table with settings: maps records.
+pub struct Engine {
+    table: &'static Table,
+    settings: Settings,
+    presets: Presets,
+    document: String,
+}
+
+/// Fields that are the same in every document, as JSON text.
+struct Presets {
+    agent: String,
+    dataset: String,
+    module: String,
+    namespace: String,
+    ecs: String,
+    tags: String,
+    tags_on_error: String,
+}
+
+/// What became of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// The document's identity; settings never change it.
+    pub id: u128,
+    /// `@timestamp` in milliseconds since 1970.
+    pub time: i64,
+    /// Position in the source's order, in 100 ns ticks since 1970; 0 where there is none.
+    pub position: u64,
+    /// Whether a processor dropped the document.
+    pub dropped: bool,
+    /// Names in the record that the table does not know.
+    pub drift: Vec<String>,
+}
+
+/// Bytes that are no JSON object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub String);
+
+impl Engine {
+    /// An engine for a table. Settings are those of the pipeline, whatever their table.
+    pub fn new(table: &'static Table, settings: Settings) -> Self {
+        let json = |text: &str| {
+            let mut json = String::new();
+            write::string(text, &mut json);
+            json
+        };
+        let tags = |extra: Option<&str>| {
+            let all =
+                settings.tags.iter().map(String::as_str).chain(extra.filter(|_| !settings.preserve_original_event));
+            let values: Vec<Value<'_>> = all.map(|tag| Value::Text(Cow::Borrowed(tag))).collect();
+            let mut json = String::new();
+            write::list(&values, &mut json);
+            json
+        };
+        let mut agent = String::new();
+        if let Some(raw) = &settings.agent {
+            write::json(raw.get(), &mut agent);
+        }
+        let presets = Presets {
+            agent,
+            dataset: json(table.dataset),
+            module: json(table.module),
+            namespace: json(settings.namespace.as_deref().unwrap_or("default")),
+            ecs: json(table.ecs),
+            tags: tags(None),
+            tags_on_error: tags(Some(PRESERVE_ORIGINAL)),
+        };
+        Self { table, settings, presets, document: String::new() }
+    }
+
+    /// Maps one record that was received at `received_at` (milliseconds since 1970); [`document`](Self::document) is
+    /// the result.
+    ///
+    /// # Errors
+    ///
+    /// Only bytes that are no JSON object. Whatever else cannot be mapped is named in the
+    /// document's `error.message`, and its raw value is kept under `unmapped`.
+    pub fn map(&mut self, record: &[u8], received_at: i64, lookup: &dyn Lookup) -> Result<Mapped, Malformed> {
+        self.document.clear();
+        let json = std::str::from_utf8(record).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?.trim();
+        if !json.starts_with('{') {
+            return Err(Malformed("is not a JSON object".to_owned()));
+        }
+        let table = self.table;
+        let mut values = vec![Value::Missing; usize::from(table.scope.values)];
+        let mut kept: Vec<Kept<'_>> = Vec::new();
+        let mut state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
+        let mut reader = ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state };
+        if let Err(error) = reader.read(json) {
+            walk::check(json).map_err(|_| Malformed(format!("is not JSON: {error}")))?;
+            values.fill(Value::Missing);
+            state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
+            ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state }
+                .read_flat(json)
+                .map_err(|error| Malformed(format!("is not JSON: {error}")))?;
+        }
+        if !table.json_paths.is_empty() {
+            let queried = Queried::new(json);
+            for (path, slot) in table.json_paths {
+                let selected: Vec<Value<'_>> = queried.select(path).into_iter().map(Value::from_json).collect();
+                if let Some(value) = values.get_mut(usize::from(*slot)).filter(|_| !selected.is_empty()) {
+                    *value = Value::List(selected);
+                }
+            }
+        }
+
+        let value = |slot: u16| values.get(usize::from(slot)).unwrap_or(&Value::Missing);
+        let own_id = table.identity.first().is_some_and(|slot| !value(*slot).is_missing());
+        if !own_id && let Some(error) = failure(json) {
+            return Ok(self.write_failure(json, &error, received_at));
+        }
+        let id = if own_id {
+            let mut identity = Identity::default();
+            for (number, slot) in (0..).zip(table.identity) {
+                if let Some(text) = value(*slot).text() {
+                    identity.add(number, &text);
+                }
+            }
+            identity.finish()
+        } else {
+            hash(record)
+        };
+        let instant = |slot: u16| value(slot).string().and_then(|text| time::parse(&text));
+        let timestamp = instant(table.time).unwrap_or(time::from_millis(received_at));
+        let position = instant(table.position).and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(0);
+
+        state.compute(&table.scope, &mut values);
+        for (gathered, mode) in state.gathered.iter_mut().zip(table.accumulators) {
+            if *mode == Accumulator::Sorted {
+                gathered.sort();
+            }
+        }
+        if !state.errors.is_empty()
+            && let Some(kind) = values.get_mut(usize::from(table.kind))
+        {
+            let error = Value::Text(Cow::Borrowed(PIPELINE_ERROR));
+            match table.on_error {
+                OnError::Keep => {}
+                OnError::Append => *kind = Value::List(vec![kind.clone(), error]),
+                OnError::Replace => *kind = error,
+            }
+        }
+        self.write(json, &values, &kept, &state, timestamp, received_at);
+        let dropped = !self.process(json);
+        Ok(Mapped { id, time: time::to_millis(timestamp), position, dropped, drift: state.drift })
+    }
+
+    fn write(
+        &mut self,
+        json: &str,
+        values: &[Value<'_>],
+        kept: &[Kept<'_>],
+        state: &Record<'_, '_>,
+        timestamp: Ticks,
+        received_at: i64,
+    ) {
+        let table = self.table;
+        let failed = !state.errors.is_empty() && table.preserve_original_on_error;
+        let presets = &self.presets;
+        let original = self.settings.preserve_original_event || failed;
+        let preset = |text: &str, out: &mut String| {
+            out.push_str(text);
+            !text.is_empty()
+        };
+        let mut writer = ObjectWriter::new(&mut self.document, table.scope.objects);
+        for output in table.scope.outputs {
+            if output.duplicate && !self.settings.preserve_duplicate_custom_fields {
+                continue;
+            }
+            match output.from {
+                From::Value(value) => {
+                    let value = values.get(usize::from(value)).unwrap_or(&Value::Missing);
+                    if !value.is_missing() {
+                        writer.field(output.object, output.key, |out| write::value(value, out));
+                    }
+                }
+                From::Accumulator(accumulator) => {
+                    let values =
+                        state.gathered.get(usize::from(accumulator)).map_or(&[][..], |gathered| &gathered.values);
+                    if !values.is_empty() {
+                        writer.field(output.object, output.key, |out| write::list(values, out));
+                    }
+                }
+                From::Rest => walk::write_kept(kept, output.object, &mut writer),
+                From::Builtin(builtin) => writer.field(output.object, output.key, |out| match builtin {
+                    Builtin::Timestamp => write::value(&Value::Time(timestamp), out),
+                    Builtin::Agent => preset(&presets.agent, out),
+                    Builtin::Dataset | Builtin::EventDataset => preset(&presets.dataset, out),
+                    Builtin::Namespace => preset(&presets.namespace, out),
+                    Builtin::Type => preset("\"logs\"", out),
+                    Builtin::EcsVersion => preset(&presets.ecs, out),
+                    Builtin::ErrorMessage => {
+                        let messages: Vec<Value<'_>> =
+                            state.errors.iter().map(|text| Value::Text(Cow::Borrowed(text))).collect();
+                        write::list(&messages, out)
+                    }
+                    Builtin::Ingested => write::value(&Value::Time(time::from_millis(received_at)), out),
+                    Builtin::Module => preset(&presets.module, out),
+                    Builtin::Original => {
+                        if original {
+                            write::string(json, out);
+                        }
+                        original
+                    }
+                    Builtin::Tags => preset(if failed { &presets.tags_on_error } else { &presets.tags }, out),
+                    Builtin::Unmapped => unmapped(&state.unmapped, out),
+                }),
+            }
+        }
+        writer.end();
+    }
+
+    /// Applies rows and processors of the settings; false where the document is dropped.
+    fn process(&mut self, record: &str) -> bool {
+        let Settings { rows, processors, .. } = &self.settings;
+        let kept = (rows.is_empty() && processors.is_empty())
+            || processors::apply(rows, processors, record, &mut self.document);
+        if kept {
+            self.document.push('\n');
+        } else {
+            self.document.clear();
+        }
+        kept
+    }
+
+    /// Writes the document of a failed collection cycle, which the host hands over as `{"error":{..}}`. Its identity
+    /// also holds the time, because the same failure may come again.
+    fn write_failure(&mut self, json: &str, error: &BTreeMap<String, &RawValue>, received_at: i64) -> Mapped {
+        let time = Value::Time(time::from_millis(received_at)).to_json().unwrap_or_default();
+        let mut original = String::new();
+        if self.settings.preserve_original_event {
+            write::string(json, &mut original);
+        }
+        let member = |name: &str| {
+            let value = error.get(name).map_or(Value::Missing, |raw| Value::from_json(raw.get()));
+            Value::from_text(value.text().unwrap_or_default().into_owned()).to_json().unwrap_or_default()
+        };
+        let presets = &self.presets;
+        self.document = processors::document(&[
+            ("@timestamp", &time),
+            ("agent", &presets.agent),
+            ("data_stream.dataset", &presets.dataset),
+            ("data_stream.namespace", &presets.namespace),
+            ("data_stream.type", "\"logs\""),
+            ("ecs.version", &presets.ecs),
+            ("error.code", &member("code")),
+            ("error.id", &member("id")),
+            ("error.message", &member("message")),
+            ("event.dataset", &presets.dataset),
+            ("event.ingested", &time),
+            ("event.kind", "\"pipeline_error\""),
+            ("event.module", &presets.module),
+            ("event.original", &original),
+            ("tags", &presets.tags),
+        ]);
+        let dropped = !self.process(json);
+        let mut identity = Identity::default();
+        identity.add(0, json);
+        identity.add(1, &time);
+        Mapped { id: identity.finish(), time: received_at, position: 0, dropped, drift: Vec::new() }
+    }
+
+    /// The document of the record mapped last, with a line feed; empty where it was dropped or malformed.
+    pub fn document(&self) -> &str {
+        &self.document
+    }
+
+    /// The longest record that the settings allow, in bytes.
+    pub fn max_record_size(&self) -> Option<usize> {
+        self.settings.max_record_size
+    }
+
+    /// Digest of the table.
+    pub fn digest(&self) -> &'static str {
+        self.table.digest
+    }
+}
+
+/// The members of `error` where the record is `{"error":{..}}` and nothing else.
+fn failure(json: &str) -> Option<BTreeMap<String, &RawValue>> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    let error = members.get("error").filter(|_| members.len() == 1)?;
+    serde_json::from_str(error.get()).ok()
+}
+
+/// Writes unmapped values by name; several of one name as a list.
+fn unmapped(all: &[(Cow<'static, str>, Cow<'_, str>)], out: &mut String) -> bool {
+    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, json) in all {
+        names.entry(name).or_default().push(json);
+    }
+    let start = out.len();
+    for (name, values) in names {
+        let before = out.len();
+        out.push(if before == start { '{' } else { ',' });
+        write::string(name, out);
+        out.push(':');
+        let written = match values.as_slice() {
+            [single] => write::json(single, out),
+            many => write::list(&many.iter().map(|json| Value::Raw(json)).collect::<Vec<_>>(), out),
+        };
+        if !written {
+            out.truncate(before);
+        }
+    }
+    if out.len() == start {
+        return false;
+    }
+    out.push('}');
+    true
+}

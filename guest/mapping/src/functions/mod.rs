@@ -1,0 +1,5 @@
+//! Functions that rows of any pipeline may name.
+
+pub mod process;
+pub mod time;
+pub mod user;

@@ -1,0 +1,36 @@
+//! The mapping engine: one JSON record in, one Elastic Common Schema document out.
+//!
+//! What maps to what is data: a [`Table`](table::Table), compiled from `pipelines/*.yml` by `defenderbeat-tables`.
+//! The engine knows no vendor and no field beyond those that every document has.
+//!
+//! A record is read once. [`walk`] descends the table's trie of source paths during the parse and keeps the raw text
+//! of what some row asks for, so that a value which is only copied is never unescaped, re-escaped or turned into a
+//! number. Then the [`cells`](table::Cell) of the table (conversions and functions) are computed in the order of their
+//! rows, and the outputs, sorted by path at build time, are written one after the other, without an output tree.
+//!
+//! The engine is pure: it reads no clock and no randomness, and iterates over no hash map. The same table, settings,
+//! record, time and lookups give the same bytes.
+
+mod args;
+mod convert;
+mod engine;
+pub mod functions;
+mod identity;
+mod processors;
+mod raw;
+mod set;
+mod settings;
+pub mod table;
+pub mod time;
+mod url;
+mod value;
+mod walk;
+mod write;
+
+pub use args::{Args, Function, Lookup, NoLookup, Results};
+pub use engine::{Engine, Malformed, Mapped};
+pub use identity::{Identity, hash as hash_bytes};
+pub use raw::check as check_json_path;
+pub use settings::{Settings, SettingsError};
+pub use url::PARTS as URL_PARTS;
+pub use value::Value;

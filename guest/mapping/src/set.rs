@@ -1,0 +1,115 @@
+//! Accumulators: values gathered over the whole record.
+
+use std::borrow::Cow;
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::table::Accumulator;
+use crate::value::{Value, is_container};
+
+/// Above this many values a hash index finds repeats; below it, looking at each is quicker.
+const INDEXED: usize = 16;
+
+/// The values of one accumulator. Order is that of first appearance; the index is only asked, never walked.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered<'r> {
+    pub(crate) values: Vec<Value<'r>>,
+    index: HashTable<usize>,
+}
+
+impl<'r> Gathered<'r> {
+    /// Adds a value, or each of a list.
+    pub(crate) fn add(&mut self, mode: Accumulator, value: &Value<'r>) {
+        match value {
+            Value::Missing => {}
+            Value::List(values) => values.iter().for_each(|value| self.add(mode, value)),
+            Value::Raw(json) if json.starts_with('[') => {
+                for item in elements(json) {
+                    self.add(mode, &Value::from_json(item));
+                }
+            }
+            _ if mode == Accumulator::All => self.values.push(value.clone()),
+            Value::Raw(json) if is_container(json) => {}
+            _ => self.insert(value),
+        }
+    }
+
+    fn insert(&mut self, value: &Value<'r>) {
+        let Some(text) = value.text() else { return };
+        let same = |other: &Value<'r>| other.text().is_some_and(|other| other == text);
+        if self.values.len() < INDEXED {
+            if !self.values.iter().any(same) {
+                self.values.push(value.clone());
+            }
+            return;
+        }
+        let hash_of = |value: &Value<'r>| hash(value.text());
+        if self.index.is_empty() {
+            for (at, value) in self.values.iter().enumerate() {
+                self.index.insert_unique(hash_of(value), at, |_| 0);
+            }
+        }
+        let hash = hash(Some(Cow::Borrowed(&*text)));
+        if self.index.find(hash, |at| self.values.get(*at).is_some_and(same)).is_none() {
+            let at = self.values.len();
+            self.values.push(value.clone());
+            let values = &self.values;
+            self.index.insert_unique(hash, at, |at| values.get(*at).map_or(0, hash_of));
+        }
+    }
+
+    /// Sorts: numbers by value, then text.
+    pub(crate) fn sort(&mut self) {
+        self.values.sort_by_cached_key(|value| {
+            let text = value.text().map(Cow::into_owned).unwrap_or_default();
+            match text.parse::<i64>() {
+                Ok(number) if value.string().is_none() => (0, number, String::new()),
+                _ => (1, 0, text),
+            }
+        });
+    }
+}
+
+fn hash(text: Option<Cow<'_, str>>) -> u64 {
+    text.map_or(0, |text| xxh3_64(text.as_bytes()))
+}
+
+/// The elements of a JSON array, as raw text.
+pub(crate) fn elements(json: &str) -> Vec<&str> {
+    serde_json::from_str::<Vec<&serde_json::value::RawValue>>(json)
+        .map(|items| items.into_iter().map(|item| item.get()).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_are_left_out_below_and_above_the_index() {
+        let texts: Vec<String> = (0..100).map(|number| format!("\"v{}\"", number % 40)).collect();
+        let mut set = Gathered::default();
+        for text in &texts {
+            set.add(Accumulator::Set, &Value::Raw(text));
+        }
+        assert_eq!(set.values.len(), 40);
+        assert_eq!(set.values[39].text().unwrap(), "v39");
+    }
+
+    #[test]
+    fn escaped_and_plain_spellings_are_one_value() {
+        let mut set = Gathered::default();
+        set.add(Accumulator::Set, &Value::Raw(r#""a\/b""#));
+        set.add(Accumulator::Set, &Value::Text("a/b".into()));
+        assert_eq!(set.values.len(), 1);
+    }
+
+    #[test]
+    fn arrays_are_taken_apart_and_numbers_sort_by_value() {
+        let mut set = Gathered::default();
+        set.add(Accumulator::Sorted, &Value::Raw("[10, 9, null, 10]"));
+        set.sort();
+        assert_eq!(set.values, [Value::Raw("9"), Value::Raw("10")]);
+    }
+}

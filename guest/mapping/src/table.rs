@@ -1,0 +1,312 @@
+//! The shape of a compiled pipeline: const data, made by `defenderbeat-tables` and read by the engine.
+//!
+//! Values of a scope live in one array: *slots*, which the walk fills with raw text, and results of cells. An index is
+//! a `u16`, and [`NONE`] stands for no index.
+
+use crate::args::Function;
+
+/// No index.
+pub const NONE: u16 = u16::MAX;
+
+/// All that turns a record of one kind into a document.
+#[derive(Debug)]
+pub struct Table {
+    /// The data stream's dataset, such as `m365_defender.alert`.
+    pub dataset: &'static str,
+    /// First segment of the dataset: `event.module`.
+    pub module: &'static str,
+    /// Version of the Elastic Common Schema.
+    pub ecs: &'static str,
+    /// Digest of the pipeline files, hexadecimal.
+    pub digest: &'static str,
+    /// The document itself.
+    pub scope: Scope,
+    /// Values gathered over list items; the first four are [`RELATED`].
+    pub accumulators: &'static [Accumulator],
+    /// Slots hashed into the document's identity; the first is the record's own id.
+    pub identity: &'static [u16],
+    /// Slot of the event's time; [`NONE`]: the time of receipt.
+    pub time: u16,
+    /// Slot of the time that the source's cursor runs on.
+    pub position: u16,
+    /// Value that becomes `event.kind`.
+    pub kind: u16,
+    /// What a field error does to `event.kind`.
+    pub on_error: OnError,
+    /// Whether a field error keeps `event.original` and adds the tag that says so.
+    pub preserve_original_on_error: bool,
+    /// Dictionaries of `as: lookup`.
+    pub lookups: &'static [Dictionary],
+    /// Paths that need the whole of JSONPath, and the slot that each fills.
+    pub json_paths: &'static [(&'static str, u16)],
+}
+
+/// The accumulators of `related.*`, in the order of their field names.
+pub const RELATED: [&str; 4] = ["hash", "hosts", "ip", "user"];
+
+/// What a field error does to `event.kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// Nothing.
+    Keep,
+    /// Adds `pipeline_error`.
+    Append,
+    /// Puts `pipeline_error` in its place.
+    Replace,
+}
+
+/// One object of the source: the record, or an item of one of its lists.
+#[derive(Debug)]
+pub struct Scope {
+    /// Source trie; the first node is the object itself.
+    pub nodes: &'static [Node],
+    /// How many values the scope has, slots and results of cells.
+    pub values: u16,
+    /// What is computed, in the order of the rows.
+    pub cells: &'static [Cell],
+    /// Objects of the output; the first is the root.
+    pub objects: &'static [Object],
+    /// What is written, in the order of writing.
+    pub outputs: &'static [Output],
+    /// Lists below this scope.
+    pub lists: &'static [List],
+    /// Slot that tells an item's kind by the last dotted segment of its text.
+    pub kind: u16,
+    /// Kinds that rows distinguish; the index is the bit in [`Lift::kinds`].
+    pub kinds: &'static [&'static str],
+}
+
+/// An object of the source.
+#[derive(Debug)]
+pub struct Node {
+    /// Full source path, lists as `[]`: `evidence[].fileDetails`. Empty for the record.
+    pub path: &'static str,
+    /// Known keys, sorted.
+    pub kids: &'static [Kid],
+    /// Output object that keeps unknown keys under their raw names; [`NONE`]: they are unmapped.
+    pub keep: u16,
+}
+
+/// A known key of an object.
+#[derive(Debug)]
+pub struct Kid {
+    /// The key, unescaped.
+    pub key: &'static str,
+    /// Slot that keeps the raw value.
+    pub slot: u16,
+    /// Node of an object below.
+    pub node: u16,
+    /// List below, as an index into [`Scope::lists`].
+    pub list: u16,
+}
+
+/// A list of objects.
+#[derive(Debug)]
+pub struct List {
+    /// What an item is.
+    pub scope: &'static Scope,
+    /// Value that takes the finished list; [`NONE`]: the items only feed accumulators.
+    pub value: u16,
+    /// Full source path, such as `evidence`.
+    pub path: &'static str,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A value of the same scope.
+    Value(u16),
+    /// An accumulator, complete when the record has been read.
+    Accumulator(u16),
+}
+
+/// One computation.
+#[derive(Debug)]
+pub struct Cell {
+    /// Source path, for messages.
+    pub path: &'static str,
+    /// What is computed.
+    pub step: Step,
+    /// First value that takes a result.
+    pub value: u16,
+    /// Accumulators that the result is added to.
+    pub lifts: &'static [Lift],
+}
+
+/// What a cell computes.
+#[derive(Debug)]
+pub enum Step {
+    /// Converts one value.
+    Convert(Source, Op),
+    /// Calls a function; its results follow each other.
+    Call {
+        /// The function.
+        function: Function,
+        /// Its arguments.
+        from: &'static [Source],
+        /// How many results it has.
+        results: u16,
+        /// Accumulators of each result: pairs of result and accumulator.
+        lifts: &'static [(u16, Lift)],
+    },
+    /// JSON text.
+    Const(&'static str),
+}
+
+/// Adds a value to an accumulator.
+#[derive(Clone, Copy, Debug)]
+pub struct Lift {
+    /// Which one.
+    pub accumulator: u16,
+    /// Bits of the kinds that count; 0: all.
+    pub kinds: u64,
+}
+
+/// Gathers values over list items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accumulator {
+    /// Without repeats, in the order of first appearance.
+    Set,
+    /// Without repeats, sorted.
+    Sorted,
+    /// All of them.
+    All,
+}
+
+/// The closed set of conversions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// The raw JSON value, empties pruned.
+    Copy,
+    /// Numbers and booleans to text.
+    Keyword,
+    /// Text in lower case.
+    Lowercase,
+    /// Text in upper case.
+    Uppercase,
+    /// A whole number of 64 bits, or its text.
+    Long,
+    /// A number, or its text.
+    Double,
+    /// A boolean, or its text in any case.
+    Boolean,
+    /// As boolean, 0 and 1 too; anything else is nothing, and no error.
+    Truth,
+    /// ISO 8601 to UTC milliseconds.
+    Date,
+    /// An IPv4 or IPv6 literal, not rewritten.
+    Ip,
+    /// A MAC address: upper case, pairs joined by `-`.
+    Mac,
+    /// JSON text, parsed.
+    Json,
+    /// A single value as a list of one.
+    List,
+    /// An object of URL parts.
+    Url,
+    /// A value of a dictionary; what is not in it is nothing.
+    Lookup(u16),
+}
+
+/// Values by key, for `as: lookup`.
+#[derive(Debug)]
+pub struct Dictionary {
+    /// Whether keys are compared without case; they are in lower case then.
+    pub ignore_case: bool,
+    /// Keys, sorted, and JSON text.
+    pub entries: &'static [(&'static str, &'static str)],
+}
+
+/// An object of the output.
+#[derive(Debug)]
+pub struct Object {
+    /// Objects from the first below the root to this one.
+    pub chain: &'static [u16],
+    /// `"key":{`
+    pub open: &'static str,
+}
+
+/// A field of the output.
+#[derive(Debug)]
+pub struct Output {
+    /// Object that holds it.
+    pub object: u16,
+    /// `"key":`
+    pub key: &'static str,
+    /// Its value.
+    pub from: From,
+    /// Whether it is left out unless duplicates are preserved.
+    pub duplicate: bool,
+}
+
+/// Where an output's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// A value of the scope.
+    Value(u16),
+    /// An accumulator.
+    Accumulator(u16),
+    /// What the engine supplies.
+    Builtin(Builtin),
+    /// The unknown keys that the output's object keeps.
+    Rest,
+}
+
+/// Fields that every document has, whatever its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builtin {
+    /// `@timestamp`
+    Timestamp,
+    /// `agent`
+    Agent,
+    /// `data_stream.dataset`
+    Dataset,
+    /// `data_stream.namespace`
+    Namespace,
+    /// `data_stream.type`
+    Type,
+    /// `ecs.version`
+    EcsVersion,
+    /// `error.message`
+    ErrorMessage,
+    /// `event.dataset`
+    EventDataset,
+    /// `event.ingested`
+    Ingested,
+    /// `event.module`
+    Module,
+    /// `event.original`
+    Original,
+    /// `tags`
+    Tags,
+    /// `<dataset>.unmapped`
+    Unmapped,
+}
+
+impl Builtin {
+    /// The fields of every document, by path; `unmapped` lies below the dataset.
+    pub const ALL: [(&'static str, Builtin); 13] = [
+        ("@timestamp", Builtin::Timestamp),
+        ("agent", Builtin::Agent),
+        ("data_stream.dataset", Builtin::Dataset),
+        ("data_stream.namespace", Builtin::Namespace),
+        ("data_stream.type", Builtin::Type),
+        ("ecs.version", Builtin::EcsVersion),
+        ("error.message", Builtin::ErrorMessage),
+        ("event.dataset", Builtin::EventDataset),
+        ("event.ingested", Builtin::Ingested),
+        ("event.module", Builtin::Module),
+        ("event.original", Builtin::Original),
+        ("tags", Builtin::Tags),
+        (".unmapped", Builtin::Unmapped),
+    ];
+}
+
+impl Node {
+    /// The kid of a key. `hint` is where the last one was found: senders keep their order of columns, so the next
+    /// key is mostly the next kid of that order.
+    pub(crate) fn kid(&self, key: &str) -> Option<&'static Kid> {
+        let found = self.kids.binary_search_by(|kid| kid.key.cmp(key)).ok()?;
+        self.kids.get(found)
+    }
+}

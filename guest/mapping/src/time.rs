@@ -1,0 +1,171 @@
+//! Instants, in the forms that Microsoft sends and the one form that documents have.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+
+/// 100 ns ticks since 1970-01-01T00:00:00Z: the resolution of Microsoft's timestamps.
+pub type Ticks = i64;
+
+/// Ticks of one millisecond.
+pub const MILLISECOND: Ticks = 10_000;
+const SECOND: Ticks = 10_000_000;
+const DAY: Ticks = 86_400 * SECOND;
+
+/// Ticks of a time in milliseconds.
+pub fn from_millis(millis: i64) -> Ticks {
+    millis.saturating_mul(MILLISECOND)
+}
+
+/// Milliseconds of ticks, cut and not rounded.
+pub fn to_millis(ticks: Ticks) -> i64 {
+    ticks.div_euclid(MILLISECOND)
+}
+
+/// Reads an ISO 8601 instant: `T` or a space between date and time, any number of fraction digits (more than seven
+/// are cut), `Z`, an offset, or no zone, which means UTC. A date alone is its midnight.
+pub fn parse(text: &str) -> Option<Ticks> {
+    parse_utc(text).or_else(|| parse_any(text.trim()))
+}
+
+/// The common form, `YYYY-MM-DDThh:mm:ss[.fraction][Z]`, without the generality of a format parser.
+fn parse_utc(text: &str) -> Option<Ticks> {
+    let bytes = text.as_bytes();
+    let (head, tail) = bytes.split_at_checked(19)?;
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b' ', h1, h2, b':', n1, n2, b':', s1, s2] = head else {
+        return None;
+    };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u32, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
+    };
+    let year = i32::try_from(number(&[y1, y2, y3, y4])?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, number(&[m1, m2])?, number(&[d1, d2])?)?;
+    let time = NaiveTime::from_hms_opt(number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?)?;
+    let fraction = match tail.strip_suffix(b"Z").unwrap_or(tail) {
+        [] => 0,
+        [b'.', digits @ ..] if !digits.is_empty() => {
+            let mut ticks = number(digits.get(..digits.len().min(7))?)?;
+            if !digits.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            for _ in digits.len()..7 {
+                ticks *= 10;
+            }
+            Ticks::from(ticks)
+        }
+        _ => return None,
+    };
+    Some(date.and_time(time).and_utc().timestamp() * SECOND + fraction)
+}
+
+fn parse_any(text: &str) -> Option<Ticks> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return ticks(time.timestamp(), time.timestamp_subsec_nanos());
+    }
+    if let Ok(time) = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z") {
+        return ticks(time.timestamp(), time.timestamp_subsec_nanos());
+    }
+    for format in
+        ["%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S%.f"]
+    {
+        if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
+            return ticks(time.and_utc().timestamp(), time.and_utc().timestamp_subsec_nanos());
+        }
+    }
+    let midnight = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN);
+    ticks(midnight.and_utc().timestamp(), 0)
+}
+
+fn ticks(seconds: i64, nanos: u32) -> Option<Ticks> {
+    seconds.checked_mul(SECOND)?.checked_add(Ticks::from(nanos / 100))
+}
+
+/// The instant in UTC with exactly three decimals, more are cut: `2022-11-08T08:41:56.595Z`.
+pub fn format_millis(ticks: Ticks) -> String {
+    let mut text = String::with_capacity(24);
+    write_millis(ticks, &mut text);
+    text
+}
+
+pub(crate) fn write_millis(ticks: Ticks, out: &mut String) {
+    let days = i32::try_from(ticks.div_euclid(DAY)).unwrap_or_default();
+    let date = NaiveDate::from_epoch_days(days).unwrap_or_default();
+    let millis = ticks.rem_euclid(DAY) / MILLISECOND;
+    let (year, month, day) = {
+        use chrono::Datelike as _;
+        (date.year(), i64::from(date.month()), i64::from(date.day()))
+    };
+    if (0..=9999).contains(&year) {
+        digits(i64::from(year), 1000, out);
+    } else {
+        crate::write::push_display(out, format_args!("{year:+05}"));
+    }
+    for (mark, number, unit) in [
+        ('-', month, 10),
+        ('-', day, 10),
+        ('T', millis / 3_600_000, 10),
+        (':', millis / 60_000 % 60, 10),
+        (':', millis / 1000 % 60, 10),
+        ('.', millis % 1000, 100),
+    ] {
+        out.push(mark);
+        digits(number, unit, out);
+    }
+    out.push('Z');
+}
+
+fn digits(mut number: i64, mut unit: i64, out: &mut String) {
+    while unit > 0 {
+        let digit = u8::try_from(number / unit).unwrap_or(9).min(9);
+        out.push(char::from(b'0' + digit));
+        number %= unit;
+        unit /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_becomes_utc_milliseconds() {
+        for (text, expected) in [
+            ("2022-11-08T08:41:56.5951234Z", "2022-11-08T08:41:56.595Z"),
+            ("2022-11-08T08:41:56.5959999Z", "2022-11-08T08:41:56.595Z"),
+            ("2022-11-08T08:41:56Z", "2022-11-08T08:41:56.000Z"),
+            ("2022-11-08T08:41:56.5Z", "2022-11-08T08:41:56.500Z"),
+            ("2022-11-08T08:41:56.59", "2022-11-08T08:41:56.590Z"),
+            ("2022-11-08T08:41:56.123456789Z", "2022-11-08T08:41:56.123Z"),
+            ("2022-11-08 08:41:56.5951234", "2022-11-08T08:41:56.595Z"),
+            ("2022-11-08T10:41:56.595+02:00", "2022-11-08T08:41:56.595Z"),
+            ("2022-11-08T10:41:56+0200", "2022-11-08T08:41:56.000Z"),
+            ("2022-11-08T08:41Z", "2022-11-08T08:41:00.000Z"),
+            ("2022-11-08", "2022-11-08T00:00:00.000Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+            ("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999Z"),
+            ("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(parse(text).map(format_millis).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused() {
+        for text in [
+            "",
+            "now",
+            "2022-13-01T00:00:00Z",
+            "2022-02-30T00:00:00Z",
+            "2022-11-08T25:00:00Z",
+            "2022-11-08T08:41:56.Z",
+            "1667896916",
+            "2022-11-08T08:41:56.12x4Z",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn ticks_keep_seven_digits() {
+        assert_eq!(parse("1970-01-01T00:00:00.0000001Z"), Some(1));
+        assert_eq!(parse("1970-01-01T00:00:01.0000000Z"), Some(10_000_000));
+    }
+}

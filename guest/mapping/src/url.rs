@@ -1,0 +1,85 @@
+//! The parts of a URL (RFC 3986; RFC 3987 for characters beyond ASCII).
+
+use fluent_uri::IriRef;
+
+use crate::value::Value;
+use crate::write;
+
+/// Subfields of a URL object, in the order of writing.
+pub const PARTS: [&str; 11] = [
+    "domain",
+    "extension",
+    "fragment",
+    "original",
+    "password",
+    "path",
+    "port",
+    "query",
+    "scheme",
+    "user_info",
+    "username",
+];
+
+/// The parts as a JSON object; none where the text is no URL. Relative text is a path. A bracketed IPv6 host keeps
+/// its brackets.
+pub(crate) fn parts(text: &str) -> Option<String> {
+    let url = IriRef::parse(text).ok()?;
+    let authority = url.authority();
+    let user_info = authority.as_ref().and_then(|authority| authority.userinfo()).map(|info| info.as_str());
+    let (username, password) = match user_info {
+        Some(info) => info.split_once(':').map_or((Some(info), None), |(name, password)| (Some(name), Some(password))),
+        None => (None, None),
+    };
+    let path = url.path().as_str();
+    let extension =
+        path.rsplit('/').next().and_then(|segment| segment.rsplit_once('.')).map(|(_, extension)| extension);
+    let port =
+        authority.as_ref().and_then(|authority| authority.port()).and_then(|port| port.as_str().parse::<u16>().ok());
+    let mut json = String::with_capacity(text.len() * 2 + 80);
+    for (name, part) in PARTS.iter().zip([
+        authority.as_ref().map(|authority| authority.host()),
+        extension,
+        url.fragment().map(|fragment| fragment.as_str()),
+        Some(text),
+        password,
+        Some(path),
+        None,
+        url.query().map(|query| query.as_str()),
+        url.scheme().map(|scheme| scheme.as_str()),
+        user_info,
+        username,
+    ]) {
+        let value = match port {
+            Some(port) if *name == "port" => Value::Long(i64::from(port)),
+            _ => Value::from_text(part.unwrap_or_default()),
+        };
+        if !value.is_missing() {
+            json.push(if json.is_empty() { '{' } else { ',' });
+            write::string(name, &mut json);
+            json.push(':');
+            write::value(&value, &mut json);
+        }
+    }
+    json.push('}');
+    Some(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_parts() {
+        assert_eq!(
+            parts("https://u:p@[fe80::1]:8443/a/b.tar.gz?x=1#top").unwrap(),
+            r#"{"domain":"[fe80::1]","extension":"gz","fragment":"top","original":"https://u:p@[fe80::1]:8443/a/b.tar.gz?x=1#top","password":"p","path":"/a/b.tar.gz","port":8443,"query":"x=1","scheme":"https","user_info":"u:p","username":"u"}"#
+        );
+    }
+
+    #[test]
+    fn relative_text_is_a_path_and_broken_text_is_none() {
+        assert_eq!(parts("example.com/x").unwrap(), r#"{"original":"example.com/x","path":"example.com/x"}"#);
+        assert_eq!(parts("http://a b"), None);
+        assert_eq!(parts("http://[::1"), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! A value between source and output.
+
+use std::borrow::Cow;
+
+use crate::time::{self, Ticks};
+use crate::write;
+
+/// A value between source and output. `'r` is the record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value<'r> {
+    /// Absent, null or empty text.
+    #[default]
+    Missing,
+    /// JSON text of the record, as delivered: never null or empty text, but perhaps an object that prunes to nothing.
+    Raw(&'r str),
+    /// Unescaped text.
+    Text(Cow<'r, str>),
+    /// JSON text made here, compact and pruned.
+    Json(String),
+    /// A whole number.
+    Long(i64),
+    /// A truth value.
+    Bool(bool),
+    /// An instant, written with milliseconds.
+    Time(Ticks),
+    /// Several values.
+    List(Vec<Value<'r>>),
+}
+
+impl<'r> Value<'r> {
+    /// The value of JSON text: empty text, null and empty containers are absent.
+    pub fn from_json(json: &'r str) -> Self {
+        match json {
+            "null" | "\"\"" | "{}" | "[]" => Value::Missing,
+            _ => Value::Raw(json),
+        }
+    }
+
+    /// Text that is absent when empty.
+    pub fn from_text(text: impl Into<Cow<'r, str>>) -> Self {
+        let text = text.into();
+        if text.is_empty() { Value::Missing } else { Value::Text(text) }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Value::Missing)
+    }
+
+    /// The text of a scalar: strings unescaped, numbers and booleans as they are written.
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Value::Raw(json) => scalar_text(json),
+            Value::Json(json) => scalar_text(json),
+            Value::Text(text) => Some(Cow::Borrowed(text)),
+            Value::Long(number) => Some(Cow::Owned(number.to_string())),
+            Value::Bool(truth) => Some(Cow::Borrowed(if *truth { "true" } else { "false" })),
+            Value::Time(ticks) => Some(Cow::Owned(time::format_millis(*ticks))),
+            Value::Missing | Value::List(_) => None,
+        }
+    }
+
+    /// The text of a JSON string; none for any other type.
+    pub fn string(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Value::Raw(json) if json.starts_with('"') => scalar_text(json),
+            Value::Json(json) if json.starts_with('"') => scalar_text(json),
+            Value::Text(text) => Some(Cow::Borrowed(text)),
+            _ => None,
+        }
+    }
+
+    /// The JSON text of the record, where the value is one.
+    pub fn raw(&self) -> Option<&'r str> {
+        match self {
+            Value::Raw(json) => Some(json),
+            _ => None,
+        }
+    }
+
+    /// The value as JSON text, empties pruned; none where nothing is left.
+    pub fn to_json(&self) -> Option<String> {
+        let mut json = String::new();
+        write::value(self, &mut json).then_some(json)
+    }
+}
+
+/// Whether JSON text is an object or an array.
+pub(crate) fn is_container(json: &str) -> bool {
+    json.starts_with(['{', '['])
+}
+
+/// The text of a JSON scalar; none for containers and null.
+pub(crate) fn scalar_text(json: &str) -> Option<Cow<'_, str>> {
+    if let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        return Some(unescape(inner));
+    }
+    (!is_container(json) && json != "null").then_some(Cow::Borrowed(json))
+}
+
+/// Resolves JSON escapes (RFC 8259, section 7). A surrogate without its twin becomes U+FFFD.
+pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        return Cow::Borrowed(inner);
+    }
+    let mut text = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let mut chars = escape.chars();
+        let escaped = chars.next();
+        rest = chars.as_str();
+        match escaped {
+            Some('b') => text.push('\u{8}'),
+            Some('f') => text.push('\u{c}'),
+            Some('n') => text.push('\n'),
+            Some('r') => text.push('\r'),
+            Some('t') => text.push('\t'),
+            Some('u') => {
+                let (unit, after) = code_unit(rest);
+                rest = after;
+                let low = rest.strip_prefix("\\u").map(code_unit);
+                match (unit, low) {
+                    (0xD800..=0xDBFF, Some((low @ 0xDC00..=0xDFFF, after))) => {
+                        rest = after;
+                        let scalar = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+                        text.push(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER));
+                    }
+                    _ => text.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)),
+                }
+            }
+            Some(other) => text.push(other),
+            None => {}
+        }
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+fn code_unit(rest: &str) -> (u32, &str) {
+    match rest.split_at_checked(4) {
+        Some((digits, after)) => (u32::from_str_radix(digits, 16).unwrap_or(0xFFFD), after),
+        None => (0xFFFD, rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_resolve_and_lone_surrogates_are_replaced() {
+        assert_eq!(unescape(r"a\/b\u0041\n\ud83d\ude00"), "a/bA\n😀");
+        assert_eq!(unescape(r"\ud83dx"), "\u{fffd}x");
+        assert_eq!(unescape(r"\ud83d\u0041"), "\u{fffd}A");
+        assert_eq!(unescape(r"\udc00"), "\u{fffd}");
+    }
+
+    #[test]
+    fn text_of_scalars() {
+        assert_eq!(Value::Raw("12").text().unwrap(), "12");
+        assert_eq!(Value::Raw("\"12\"").text().unwrap(), "12");
+        assert!(Value::Raw("[1]").text().is_none());
+        assert!(Value::Raw("12").string().is_none());
+    }
+}

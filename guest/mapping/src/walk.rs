@@ -1,0 +1,515 @@
+//! Reading a record: one parse that walks the trie and keeps raw text.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize as _, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::args::{Args, Lookup, Results};
+use crate::convert::convert;
+use crate::set::Gathered;
+use crate::table::{Accumulator, From, Lift, List, NONE, Node, Scope, Source, Step, Table};
+use crate::value::Value;
+use crate::write::{self, ObjectWriter};
+
+/// What is known of the record as a whole while it is read.
+pub(crate) struct Record<'t, 'r> {
+    pub(crate) table: &'static Table,
+    pub(crate) gathered: Vec<Gathered<'r>>,
+    /// Names of unmapped values, and their raw text.
+    pub(crate) unmapped: Vec<(Cow<'static, str>, Cow<'r, str>)>,
+    /// Messages of field errors.
+    pub(crate) errors: Vec<String>,
+    /// Names that the table does not know.
+    pub(crate) drift: Vec<String>,
+    pub(crate) lookup: &'t dyn Lookup,
+    /// Whether duplicates are written.
+    pub(crate) duplicates: bool,
+    /// Indexes of the lists that are being read.
+    trail: Vec<usize>,
+    spare: Vec<Vec<Value<'r>>>,
+}
+
+/// An unknown key that stays where it is.
+pub(crate) struct Kept<'r> {
+    object: u16,
+    key: String,
+    value: &'r str,
+}
+
+impl<'t, 'r> Record<'t, 'r> {
+    pub(crate) fn new(table: &'static Table, lookup: &'t dyn Lookup, duplicates: bool) -> Self {
+        let mut gathered = Vec::new();
+        gathered.resize_with(table.accumulators.len(), Gathered::default);
+        Self {
+            table,
+            gathered,
+            unmapped: Vec::new(),
+            errors: Vec::new(),
+            drift: Vec::new(),
+            lookup,
+            duplicates,
+            trail: Vec::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    fn lift(&mut self, lift: Lift, kind: u64, value: &Value<'r>) {
+        if lift.kinds != 0 && lift.kinds & kind == 0 {
+            return;
+        }
+        let mode = self.table.accumulators.get(usize::from(lift.accumulator)).copied();
+        if let Some(gathered) = self.gathered.get_mut(usize::from(lift.accumulator)) {
+            gathered.add(mode.unwrap_or(Accumulator::Set), value);
+        }
+    }
+
+    /// The path with the indexes of the lists that are being read.
+    fn place(&self, path: &str) -> String {
+        let mut place = String::with_capacity(path.len() + 8);
+        let mut indexes = self.trail.iter();
+        let mut parts = path.split("[]");
+        place.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            match indexes.next() {
+                Some(index) => write::push_display(&mut place, format_args!("[{index}]")),
+                None => place.push_str("[]"),
+            }
+            place.push_str(part);
+        }
+        place
+    }
+
+    fn fail(&mut self, path: &'static str, value: &Value<'r>, cause: &str) {
+        let place = self.place(path);
+        let shown = value.to_json().unwrap_or_default();
+        let shown: String = shown.chars().take(100).collect();
+        self.errors.push(format!("{place}: {shown} {cause}"));
+        if let Some(raw) = value.raw() {
+            self.unmapped.push((Cow::Owned(path.replace("[]", "")), Cow::Borrowed(raw)));
+        }
+    }
+
+    /// Computes the cells of a scope whose slots are filled, in the order of their rows.
+    pub(crate) fn compute(&mut self, scope: &'static Scope, values: &mut [Value<'r>]) {
+        let kind = kind(scope, values);
+        for cell in scope.cells {
+            match &cell.step {
+                Step::Const(json) => set(values, cell.value, Value::Raw(json)),
+                Step::Convert(source, op) => {
+                    let taken;
+                    let value = match source {
+                        Source::Value(value) => values.get(usize::from(*value)).unwrap_or(&Value::Missing),
+                        Source::Accumulator(at) => {
+                            taken = self
+                                .gathered
+                                .get(usize::from(*at))
+                                .map_or(Value::Missing, |all| Value::List(all.values.clone()));
+                            &taken
+                        }
+                    };
+                    if value.is_missing() {
+                        continue;
+                    }
+                    if cell.value == NONE {
+                        for lift in cell.lifts {
+                            let value = value.clone();
+                            self.lift(*lift, kind, &value);
+                        }
+                        continue;
+                    }
+                    let mut failures = Vec::new();
+                    let result = convert(*op, value, self.table.lookups, &mut |value, cause| {
+                        failures.push((value.clone(), cause))
+                    });
+                    for (value, cause) in failures {
+                        self.fail(cell.path, &value, cause);
+                    }
+                    for lift in cell.lifts {
+                        self.lift(*lift, kind, &result);
+                    }
+                    set(values, cell.value, result);
+                }
+                Step::Call { function, from, results, lifts } => {
+                    let mut given = Results::default();
+                    let args = Args { sources: from, values, gathered: &self.gathered, lookup: self.lookup };
+                    (function.0)(&args, &mut given);
+                    for cause in given.errors {
+                        let message = format!("{}: {cause}", self.place(cell.path));
+                        self.errors.push(message);
+                    }
+                    given.values.truncate(usize::from(*results));
+                    for (result, lift) in *lifts {
+                        if let Some(value) = given.values.get(usize::from(*result)) {
+                            self.lift(*lift, kind, value);
+                        }
+                    }
+                    for (index, value) in (cell.value..).zip(given.values) {
+                        set(values, index, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes an item of a list.
+    fn write_item(&mut self, scope: &'static Scope, values: &[Value<'r>], kept: &[Kept<'r>], out: &mut String) -> bool {
+        let mut writer = ObjectWriter::new(out, scope.objects);
+        for output in scope.outputs {
+            if output.duplicate && !self.duplicates {
+                continue;
+            }
+            match output.from {
+                From::Value(value) => {
+                    let value = values.get(usize::from(value)).unwrap_or(&Value::Missing);
+                    if !value.is_missing() {
+                        writer.field(output.object, output.key, |out| write::value(value, out));
+                    }
+                }
+                From::Rest => write_kept(kept, output.object, &mut writer),
+                From::Accumulator(_) | From::Builtin(_) => {}
+            }
+        }
+        writer.end()
+    }
+
+    fn take_values(&mut self, scope: &'static Scope) -> Vec<Value<'r>> {
+        let mut values = self.spare.pop().unwrap_or_default();
+        values.clear();
+        values.resize(usize::from(scope.values), Value::Missing);
+        values
+    }
+}
+
+/// Writes the unknown keys that an object keeps, in the record's order.
+pub(crate) fn write_kept(kept: &[Kept<'_>], object: u16, writer: &mut ObjectWriter<'_>) {
+    for member in kept.iter().filter(|member| member.object == object) {
+        writer.field(object, &member.key, |out| write::json(member.value, out));
+    }
+}
+
+fn set<'r>(values: &mut [Value<'r>], index: u16, value: Value<'r>) {
+    if let Some(slot) = values.get_mut(usize::from(index)) {
+        *slot = value;
+    }
+}
+
+/// The bit of an item's kind.
+fn kind(scope: &Scope, values: &[Value<'_>]) -> u64 {
+    let text = values.get(usize::from(scope.kind)).and_then(Value::string);
+    let Some(text) = text else { return 0 };
+    let name = text.rsplit('.').next().unwrap_or_default();
+    scope.kinds.iter().position(|kind| *kind == name).map_or(0, |bit| 1 << bit)
+}
+
+/// Reads an object of a scope. `'w` is the time of reading.
+pub(crate) struct ScopeReader<'w, 't, 'r> {
+    pub(crate) scope: &'static Scope,
+    pub(crate) values: &'w mut [Value<'r>],
+    pub(crate) kept: &'w mut Vec<Kept<'r>>,
+    pub(crate) record: &'w mut Record<'t, 'r>,
+}
+
+impl<'r> ScopeReader<'_, '_, 'r> {
+    /// Reads JSON text as the scope's object; an error is a syntax error.
+    pub(crate) fn read(&mut self, json: &'r str) -> Result<(), serde_json::Error> {
+        let Some(node) = self.scope.nodes.first() else { return Ok(()) };
+        let mut parser = serde_json::Deserializer::from_str(json);
+        ObjectSeed { reader: self, node }.deserialize(&mut parser)?;
+        parser.end()
+    }
+
+    /// Reads JSON text whose objects and lists cannot all be walked (a number beyond double precision where an object
+    /// is expected): members below the top level are unmapped.
+    pub(crate) fn read_flat(&mut self, json: &'r str) -> Result<(), serde_json::Error> {
+        let Some(node) = self.scope.nodes.first() else { return Ok(()) };
+        let members: std::collections::BTreeMap<Cow<'r, str>, &'r RawValue> = serde_json::from_str(json)?;
+        for (key, value) in members {
+            match node.kid(&key) {
+                Some(kid) if kid.node == NONE && kid.list == NONE => {
+                    set(self.values, kid.slot, Value::from_json(value.get()))
+                }
+                Some(_) => {
+                    let name = join(node.path, &key);
+                    self.record.errors.push(format!("{name}: holds a number that cannot be read"));
+                    self.record.unmapped.push((Cow::Owned(name), Cow::Borrowed(value.get())));
+                }
+                None => self.unknown(node, &key, value.get()),
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown(&mut self, node: &'static Node, key: &str, value: &'r str) {
+        let name = join(node.path, key);
+        if node.keep == NONE {
+            if !Value::from_json(value).is_missing() {
+                self.record.unmapped.push((Cow::Owned(name.replace("[]", "")), Cow::Borrowed(value)));
+            }
+        } else {
+            let mut text = String::with_capacity(key.len() + 3);
+            write::string(key, &mut text);
+            text.push(':');
+            let taken = self.scope.outputs.iter().any(|output| output.object == node.keep && output.key == text)
+                || self.scope.objects.iter().any(|object| object.open.strip_suffix('{') == Some(text.as_str()));
+            if taken {
+                self.record.unmapped.push((Cow::Owned(name.replace("[]", "")), Cow::Borrowed(value)));
+            } else {
+                self.kept.push(Kept { object: node.keep, key: text, value });
+            }
+        }
+        self.record.drift.push(name);
+    }
+
+    /// A scalar or array where the table has an object or list.
+    fn misfit(&mut self, path: &'static str, value: Cow<'r, str>, wanted: &str) {
+        if value == "\"\"" || value == "[]" {
+            return;
+        }
+        let place = self.record.place(path);
+        self.record.errors.push(format!("{place}: is not {wanted}"));
+        self.record.unmapped.push((Cow::Owned(path.replace("[]", "")), value));
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+struct ObjectSeed<'a, 'w, 't, 'r> {
+    reader: &'a mut ScopeReader<'w, 't, 'r>,
+    node: &'static Node,
+}
+
+impl<'de: 'r, 'r> DeserializeSeed<'de> for ObjectSeed<'_, '_, '_, 'r> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// What a seed does with anything but what it is for: scalars and arrays are reported and kept raw.
+macro_rules! misfits {
+    ($wanted:literal) => {
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str($wanted)
+        }
+        fn visit_unit<E>(self) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+            self.misfit(Cow::Borrowed(if value { "true" } else { "false" }));
+            Ok(())
+        }
+        fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+            self.misfit(Cow::Owned(value.to_string()));
+            Ok(())
+        }
+        fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+            self.misfit(Cow::Owned(value.to_string()));
+            Ok(())
+        }
+        fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+            self.misfit(Cow::Owned(value.to_string()));
+            Ok(())
+        }
+        fn visit_str<E>(self, value: &str) -> Result<(), E> {
+            let mut json = String::with_capacity(value.len() + 2);
+            write::string(value, &mut json);
+            self.misfit(Cow::Owned(json));
+            Ok(())
+        }
+    };
+}
+
+impl<'r> ObjectSeed<'_, '_, '_, 'r> {
+    fn misfit(self, value: Cow<'r, str>) {
+        self.reader.misfit(self.node.path, value, "an object");
+    }
+}
+
+impl<'de: 'r, 'r> Visitor<'de> for ObjectSeed<'_, '_, '_, 'r> {
+    type Value = ();
+
+    misfits!("an object");
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element::<&RawValue>()? {
+            items.push(item.get());
+        }
+        self.misfit(Cow::Owned(format!("[{}]", items.join(","))));
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let ObjectSeed { reader, node } = self;
+        while let Some(key) = map.next_key_seed(Key)? {
+            let Some(kid) = node.kid(&key) else {
+                reader.unknown(node, &key, map.next_value::<&RawValue>()?.get());
+                continue;
+            };
+            let below = reader.scope.nodes.get(usize::from(kid.node));
+            let list = reader.scope.lists.get(usize::from(kid.list));
+            if kid.slot != NONE {
+                let raw: &'de str = map.next_value::<&RawValue>()?.get();
+                set(reader.values, kid.slot, Value::from_json(raw));
+                // A value that is copied whole and also looked into is read a second time; its syntax is known good.
+                let mut again = serde_json::Deserializer::from_str(raw);
+                if let Some(node) = below {
+                    ObjectSeed { reader, node }.deserialize(&mut again).unwrap_or_default();
+                } else if let Some(list) = list {
+                    ListSeed { reader, list }.deserialize(&mut again).unwrap_or_default();
+                }
+            } else if let Some(node) = below {
+                map.next_value_seed(ObjectSeed { reader: &mut *reader, node })?;
+            } else if let Some(list) = list {
+                map.next_value_seed(ListSeed { reader: &mut *reader, list })?;
+            } else {
+                map.next_value::<&RawValue>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct ListSeed<'a, 'w, 't, 'r> {
+    reader: &'a mut ScopeReader<'w, 't, 'r>,
+    list: &'static List,
+}
+
+impl<'r> ListSeed<'_, '_, '_, 'r> {
+    fn misfit(self, value: Cow<'r, str>) {
+        self.reader.misfit(self.list.path, value, "a list of objects");
+    }
+}
+
+impl<'de: 'r, 'r> DeserializeSeed<'de> for ListSeed<'_, '_, '_, 'r> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de: 'r, 'r> Visitor<'de> for ListSeed<'_, '_, '_, 'r> {
+    type Value = ();
+
+    misfits!("a list of objects");
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let ListSeed { reader, list } = self;
+        let mut json = String::from("[");
+        reader.record.trail.push(0);
+        while seq.next_element_seed(ItemSeed { record: &mut *reader.record, list, out: &mut json })?.is_some() {
+            if let Some(index) = reader.record.trail.last_mut() {
+                *index += 1;
+            }
+        }
+        reader.record.trail.pop();
+        finish_list(reader.values, list, json);
+        Ok(())
+    }
+
+    /// A single object counts as a list of one.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let ListSeed { reader, list } = self;
+        let mut json = String::from("[");
+        reader.record.trail.push(0);
+        ItemSeed { record: &mut *reader.record, list, out: &mut json }.visit_map(map)?;
+        reader.record.trail.pop();
+        finish_list(reader.values, list, json);
+        Ok(())
+    }
+}
+
+fn finish_list(values: &mut [Value<'_>], list: &'static List, mut json: String) {
+    if json.len() > 1 {
+        json.push(']');
+        set(values, list.value, Value::Json(json));
+    }
+}
+
+struct ItemSeed<'a, 't, 'r> {
+    record: &'a mut Record<'t, 'r>,
+    list: &'static List,
+    out: &'a mut String,
+}
+
+impl<'r> ItemSeed<'_, '_, 'r> {
+    fn misfit(self, value: Cow<'r, str>) {
+        let place = self.record.place(&format!("{}[]", self.list.path));
+        self.record.errors.push(format!("{place}: is not an object"));
+        self.record.unmapped.push((Cow::Borrowed(self.list.path), value));
+    }
+}
+
+impl<'de: 'r, 'r> DeserializeSeed<'de> for ItemSeed<'_, '_, 'r> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de: 'r, 'r> Visitor<'de> for ItemSeed<'_, '_, 'r> {
+    type Value = ();
+
+    misfits!("an object");
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element::<&RawValue>()? {
+            items.push(item.get());
+        }
+        self.misfit(Cow::Owned(format!("[{}]", items.join(","))));
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let scope = self.list.scope;
+        let Some(node) = scope.nodes.first() else { return serde::de::IgnoredAny.visit_map(map).map(drop) };
+        let mut values = self.record.take_values(scope);
+        let mut kept = Vec::new();
+        let mut reader = ScopeReader { scope, values: &mut values, kept: &mut kept, record: self.record };
+        ObjectSeed { reader: &mut reader, node }.visit_map(map)?;
+        self.record.compute(scope, &mut values);
+        let before = self.out.len();
+        if before > 1 {
+            self.out.push(',');
+        }
+        if self.list.value == NONE || !self.record.write_item(scope, &values, &kept, self.out) {
+            self.out.truncate(before);
+        }
+        self.record.spare.push(values);
+        Ok(())
+    }
+}
+
+/// Checks that text is one JSON value.
+pub(crate) fn check(json: &str) -> Result<(), serde_json::Error> {
+    let mut parser = serde_json::Deserializer::from_str(json);
+    <&RawValue>::deserialize(&mut parser)?;
+    parser.end()
+}

@@ -1,0 +1,264 @@
+//! Writing JSON: one document a line, keys in a fixed order, empties left out.
+
+use std::fmt::Write as _;
+
+use crate::table::Object;
+use crate::time;
+use crate::value::{Value, is_container};
+
+/// Writes an object whose fields come sorted by path. Objects are opened when their first field comes, so an object
+/// without fields never appears.
+pub(crate) struct ObjectWriter<'w> {
+    out: &'w mut String,
+    objects: &'static [Object],
+    open: Vec<u16>,
+    start: usize,
+}
+
+impl<'w> ObjectWriter<'w> {
+    pub(crate) fn new(out: &'w mut String, objects: &'static [Object]) -> Self {
+        let start = out.len();
+        out.push('{');
+        Self { out, objects, open: Vec::with_capacity(8), start }
+    }
+
+    /// Writes one field: `key` is `"name":`. Nothing is written where `value` writes nothing.
+    pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut String) -> bool) {
+        let chain = self.objects.get(usize::from(object)).map_or(&[][..], |object| object.chain);
+        let common = self.open.iter().zip(chain).take_while(|(open, wanted)| open == wanted).count();
+        let before = self.out.len();
+        for _ in common..self.open.len() {
+            self.out.push('}');
+        }
+        for id in chain.get(common..).unwrap_or_default() {
+            self.comma();
+            self.out.push_str(self.objects.get(usize::from(*id)).map_or("", |object| object.open));
+        }
+        self.comma();
+        self.out.push_str(key);
+        if value(self.out) {
+            self.open.truncate(common);
+            self.open.extend_from_slice(chain.get(common..).unwrap_or_default());
+        } else {
+            self.out.truncate(before);
+        }
+    }
+
+    fn comma(&mut self) {
+        if !self.out.ends_with('{') {
+            self.out.push(',');
+        }
+    }
+
+    /// Ends the object; false, and nothing written, where it is empty.
+    pub(crate) fn end(self) -> bool {
+        if self.out.len() == self.start + 1 {
+            self.out.truncate(self.start);
+            return false;
+        }
+        for _ in 0..=self.open.len() {
+            self.out.push('}');
+        }
+        true
+    }
+}
+
+/// Writes a value; false, and nothing written, where it is empty.
+pub(crate) fn value(value: &Value<'_>, out: &mut String) -> bool {
+    match value {
+        Value::Missing => return false,
+        Value::Raw(json) => return self::json(json, out),
+        Value::Json(json) => out.push_str(json),
+        Value::Text(text) => string(text, out),
+        Value::Long(number) => push_display(out, number),
+        Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Value::Time(ticks) => {
+            out.push('"');
+            time::write_millis(*ticks, out);
+            out.push('"');
+        }
+        Value::List(values) => return list(values, out),
+    }
+    true
+}
+
+/// Writes a list; false, and nothing written, where it is empty.
+pub(crate) fn list(values: &[Value<'_>], out: &mut String) -> bool {
+    let start = out.len();
+    for item in values {
+        let before = out.len();
+        out.push(if before == start { '[' } else { ',' });
+        if !value(item, out) {
+            out.truncate(before);
+        }
+    }
+    if out.len() == start {
+        return false;
+    }
+    out.push(']');
+    true
+}
+
+pub(crate) fn push_display(out: &mut String, value: impl std::fmt::Display) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+/// Writes text as a JSON string. The escapes are those that RFC 8259 requires, the short forms where there is one.
+pub(crate) fn string(text: &str, out: &mut String) {
+    out.push('"');
+    escaped(text, out);
+    out.push('"');
+}
+
+/// Writes text with JSON escapes, without the quotes around it.
+pub(crate) fn escaped(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        let (plain, tail) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = tail.chars();
+        match chars.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(control) => push_display(out, format_args!("\\u{:04x}", u32::from(control))),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+}
+
+/// Copies JSON text, compact, without nulls, empty texts and containers that are or become empty, from the inside
+/// out. False, and nothing written, where nothing is left. The text must be valid JSON, as the parser's raw text is;
+/// nesting costs heap, not stack.
+pub(crate) fn json(json: &str, out: &mut String) -> bool {
+    if !is_container(json) {
+        let present = json != "null" && json != "\"\"";
+        if present {
+            out.push_str(json);
+        }
+        return present;
+    }
+    let start = out.len();
+    let mut open: Vec<Container> = Vec::new();
+    let mut key = None;
+    let mut rest = json;
+    while let Some(first) = rest.bytes().next() {
+        match first {
+            b'{' | b'[' => {
+                let rollback = out.len();
+                prefix(&open, key.take(), out);
+                out.push(char::from(first));
+                open.push(Container { object: first == b'{', rollback, members: false });
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            b'}' | b']' => {
+                if let Some(container) = open.pop() {
+                    if container.members {
+                        out.push(char::from(first));
+                        if let Some(parent) = open.last_mut() {
+                            parent.members = true;
+                        }
+                    } else {
+                        out.truncate(container.rollback);
+                    }
+                }
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => rest = rest.get(1..).unwrap_or_default(),
+            _ => {
+                let (scalar, tail) = rest.split_at_checked(scalar_length(rest)).unwrap_or((rest, ""));
+                rest = tail;
+                if key.is_none() && open.last().is_some_and(|container| container.object) {
+                    key = Some(scalar);
+                } else if scalar == "null" || scalar == "\"\"" {
+                    key = None;
+                } else {
+                    prefix(&open, key.take(), out);
+                    out.push_str(scalar);
+                    if let Some(container) = open.last_mut() {
+                        container.members = true;
+                    }
+                }
+            }
+        }
+    }
+    out.len() > start
+}
+
+struct Container {
+    object: bool,
+    rollback: usize,
+    members: bool,
+}
+
+fn prefix(open: &[Container], key: Option<&str>, out: &mut String) {
+    if open.last().is_some_and(|container| container.members) {
+        out.push(',');
+    }
+    if let Some(key) = key {
+        out.push_str(key);
+        out.push(':');
+    }
+}
+
+/// Length of the scalar that the text begins with.
+fn scalar_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    if bytes.first() != Some(&b'"') {
+        return bytes
+            .iter()
+            .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
+            .unwrap_or(bytes.len());
+    }
+    let mut at = 1;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += found + 1;
+        if bytes.get(at - 1) == Some(&b'"') {
+            return at;
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pruned(text: &str) -> Option<String> {
+        let mut out = String::new();
+        json(text, &mut out).then_some(out)
+    }
+
+    #[test]
+    fn empties_vanish_from_the_inside_out() {
+        assert_eq!(
+            pruned(r#" {"a": null, "b" : [ "" , {} , [null] ], "c": 0, "d":false }"#.trim()).unwrap(),
+            r#"{"c":0,"d":false}"#
+        );
+        assert_eq!(pruned(r#"[[[]],{"a":{"b":""}}]"#), None);
+        assert_eq!(pruned(r#"["a",null,"b\"]"]"#).unwrap(), r#"["a","b\"]"]"#);
+        assert_eq!(pruned(r#"{"a":{"x":1},"b":{},"c":[{"d":2}]}"#).unwrap(), r#"{"a":{"x":1},"c":[{"d":2}]}"#);
+        assert_eq!(pruned("\"\""), None);
+        assert_eq!(pruned("\" \"").unwrap(), "\" \"");
+    }
+
+    #[test]
+    fn deep_nesting_costs_no_stack() {
+        let deep = format!("{}1{}", "[".repeat(200_000), "]".repeat(200_000));
+        assert_eq!(pruned(&deep).unwrap(), deep);
+    }
+
+    #[test]
+    fn strings_are_escaped_as_the_standard_asks() {
+        let mut out = String::new();
+        string("a\"\\\n\u{1}é\u{202e}", &mut out);
+        assert_eq!(out, "\"a\\\"\\\\\\n\\u0001é\u{202e}\"");
+        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), "a\"\\\n\u{1}é\u{202e}");
+    }
+}

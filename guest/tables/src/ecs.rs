@@ -1,0 +1,42 @@
+//! The pinned list of ECS fields.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::diagnostics::{Diagnostics, nearest};
+
+/// ECS fields and their types.
+#[derive(Clone, Debug, Default)]
+pub struct Ecs(BTreeMap<String, String>);
+
+impl Ecs {
+    /// Reads a list: name, type and `array` or nothing, separated by tabs; lines that begin with `#` are comments.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn load(file: &Path) -> Result<Self, Diagnostics> {
+        let text =
+            fs::read_to_string(file).map_err(|error| Diagnostics::one(file, format!("cannot be read: {error}")))?;
+        Ok(Self::parse(&text))
+    }
+
+    /// The list in `text`.
+    pub fn parse(text: &str) -> Self {
+        let fields = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+            let mut columns = line.split('\t');
+            Some((columns.next()?.to_owned(), columns.next()?.to_owned()))
+        });
+        Self(fields.collect())
+    }
+
+    /// The type of a field.
+    pub fn kind(&self, field: &str) -> Option<&str> {
+        self.0.get(field).map(String::as_str)
+    }
+
+    pub(crate) fn hint(&self, field: &str) -> String {
+        nearest(field, self.0.keys().map(String::as_str))
+    }
+}

@@ -1,0 +1,98 @@
+//! Compiles `pipelines/*.yml`, the reviewable source of the mapping, into const tables for `defenderbeat-mapping`.
+//!
+//! The format is described in `pipelines/README.md`. A guest's `build.rs` calls [`build`]; a table that is wrong fails
+//! the build with file, line and a hint. The same model gives the [`Field`]s that documents may have: golden files are
+//! validated with them, and index templates and the field reference are made of them.
+
+mod compile;
+mod diagnostics;
+mod ecs;
+mod generate;
+mod model;
+mod path;
+mod scope;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use compile::Compiled;
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use ecs::Ecs;
+
+/// A field that documents may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Full path.
+    pub path: String,
+    /// Elasticsearch type.
+    pub kind: String,
+    /// What it means; empty for ECS fields, which have their own documentation.
+    pub about: String,
+    /// Source paths it is made of.
+    pub sources: Vec<String>,
+    /// Whether ECS defines it.
+    pub ecs: bool,
+}
+
+/// Where the functions that rows name are defined: folders of Rust modules.
+#[derive(Clone, Debug, Default)]
+pub struct Functions(Vec<String>);
+
+impl Functions {
+    /// The public functions of each folder, as `module::function`.
+    pub fn scan(folders: &[PathBuf]) -> Self {
+        let mut names = Vec::new();
+        let Ok(signature) = regex::Regex::new(r"(?m)^pub fn (\w+)<'r>\(") else { return Self(names) };
+        for folder in folders {
+            let mut files: Vec<PathBuf> =
+                fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+            files.sort();
+            for file in files {
+                let module = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+                let text = fs::read_to_string(&file).unwrap_or_default();
+                names.extend(
+                    signature
+                        .captures_iter(&text)
+                        .filter_map(|found| Some(format!("{module}::{}", found.get(1)?.as_str()))),
+                );
+            }
+        }
+        Self(names)
+    }
+}
+
+/// Compiles the pipeline in `file`, with its includes beside it and the ECS list in `ecs/fields.tsv` beside it.
+///
+/// # Errors
+///
+/// All that is wrong with the tables, each with file, line and a hint.
+pub fn compile(file: &Path, functions: &Functions) -> Result<Compiled, Diagnostics> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let ecs = Ecs::load(&folder.join("ecs/fields.tsv"))?;
+    compile::compile(file, &ecs, functions)
+}
+
+/// For `build.rs` of a guest: compiles `../../pipelines/<name>.yml` into `$OUT_DIR/<name>.rs`, which defines
+/// `static TABLE: Table`, and tells cargo which files it depends on. Functions are looked for in the guest's
+/// `src/functions` and in those that come with the engine.
+///
+/// # Errors
+///
+/// The diagnostics, one a paragraph.
+#[allow(clippy::print_stdout, reason = "cargo reads the output of build scripts")]
+pub fn build(name: &str) -> Result<(), String> {
+    let variable = |name: &str| {
+        std::env::var_os(name).map(PathBuf::from).ok_or(format!("{name} is not set: call this from build.rs"))
+    };
+    let guest = variable("CARGO_MANIFEST_DIR")?;
+    let pipelines = guest.join("../../pipelines");
+    let own = guest.join("src/functions");
+    let common = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mapping/src/functions");
+    let functions = Functions::scan(&[own.clone(), common.clone()]);
+    for path in [&pipelines, &own, &common] {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
+    let compiled = compile(&pipelines.join(format!("{name}.yml")), &functions).map_err(|wrong| wrong.to_string())?;
+    let target = variable("OUT_DIR")?.join(format!("{name}.rs"));
+    fs::write(&target, compiled.rust()).map_err(|error| format!("writing {}: {error}", target.display()))
+}

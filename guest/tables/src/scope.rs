@@ -1,0 +1,225 @@
+//! A scope while it is compiled: the record, or an item of one of its lists.
+
+use std::collections::BTreeMap;
+
+use crate::path::Step;
+
+/// A number that stands for no index.
+pub(crate) const NONE: u16 = u16::MAX;
+
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    /// Full source path of the scope with `[]`; empty for the record.
+    pub(crate) path: String,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) values: u16,
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) lists: Vec<List>,
+    pub(crate) kind: Option<u16>,
+    pub(crate) kinds: Vec<String>,
+    /// Whether unknown keys stay in the item.
+    pub(crate) keep: bool,
+    /// Own-field object of each node that keeps unknown keys.
+    pub(crate) kept_in: BTreeMap<usize, Vec<String>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    pub(crate) path: String,
+    pub(crate) kids: BTreeMap<String, Kid>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kid {
+    pub(crate) slot: u16,
+    pub(crate) node: u16,
+    pub(crate) list: u16,
+}
+
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) scope: Scope,
+    pub(crate) value: u16,
+    pub(crate) path: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) path: String,
+    pub(crate) step: Computation,
+    pub(crate) value: u16,
+    pub(crate) lifts: Vec<Lift>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Computation {
+    Convert { from: u16, op: String },
+    Call { function: String, from: Vec<Source>, results: u16, lifts: Vec<(u16, Lift)> },
+    Const(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Value(u16),
+    Accumulator(u16),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lift {
+    pub(crate) accumulator: u16,
+    pub(crate) kinds: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) path: Vec<String>,
+    pub(crate) from: From,
+    pub(crate) duplicate: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    Value(u16),
+    Accumulator(u16),
+    Builtin(String),
+    Rest,
+}
+
+impl Scope {
+    pub(crate) fn new(path: String) -> Self {
+        Self { nodes: vec![Node { path: path.clone(), ..Node::default() }], path, ..Self::default() }
+    }
+
+    pub(crate) fn new_value(&mut self) -> u16 {
+        self.values += 1;
+        self.values - 1
+    }
+
+    /// Splits a path at its first list: what lies before it in this scope, and what lies in the items.
+    pub(crate) fn split(path: &[Step]) -> (&[Step], Option<&[Step]>) {
+        match path.iter().position(|step| *step == Step::Items) {
+            Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..)),
+            None => (path, None),
+        }
+    }
+
+    /// The slot of a path without lists.
+    pub(crate) fn slot(&mut self, path: &[Step]) -> u16 {
+        let Some((node, key)) = self.descend(path) else { return NONE };
+        let slot = self.kid(node, &key).map_or(NONE, |kid| kid.slot);
+        if slot != NONE {
+            return slot;
+        }
+        let slot = self.new_value();
+        if let Some(kid) = self.kid_mut(node, &key) {
+            kid.slot = slot;
+        }
+        slot
+    }
+
+    /// The list at a path without lists.
+    pub(crate) fn list(&mut self, path: &[Step]) -> Option<&mut List> {
+        let (node, key) = self.descend(path)?;
+        let mut index = self.kid(node, &key).map_or(NONE, |kid| kid.list);
+        if index == NONE {
+            index = u16::try_from(self.lists.len()).ok()?;
+            let parent = self.nodes.get(node).map(|node| node.path.clone()).unwrap_or_default();
+            let path = join(&parent, &key);
+            self.lists.push(List { scope: Scope::new(format!("{path}[]")), value: NONE, path });
+            self.kid_mut(node, &key)?.list = index;
+        }
+        self.lists.get_mut(usize::from(index))
+    }
+
+    /// The node that the last key belongs to.
+    fn descend(&mut self, path: &[Step]) -> Option<(usize, String)> {
+        let (last, before) = path.split_last()?;
+        let mut node = 0;
+        for step in before {
+            let Step::Key(key) = step else { return None };
+            let below = self.kid(node, key).map_or(NONE, |kid| kid.node);
+            node = if below == NONE {
+                let parent = self.nodes.get(node)?.path.clone();
+                let new = self.nodes.len();
+                self.nodes.push(Node { path: join(&parent, key), ..Node::default() });
+                self.kid_mut(node, key)?.node = u16::try_from(new).ok()?;
+                new
+            } else {
+                usize::from(below)
+            };
+        }
+        match last {
+            Step::Key(key) => Some((node, key.clone())),
+            Step::Items => None,
+        }
+    }
+
+    /// Says in which own-field object the unknown keys of a path's parent stay, unless that was said before.
+    pub(crate) fn keep_in(&mut self, path: &[Step], object: Vec<String>) {
+        if let Some((node, _)) = self.descend(path)
+            && node > 0
+        {
+            self.kept_in.entry(node).or_insert(object);
+        }
+    }
+
+    fn kid(&self, node: usize, key: &str) -> Option<Kid> {
+        self.nodes.get(node)?.kids.get(key).copied()
+    }
+
+    fn kid_mut(&mut self, node: usize, key: &str) -> Option<&mut Kid> {
+        Some(self.nodes.get_mut(node)?.kids.entry(key.to_owned()).or_insert(Kid { slot: NONE, node: NONE, list: NONE }))
+    }
+
+    /// The bits of kinds.
+    pub(crate) fn kinds(&mut self, names: &[String]) -> u64 {
+        names.iter().fold(0, |bits, name| {
+            let bit = self.kinds.iter().position(|kind| kind == name).unwrap_or_else(|| {
+                self.kinds.push(name.clone());
+                self.kinds.len() - 1
+            });
+            bits | 1_u64.checked_shl(u32::try_from(bit).unwrap_or(64)).unwrap_or(0)
+        })
+    }
+
+    /// The value of a conversion, computed once however many rows ask for it; adds the lifts to it.
+    pub(crate) fn convert(&mut self, path: &str, from: u16, op: &str, lifts: &[Lift]) -> u16 {
+        let step = Computation::Convert { from, op: op.to_owned() };
+        if let Some(cell) = self.cells.iter_mut().find(|cell| cell.step == step) {
+            cell.lifts.extend(lifts.iter().filter(|lift| !cell.lifts.contains(lift)).copied().collect::<Vec<_>>());
+            return if cell.value == NONE { from } else { cell.value };
+        }
+        if op == "Copy" && lifts.is_empty() {
+            return from;
+        }
+        let value = if op == "Copy" { NONE } else { self.new_value() };
+        self.cells.push(Cell { path: path.to_owned(), step, value, lifts: lifts.to_vec() });
+        if value == NONE { from } else { value }
+    }
+
+    /// Outputs sorted by path, the unknown keys of an object behind its own.
+    pub(crate) fn sorted_outputs(&self) -> Vec<Output> {
+        let mut outputs = self.outputs.clone();
+        if self.keep {
+            outputs.push(Output { path: vec![REST.to_owned()], from: From::Rest, duplicate: false });
+            for object in self.kept_in.values() {
+                let mut path = object.clone();
+                path.push(REST.to_owned());
+                let rest = Output { path, from: From::Rest, duplicate: false };
+                if !outputs.contains(&rest) {
+                    outputs.push(rest);
+                }
+            }
+        }
+        outputs.sort_by(|left, right| left.path.cmp(&right.path));
+        outputs
+    }
+}
+
+/// Sorts behind every key.
+pub(crate) const REST: &str = "\u{10ffff}";
+
+pub(crate) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}

@@ -1,0 +1,1 @@
+pub fn name<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {}
