@@ -6,6 +6,7 @@ use std::fmt;
 use crate::set::Gathered;
 use crate::table::Source;
 use crate::value::Value;
+use crate::values::Values;
 
 /// The host's own data, asked by kind and key; the answer is a JSON fragment.
 pub trait Lookup {
@@ -37,7 +38,7 @@ impl fmt::Debug for Function {
 /// The arguments of a function.
 pub struct Args<'a, 'r> {
     pub(crate) sources: &'static [Source],
-    pub(crate) values: &'a [Value<'r>],
+    pub(crate) values: &'a Values<'r>,
     pub(crate) gathered: &'a [Gathered<'r>],
     pub(crate) lookup: &'a dyn Lookup,
 }
@@ -46,7 +47,7 @@ impl<'a, 'r> Args<'a, 'r> {
     /// Argument `index`; a list over items is not a value.
     pub fn value(&self, index: usize) -> &'a Value<'r> {
         match self.sources.get(index) {
-            Some(Source::Value(value)) => self.values.get(usize::from(*value)).unwrap_or(&Value::Missing),
+            Some(Source::Value(value)) => self.values.get(*value),
             _ => &Value::Missing,
         }
     }

@@ -13,6 +13,7 @@ use crate::settings::{PRESERVE_ORIGINAL, Settings};
 use crate::table::{Accumulator, Builtin, From, OnError, Table};
 use crate::time::{self, Ticks};
 use crate::value::Value;
+use crate::values::{Numbers, Values};
 use crate::walk::{self, Kept, Record, ScopeReader};
 use crate::write::{self, ObjectWriter};
 
@@ -104,13 +105,14 @@ impl Engine {
             return Err(Malformed("is not a JSON object".to_owned()));
         }
         let table = self.table;
-        let mut values = vec![Value::Missing; usize::from(table.scope.values)];
+        let mut values = Values::default();
+        values.reset(&table.scope);
         let mut kept: Vec<Kept<'_>> = Vec::new();
         let mut state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
         let mut reader = ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state };
         if let Err(error) = reader.read(json) {
             walk::check(json).map_err(|_| Malformed(format!("is not JSON: {error}")))?;
-            values.fill(Value::Missing);
+            values.reset(&table.scope);
             state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
             ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state }
                 .read_flat(json)
@@ -120,13 +122,13 @@ impl Engine {
             let queried = Queried::new(json);
             for (path, slot) in table.json_paths {
                 let selected: Vec<Value<'_>> = queried.select(path).into_iter().map(Value::from_json).collect();
-                if let Some(value) = values.get_mut(usize::from(*slot)).filter(|_| !selected.is_empty()) {
-                    *value = Value::List(selected);
+                if !selected.is_empty() {
+                    values.set(*slot, Value::List(selected));
                 }
             }
         }
 
-        let value = |slot: u16| values.get(usize::from(slot)).unwrap_or(&Value::Missing);
+        let value = |slot: u16| values.get(slot);
         let own_id = table.identity.first().is_some_and(|slot| !value(*slot).is_missing());
         if !own_id && let Some(error) = failure(json) {
             return Ok(self.write_failure(json, &error, received_at));
@@ -152,14 +154,12 @@ impl Engine {
                 gathered.sort();
             }
         }
-        if !state.errors.is_empty()
-            && let Some(kind) = values.get_mut(usize::from(table.kind))
-        {
+        if !state.errors.is_empty() {
             let error = Value::Text(Cow::Borrowed(PIPELINE_ERROR));
             match table.on_error {
                 OnError::Keep => {}
-                OnError::Append => *kind = Value::List(vec![kind.clone(), error]),
-                OnError::Replace => *kind = error,
+                OnError::Append => values.set(table.kind, Value::List(vec![values.get(table.kind).clone(), error])),
+                OnError::Replace => values.set(table.kind, error),
             }
         }
         self.write(json, &values, &kept, &state, timestamp, received_at);
@@ -170,7 +170,7 @@ impl Engine {
     fn write(
         &mut self,
         json: &str,
-        values: &[Value<'_>],
+        values: &Values<'_>,
         kept: &[Kept<'_>],
         state: &Record<'_, '_>,
         timestamp: Ticks,
@@ -185,13 +185,15 @@ impl Engine {
             !text.is_empty()
         };
         let mut writer = ObjectWriter::new(&mut self.document, table.scope.objects);
-        for output in table.scope.outputs {
+        let mut numbers = Numbers::default();
+        numbers.gather(values.touched(), table.scope.outputs_of, table.scope.outputs_always);
+        while let Some(output) = numbers.pop().and_then(|number| table.scope.outputs.get(usize::from(number))) {
             if output.duplicate && !self.settings.preserve_duplicate_custom_fields {
                 continue;
             }
             match output.from {
                 From::Value(value) => {
-                    let value = values.get(usize::from(value)).unwrap_or(&Value::Missing);
+                    let value = values.get(value);
                     if !value.is_missing() {
                         writer.field(output.object, output.key, |out| write::value(value, out));
                     }

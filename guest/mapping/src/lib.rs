@@ -24,6 +24,7 @@ pub mod table;
 pub mod time;
 mod url;
 mod value;
+mod values;
 mod walk;
 mod write;
 

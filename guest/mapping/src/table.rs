@@ -64,10 +64,18 @@ pub struct Scope {
     pub values: u16,
     /// What is computed, in the order of the rows.
     pub cells: &'static [Cell],
+    /// Cells that read each value, by its index.
+    pub cells_of: &'static [&'static [u16]],
+    /// Cells that are computed whatever the record has: constants, and what reads accumulators.
+    pub cells_always: &'static [u16],
     /// Objects of the output; the first is the root.
     pub objects: &'static [Object],
     /// What is written, in the order of writing.
     pub outputs: &'static [Output],
+    /// Outputs of each value, by its index.
+    pub outputs_of: &'static [&'static [u16]],
+    /// Outputs that are no values.
+    pub outputs_always: &'static [u16],
     /// Lists below this scope.
     pub lists: &'static [List],
     /// Slot that tells an item's kind by the last dotted segment of its text.
@@ -81,8 +89,11 @@ pub struct Scope {
 pub struct Node {
     /// Full source path, lists as `[]`: `evidence[].fileDetails`. Empty for the record.
     pub path: &'static str,
-    /// Known keys, sorted.
+    /// Known keys.
     pub kids: &'static [Kid],
+    /// Hash table of the kids: [`hash_key`], then the next free place. Empty places hold [`NONE`]; the length is a
+    /// power of two.
+    pub index: &'static [u16],
     /// Output object that keeps unknown keys under their raw names; [`NONE`]: they are unmapped.
     pub keep: u16,
 }
@@ -303,10 +314,32 @@ impl Builtin {
 }
 
 impl Node {
-    /// The kid of a key. `hint` is where the last one was found: senders keep their order of columns, so the next
-    /// key is mostly the next kid of that order.
+    /// The kid of a key.
     pub(crate) fn kid(&self, key: &str) -> Option<&'static Kid> {
-        let found = self.kids.binary_search_by(|kid| kid.key.cmp(key)).ok()?;
-        self.kids.get(found)
+        let mask = self.index.len().wrapping_sub(1);
+        let mut place = hash_key(key) & mask;
+        loop {
+            let kid = self.kids.get(usize::from(*self.index.get(place)?))?;
+            if kid.key == key {
+                return Some(kid);
+            }
+            place = (place + 1) & mask;
+        }
     }
+}
+
+/// The hash of a key in [`Node::index`]: its length and its first and last eight bytes, mixed. Keys that differ in the
+/// middle only are told apart by the comparison that follows. It is not meant to withstand chosen keys: the table holds
+/// the keys of the pipeline alone, and at least half of it is empty.
+pub fn hash_key(key: &str) -> usize {
+    let bytes = key.as_bytes();
+    let word = |part: Option<&[u8; 8]>| part.map_or(0, |part| u64::from_le_bytes(*part));
+    let mut first = word(bytes.first_chunk());
+    let last = word(bytes.last_chunk());
+    if bytes.len() < 8 {
+        first = bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    }
+    let length = u64::try_from(bytes.len()).unwrap_or_default();
+    let mixed = (first ^ last.rotate_left(29) ^ length.rotate_left(53)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    usize::try_from(mixed >> 40).unwrap_or_default()
 }

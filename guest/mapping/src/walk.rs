@@ -11,6 +11,7 @@ use crate::convert::convert;
 use crate::set::Gathered;
 use crate::table::{Accumulator, From, Lift, List, NONE, Node, Scope, Source, Step, Table};
 use crate::value::Value;
+use crate::values::{Numbers, Values};
 use crate::write::{self, ObjectWriter};
 
 /// What is known of the record as a whole while it is read.
@@ -28,7 +29,8 @@ pub(crate) struct Record<'t, 'r> {
     pub(crate) duplicates: bool,
     /// Indexes of the lists that are being read.
     trail: Vec<usize>,
-    spare: Vec<Vec<Value<'r>>>,
+    spare: Vec<Values<'r>>,
+    numbers: Numbers,
 }
 
 /// An unknown key that stays where it is.
@@ -52,6 +54,7 @@ impl<'t, 'r> Record<'t, 'r> {
             duplicates,
             trail: Vec::new(),
             spare: Vec::new(),
+            numbers: Numbers::default(),
         }
     }
 
@@ -92,15 +95,17 @@ impl<'t, 'r> Record<'t, 'r> {
     }
 
     /// Computes the cells of a scope whose slots are filled, in the order of their rows.
-    pub(crate) fn compute(&mut self, scope: &'static Scope, values: &mut [Value<'r>]) {
+    pub(crate) fn compute(&mut self, scope: &'static Scope, values: &mut Values<'r>) {
         let kind = kind(scope, values);
-        for cell in scope.cells {
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.gather(values.touched(), scope.cells_of, scope.cells_always);
+        while let Some(cell) = numbers.pop().and_then(|number| scope.cells.get(usize::from(number))) {
             match &cell.step {
-                Step::Const(json) => set(values, cell.value, Value::Raw(json)),
+                Step::Const(json) => values.set(cell.value, Value::Raw(json)),
                 Step::Convert(source, op) => {
                     let taken;
                     let value = match source {
-                        Source::Value(value) => values.get(usize::from(*value)).unwrap_or(&Value::Missing),
+                        Source::Value(value) => values.get(*value),
                         Source::Accumulator(at) => {
                             taken = self
                                 .gathered
@@ -129,7 +134,7 @@ impl<'t, 'r> Record<'t, 'r> {
                     for lift in cell.lifts {
                         self.lift(*lift, kind, &result);
                     }
-                    set(values, cell.value, result);
+                    values.set(cell.value, result);
                 }
                 Step::Call { function, from, results, lifts } => {
                     let mut given = Results::default();
@@ -146,23 +151,25 @@ impl<'t, 'r> Record<'t, 'r> {
                         }
                     }
                     for (index, value) in (cell.value..).zip(given.values) {
-                        set(values, index, value);
+                        values.set(index, value);
                     }
                 }
             }
         }
+        self.numbers = numbers;
     }
 
     /// Writes an item of a list.
-    fn write_item(&mut self, scope: &'static Scope, values: &[Value<'r>], kept: &[Kept<'r>], out: &mut String) -> bool {
+    fn write_item(&mut self, scope: &'static Scope, values: &Values<'r>, kept: &[Kept<'r>], out: &mut String) -> bool {
         let mut writer = ObjectWriter::new(out, scope.objects);
-        for output in scope.outputs {
+        self.numbers.gather(values.touched(), scope.outputs_of, scope.outputs_always);
+        while let Some(output) = self.numbers.pop().and_then(|number| scope.outputs.get(usize::from(number))) {
             if output.duplicate && !self.duplicates {
                 continue;
             }
             match output.from {
                 From::Value(value) => {
-                    let value = values.get(usize::from(value)).unwrap_or(&Value::Missing);
+                    let value = values.get(value);
                     if !value.is_missing() {
                         writer.field(output.object, output.key, |out| write::value(value, out));
                     }
@@ -174,10 +181,9 @@ impl<'t, 'r> Record<'t, 'r> {
         writer.end()
     }
 
-    fn take_values(&mut self, scope: &'static Scope) -> Vec<Value<'r>> {
+    fn take_values(&mut self, scope: &'static Scope) -> Values<'r> {
         let mut values = self.spare.pop().unwrap_or_default();
-        values.clear();
-        values.resize(usize::from(scope.values), Value::Missing);
+        values.reset(scope);
         values
     }
 }
@@ -189,16 +195,9 @@ pub(crate) fn write_kept(kept: &[Kept<'_>], object: u16, writer: &mut ObjectWrit
     }
 }
 
-fn set<'r>(values: &mut [Value<'r>], index: u16, value: Value<'r>) {
-    if let Some(slot) = values.get_mut(usize::from(index)) {
-        *slot = value;
-    }
-}
-
 /// The bit of an item's kind.
-fn kind(scope: &Scope, values: &[Value<'_>]) -> u64 {
-    let text = values.get(usize::from(scope.kind)).and_then(Value::string);
-    let Some(text) = text else { return 0 };
+fn kind(scope: &Scope, values: &Values<'_>) -> u64 {
+    let Some(text) = values.get(scope.kind).string() else { return 0 };
     let name = text.rsplit('.').next().unwrap_or_default();
     scope.kinds.iter().position(|kind| *kind == name).map_or(0, |bit| 1 << bit)
 }
@@ -206,7 +205,7 @@ fn kind(scope: &Scope, values: &[Value<'_>]) -> u64 {
 /// Reads an object of a scope. `'w` is the time of reading.
 pub(crate) struct ScopeReader<'w, 't, 'r> {
     pub(crate) scope: &'static Scope,
-    pub(crate) values: &'w mut [Value<'r>],
+    pub(crate) values: &'w mut Values<'r>,
     pub(crate) kept: &'w mut Vec<Kept<'r>>,
     pub(crate) record: &'w mut Record<'t, 'r>,
 }
@@ -228,7 +227,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         for (key, value) in members {
             match node.kid(&key) {
                 Some(kid) if kid.node == NONE && kid.list == NONE => {
-                    set(self.values, kid.slot, Value::from_json(value.get()))
+                    self.values.set(kid.slot, Value::from_json(value.get()))
                 }
                 Some(_) => {
                     let name = join(node.path, &key);
@@ -376,7 +375,7 @@ impl<'de: 'r, 'r> Visitor<'de> for ObjectSeed<'_, '_, '_, 'r> {
             let list = reader.scope.lists.get(usize::from(kid.list));
             if kid.slot != NONE {
                 let raw: &'de str = map.next_value::<&RawValue>()?.get();
-                set(reader.values, kid.slot, Value::from_json(raw));
+                reader.values.set(kid.slot, Value::from_json(raw));
                 // A value that is copied whole and also looked into is read a second time; its syntax is known good.
                 let mut again = serde_json::Deserializer::from_str(raw);
                 if let Some(node) = below {
@@ -445,10 +444,10 @@ impl<'de: 'r, 'r> Visitor<'de> for ListSeed<'_, '_, '_, 'r> {
     }
 }
 
-fn finish_list(values: &mut [Value<'_>], list: &'static List, mut json: String) {
+fn finish_list(values: &mut Values<'_>, list: &'static List, mut json: String) {
     if json.len() > 1 {
         json.push(']');
-        set(values, list.value, Value::Json(json));
+        values.set(list.value, Value::Json(json));
     }
 }
 

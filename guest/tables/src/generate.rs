@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use defenderbeat_mapping::table::hash_key;
+
 use crate::compile::{Compiled, Gather};
 use crate::model::OnErrorKind;
 use crate::scope::{Computation, From, Lift, List, NONE, Output, Scope, Source};
@@ -85,7 +87,8 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
             Some(object) => object_id(object).to_string(),
             None => "t::NONE".to_owned(),
         };
-        format!("t::Node {{ path: {:?}, kids: {kids}, keep: {keep} }}", node.path)
+        let index = list(place_keys(node.kids.keys()).into_iter().map(number));
+        format!("t::Node {{ path: {:?}, kids: {kids}, index: {index}, keep: {keep} }}", node.path)
     });
     let cells = scope.cells.iter().map(|cell| {
         let step = match &cell.step {
@@ -124,11 +127,25 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
             output.duplicate
         )
     });
+    let reads: Vec<Vec<u16>> = scope.cells.iter().map(|cell| reads(&cell.step)).collect();
+    let shows: Vec<Vec<u16>> = outputs
+        .iter()
+        .map(|output| match output.from {
+            From::Value(value) => vec![value],
+            _ => Vec::new(),
+        })
+        .collect();
     format!(
-        "t::Scope {{ nodes: {nodes}, values: {values}, cells: {cells}, objects: {objects}, outputs: {outputs}, lists: {lists}, kind: {kind}, kinds: {kinds} }}",
+        "t::Scope {{ nodes: {nodes}, values: {values}, cells: {cells}, cells_of: {cells_of}, cells_always: {cells_always}, \
+         objects: {objects}, outputs: {outputs}, outputs_of: {outputs_of}, outputs_always: {outputs_always}, lists: {lists}, \
+         kind: {kind}, kinds: {kinds} }}",
         nodes = list(nodes),
         values = scope.values,
         cells = list(cells),
+        cells_of = by_value(scope.values, &reads),
+        cells_always = always(&reads),
+        outputs_of = by_value(scope.values, &shows),
+        outputs_always = always(&shows),
         objects = list(object_list),
         outputs = list(output_list),
         lists = list(lists.into_iter()),
@@ -147,4 +164,49 @@ fn inner(inner: &List, statics: &mut String, counter: &mut usize) -> String {
 
 fn lift(lift: &Lift) -> String {
     format!("t::Lift {{ accumulator: {}, kinds: {} }}", lift.accumulator, lift.kinds)
+}
+
+/// The values that make a computation worth its while; none where it is computed always.
+fn reads(step: &Computation) -> Vec<u16> {
+    match step {
+        Computation::Convert { from, .. } => vec![*from],
+        Computation::Const(_) => Vec::new(),
+        Computation::Call { from, .. } => {
+            let values: Vec<u16> = from
+                .iter()
+                .filter_map(|source| match source {
+                    Source::Value(value) => Some(*value),
+                    Source::Accumulator(_) => None,
+                })
+                .collect();
+            if values.len() == from.len() { values } else { Vec::new() }
+        }
+    }
+}
+
+/// For each value, the numbers of what names it.
+fn by_value(values: u16, names: &[Vec<u16>]) -> String {
+    list((0..values).map(|value| {
+        list(names.iter().enumerate().filter(|(_, names)| names.contains(&value)).map(|(number, _)| number.to_string()))
+    }))
+}
+
+/// The numbers of what names no value.
+fn always(names: &[Vec<u16>]) -> String {
+    list(names.iter().enumerate().filter(|(_, names)| names.is_empty()).map(|(number, _)| number.to_string()))
+}
+
+/// The hash table of a node's keys, in their order.
+fn place_keys<'k>(keys: impl ExactSizeIterator<Item = &'k String>) -> Vec<u16> {
+    let size = (keys.len() * 2 + 1).next_power_of_two();
+    let mut table = vec![NONE; size];
+    for (key, kid) in keys.zip(0..) {
+        let home = hash_key(key);
+        if let Some(place) = (0..size).map(|step| (home + step) % size).find(|place| table.get(*place) == Some(&NONE))
+            && let Some(free) = table.get_mut(place)
+        {
+            *free = kid;
+        }
+    }
+    table
 }

@@ -42,7 +42,7 @@ impl Functions {
     /// The public functions of each folder, as `module::function`.
     pub fn scan(folders: &[PathBuf]) -> Self {
         let mut names = Vec::new();
-        let Ok(signature) = regex::Regex::new(r"(?m)^pub fn (\w+)<'r>\(") else { return Self(names) };
+        let Ok(signature) = regex::Regex::new(r"(?m)^pub(?:\(crate\))? fn (\w+)<'r>\(") else { return Self(names) };
         for folder in folders {
             let mut files: Vec<PathBuf> =
                 fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();

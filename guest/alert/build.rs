@@ -1,0 +1,5 @@
+//! Compiles the pipeline of alerts.
+
+fn main() -> Result<(), String> {
+    defenderbeat_tables::build("alert")
+}

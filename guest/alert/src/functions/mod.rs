@@ -1,0 +1,5 @@
+//! Functions that rows of `pipelines/alert.yml` name.
+
+pub(crate) mod alert;
+
+pub(crate) use defenderbeat_mapping::functions::{process, time, user};
