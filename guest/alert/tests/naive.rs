@@ -1,6 +1,14 @@
 //! The engine against a naive interpreter: the rows of `pipelines/alert.yml` read as they are written, applied to a
-//! `serde_json::Value`, give the same fields as the compiled table. Functions (`by:`) have tests of their own and are
-//! left out here.
+//! `serde_json::Value`, give the same fields as the compiled table. Functions (`by:`) that fill items are read as well;
+//! the others have tests of their own and are left out here.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -32,7 +40,7 @@ impl Pipeline {
         let yaml = read("alert.yml");
         Self {
             dataset: yaml["dataset"].as_str().unwrap().to_owned(),
-            rows: array(&yaml, "rows"),
+            rows: shaped(array(&yaml, "rows"), false),
             lists: array(&yaml, "lists").into_iter().map(resolve).collect(),
             lookups: yaml["lookups"].clone(),
         }
@@ -45,16 +53,61 @@ fn resolve(mut list: Value) -> Value {
     let rows = [array(&list, "rows"), array(&included, "rows")].concat();
     let lists: Vec<Value> =
         [array(&list, "lists"), array(&included, "lists")].concat().into_iter().map(resolve).collect();
-    list["rows"] = Value::Array(rows);
+    list["rows"] = Value::Array(shaped(rows, true));
     list["lists"] = Value::Array(lists);
     list
 }
 
+/// Notes at each row what its source may hold: that follows from the fields to which some row copies it.
+fn shaped(mut rows: Vec<Value>, in_item: bool) -> Vec<Value> {
+    let copied = |row: &&Value| {
+        let mut targets = targets(row).into_iter().filter(|target| !in_item || target.starts_with('.'));
+        row.get("as").is_none() && row.get("by").is_none() && targets.next().is_some()
+    };
+    let shapes: BTreeMap<String, Value> = rows
+        .iter()
+        .filter(copied)
+        .map(|row| (row["from"].to_string(), row.get("type").cloned().unwrap_or(json!("keyword"))))
+        .collect();
+    for row in &mut rows {
+        let shape = row.get("from").and_then(|from| shapes.get(&from.to_string())).cloned();
+        row["shape"] = shape.unwrap_or(json!("any"));
+    }
+    rows
+}
+
+/// The value, unless no field that it is copied to can hold it.
+fn fitting(row: &Value, value: Value) -> Value {
+    fn holds_object(value: &Value) -> bool {
+        value.is_object() || value.as_array().is_some_and(|items| items.iter().any(holds_object))
+    }
+    let fits = match row["shape"].as_str() {
+        Some("any") => true,
+        Some("flattened") => match &value {
+            Value::Array(items) => items.iter().all(|item| item.is_object() || item.is_null()),
+            single => single.is_object(),
+        },
+        _ => !holds_object(&value),
+    };
+    if fits { value } else { Value::Null }
+}
+
 /// `a.b`, `['odd']` and `list[].a` as steps; lists are `"[]"`.
 fn steps(path: &str) -> Vec<String> {
-    path.replace(".['", "\0").replace("['", "\0").replace("']", "\0").replace("[]", "\0[]\0").split('\0').flat_map(|part| {
-        if part.contains('@') || part == "[]" { vec![part.to_owned()] } else { part.split('.').map(str::to_owned).collect() }
-    }).filter(|step| !step.is_empty()).collect()
+    path.replace(".['", "\0")
+        .replace("['", "\0")
+        .replace("']", "\0")
+        .replace("[]", "\0[]\0")
+        .split('\0')
+        .flat_map(|part| {
+            if part.contains('@') || part == "[]" {
+                vec![part.to_owned()]
+            } else {
+                part.split('.').map(str::to_owned).collect()
+            }
+        })
+        .filter(|step| !step.is_empty())
+        .collect()
 }
 
 fn get(value: &Value, steps: &[String]) -> Value {
@@ -80,7 +133,11 @@ fn all(value: &Value, steps: &[String]) -> Vec<(Value, Value)> {
 fn prune(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let kept: Map<_, _> = members.into_iter().map(|(key, value)| (key, prune(value))).filter(|(_, value)| !empty(value)).collect();
+            let kept: Map<_, _> = members
+                .into_iter()
+                .map(|(key, value)| (key, prune(value)))
+                .filter(|(_, value)| !empty(value))
+                .collect();
             if kept.is_empty() { Value::Null } else { Value::Object(kept) }
         }
         Value::Array(items) => {
@@ -117,11 +174,15 @@ fn convert(pipeline: &Pipeline, row: &Value, value: Value) -> Value {
         "copy" => prune(value),
         "list" if value.is_array() => prune(value),
         "list" => prune(json!([value])),
+        "object" => Some(prune(value)).filter(Value::is_object).unwrap_or_default(),
         "keyword" => text(&value).map_or(Value::Null, Value::from),
         "long" => text(&value).and_then(|text| text.trim().parse::<i64>().ok()).map_or(Value::Null, Value::from),
-        "date" => value.as_str().and_then(|text| chrono::DateTime::parse_from_rfc3339(text).ok()).map_or(Value::Null, |time| {
-            Value::from(time.to_utc().format("%Y-%m-%dT%H:%M:%S%.9fZ").to_string()[..23].to_owned() + "Z")
-        }),
+        "date" => value
+            .as_str()
+            .and_then(|text| chrono::DateTime::parse_from_rfc3339(text).ok())
+            .map_or(Value::Null, |time| {
+                Value::from(time.to_utc().format("%Y-%m-%dT%H:%M:%S%.9fZ").to_string()[..23].to_owned() + "Z")
+            }),
         "ip" => value.as_str().filter(|text| text.parse::<std::net::IpAddr>().is_ok()).map_or(Value::Null, Value::from),
         "boolean" => match text(&value).map(|text| text.to_lowercase()).as_deref() {
             Some("true") => json!(true),
@@ -132,7 +193,12 @@ fn convert(pipeline: &Pipeline, row: &Value, value: Value) -> Value {
             let table = &pipeline.lookups[row["lookup"].as_str().unwrap()];
             let ignore_case = table.get("ignore_case").and_then(Value::as_bool).unwrap_or(false);
             let key = text(&value).map(|text| if ignore_case { text.to_lowercase() } else { text }).unwrap_or_default();
-            table["values"].as_object().unwrap().iter().find(|(name, _)| **name == key).map_or(Value::Null, |(_, value)| value.clone())
+            table["values"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .find(|(name, _)| **name == key)
+                .map_or(Value::Null, |(_, value)| value.clone())
         }
         "url" => value.as_str().filter(|text| is_url(text)).map_or(Value::Null, |text| json!({ "original": text })),
         other => panic!("the naive interpreter does not know `as: {other}`"),
@@ -141,7 +207,8 @@ fn convert(pipeline: &Pipeline, row: &Value, value: Value) -> Value {
 
 /// Enough of RFC 3987 for the texts that this test makes.
 fn is_url(text: &str) -> bool {
-    text.chars().all(|letter| letter.is_alphanumeric() || "/.:#".contains(letter)) && (!text.contains(':') || text.starts_with("https://"))
+    text.chars().all(|letter| letter.is_alphanumeric() || "/.:#".contains(letter))
+        && (!text.contains(':') || text.starts_with("https://"))
 }
 
 fn targets(row: &Value) -> Vec<String> {
@@ -205,7 +272,7 @@ fn map(pipeline: &Pipeline, record: &Value) -> Document {
         let lifted = path.contains(&"[]".to_owned());
         let list = pipeline.lists.iter().find(|list| list["from"] == path[0].as_str());
         for (value, item) in all(record, &path) {
-            let value = convert(pipeline, row, value);
+            let value = convert(pipeline, row, fitting(row, value));
             if lifted && !counts(row, list, &item) {
                 continue;
             }
@@ -229,7 +296,9 @@ fn map(pipeline: &Pipeline, record: &Value) -> Document {
             .filter(|item| !empty(item))
             .collect();
         if !mapped.is_empty() {
-            document.fields.insert(format!("{}{}", pipeline.dataset, list["to"].as_str().unwrap()), Value::Array(mapped));
+            document
+                .fields
+                .insert(format!("{}{}", pipeline.dataset, list["to"].as_str().unwrap()), Value::Array(mapped));
         }
     }
     document
@@ -237,8 +306,12 @@ fn map(pipeline: &Pipeline, record: &Value) -> Document {
 
 fn map_item(pipeline: &Pipeline, list: &Value, item: &Value, document: &mut Document) -> Value {
     let mut own = Map::new();
-    for row in array(list, "rows").iter().filter(|row| row.get("by").is_none()) {
-        let value = convert(pipeline, row, get(item, &steps(row["from"].as_str().unwrap())));
+    for row in &array(list, "rows") {
+        let value = match row.get("by").and_then(Value::as_str) {
+            None => convert(pipeline, row, fitting(row, get(item, &steps(row["from"].as_str().unwrap())))),
+            Some("ip::address") => address(pipeline, row, item),
+            Some(_) => continue,
+        };
         if !counts(row, Some(list), item) {
             continue;
         }
@@ -263,6 +336,13 @@ fn map_item(pipeline: &Pipeline, list: &Value, item: &Value, document: &mut Docu
         }
     }
     Value::Object(own)
+}
+
+/// `ip::address`: text, or a member of an object in its place.
+fn address(pipeline: &Pipeline, row: &Value, item: &Value) -> Value {
+    let [place, member] = [0, 1].map(|at| get(item, &steps(row["from"][at].as_str().unwrap())));
+    let value = if empty(&member) { place } else { member };
+    if value.is_object() { Value::Null } else { convert(pipeline, &json!({ "as": "ip" }), value) }
 }
 
 /// Every source path of the pipeline, with lists.

@@ -78,6 +78,7 @@ impl<'a, 'r> Args<'a, 'r> {
 pub struct Results<'r> {
     pub(crate) values: Vec<Value<'r>>,
     pub(crate) errors: Vec<String>,
+    pub(crate) failures: Vec<(Value<'r>, &'static str)>,
 }
 
 impl<'r> Results<'r> {
@@ -89,6 +90,11 @@ impl<'r> Results<'r> {
         if let Some(result) = self.values.get_mut(index) {
             *result = value;
         }
+    }
+
+    /// Reports a value that cannot be mapped: it is named in `error.message` and kept under `unmapped`.
+    pub fn fail(&mut self, value: Value<'r>, cause: &'static str) {
+        self.failures.push((value, cause));
     }
 
     /// Reports a field error: `cause` is appended to `error.message`, the rest of the record is mapped.

@@ -73,6 +73,7 @@ fn scalar<'r>(op: Op, value: &Value<'r>, lookups: &'static [Dictionary]) -> Resu
             if text.parse::<IpAddr>().is_ok() { Ok(value.clone()) } else { Err("is not an IP address") }
         }
         Op::Mac => Ok(Value::from_text(mac(&value.string().ok_or("is not a MAC address")?))),
+        Op::Object => Ok(value.raw().filter(|json| is_container(json)).map_or(Value::Missing, Value::Raw)),
         Op::Url => url::parts(&value.string().ok_or("is not a URL")?).map(Value::Json).ok_or("is not a URL"),
         Op::Lookup(dictionary) => Ok(find(value, lookups.get(usize::from(dictionary)))),
         Op::Copy | Op::Json | Op::List => Ok(value.clone()),
@@ -200,6 +201,9 @@ mod tests {
             (Op::Json, r#"{"a": 1}"#, Some(r#"{"a":1}"#)),
             (Op::List, "\"x\"", Some("[\"x\"]")),
             (Op::List, "[\"x\"]", Some("[\"x\"]")),
+            (Op::Object, r#"{"a":""}"#, None),
+            (Op::Object, r#"[{"a":1},"x"]"#, Some(r#"[{"a":1}]"#)),
+            (Op::Object, "\"x\"", None),
         ] {
             let (value, causes) = converted(op, json);
             assert_eq!(value.as_deref(), expected, "{op:?} {json}");

@@ -118,6 +118,8 @@ impl Engine {
                 .read_flat(json)
                 .map_err(|error| Malformed(format!("is not JSON: {error}")))?;
         }
+        state.forget_labels();
+        walk::forget_repeats(&mut kept);
         if !table.json_paths.is_empty() {
             let queried = Queried::new(json);
             for (path, slot) in table.json_paths {

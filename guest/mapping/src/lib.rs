@@ -3,7 +3,7 @@
 //! What maps to what is data: a [`Table`](table::Table), compiled from `pipelines/*.yml` by `defenderbeat-tables`.
 //! The engine knows no vendor and no field beyond those that every document has.
 //!
-//! A record is read once. [`walk`] descends the table's trie of source paths during the parse and keeps the raw text
+//! A record is read once. `walk` descends the table's trie of source paths during the parse and keeps the raw text
 //! of what some row asks for, so that a value which is only copied is never unescaped, re-escaped or turned into a
 //! number. Then the [`cells`](table::Cell) of the table (conversions and functions) are computed in the order of their
 //! rows, and the outputs, sorted by path at build time, are written one after the other, without an output tree.

@@ -263,6 +263,10 @@ fn in_range(json: &str, relation: &str, limit: f64) -> bool {
     })
 }
 
+/// Objects below this depth are leaves: a document's fields nest far less, and hostile nesting must cost neither stack
+/// nor the square of its length.
+const DEPTH: usize = 32;
+
 /// A document as objects with raw leaves, keys sorted.
 #[derive(Debug)]
 enum Tree {
@@ -272,10 +276,16 @@ enum Tree {
 
 impl Tree {
     fn parse(json: &str) -> Self {
-        if json.starts_with('{')
+        Self::parse_to(json, DEPTH)
+    }
+
+    fn parse_to(json: &str, depth: usize) -> Self {
+        if depth > 0
+            && json.starts_with('{')
             && let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json)
         {
-            return Tree::Object(members.into_iter().map(|(key, value)| (key, Tree::parse(value.get()))).collect());
+            let parsed = members.into_iter().map(|(key, value)| (key, Tree::parse_to(value.get(), depth - 1)));
+            return Tree::Object(parsed.collect());
         }
         Tree::Leaf(json.to_owned())
     }
@@ -371,6 +381,12 @@ pub(crate) fn document(fields: &[(&str, &str)]) -> String {
 pub(crate) fn apply(rows: &[SiteRow], processors: &[Processor], record: &str, json: &mut String) -> bool {
     let mut document = Tree::parse(json);
     let queried = Queried::new(record);
+    if !rows.is_empty() && !queried.is_readable() {
+        document.push(
+            "error.message",
+            "rows: the record nests too deeply for JSONPath, or holds a number or an escape that cannot be read",
+        );
+    }
     for row in rows {
         let selected = queried.select(&row.from);
         let value = match selected.as_slice() {

@@ -20,10 +20,19 @@ impl<'r> Queried<'r> {
         Self { record, tree: OnceCell::new() }
     }
 
+    /// Whether the record can be asked at all: a tree cannot hold numbers beyond double precision, half a surrogate pair
+    /// and more than 127 levels.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.tree().is_some()
+    }
+
+    fn tree(&self) -> Option<&serde_json::Value> {
+        self.tree.get_or_init(|| serde_json::from_str(self.record).ok()).as_ref()
+    }
+
     /// The raw values that a path selects, in document order.
     pub(crate) fn select(&self, path: &str) -> Vec<&'r str> {
-        let tree = self.tree.get_or_init(|| serde_json::from_str(self.record).ok());
-        let Some(tree) = tree else { return Vec::new() };
+        let Some(tree) = self.tree() else { return Vec::new() };
         let paths = jsonpath_rust::query::js_path_path(path, tree).unwrap_or_default();
         paths.iter().filter_map(|path| at(self.record, path)).collect()
     }

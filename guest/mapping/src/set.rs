@@ -29,8 +29,8 @@ impl<'r> Gathered<'r> {
                     self.add(mode, &Value::from_json(item));
                 }
             }
-            _ if mode == Accumulator::All => self.values.push(value.clone()),
             Value::Raw(json) if is_container(json) => {}
+            _ if mode == Accumulator::All => self.values.push(value.clone()),
             _ => self.insert(value),
         }
     }

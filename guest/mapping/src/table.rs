@@ -39,6 +39,8 @@ pub struct Table {
     pub lookups: &'static [Dictionary],
     /// Paths that need the whole of JSONPath, and the slot that each fills.
     pub json_paths: &'static [(&'static str, u16)],
+    /// Keys that a deployment adds to every record: left out where all of them are there and are text.
+    pub labels: &'static [&'static str],
 }
 
 /// The accumulators of `related.*`, in the order of their field names.
@@ -109,6 +111,19 @@ pub struct Kid {
     pub node: u16,
     /// List below, as an index into [`Scope::lists`].
     pub list: u16,
+    /// What the slot may hold, because of the types of the fields that it is copied to.
+    pub shape: Shape,
+}
+
+/// What a field can hold, whatever the number of its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Anything.
+    Any,
+    /// Scalars.
+    Single,
+    /// Objects.
+    Object,
 }
 
 /// A list of objects.
@@ -213,6 +228,8 @@ pub enum Op {
     Json,
     /// A single value as a list of one.
     List,
+    /// An object as it is; anything else is nothing, and no error.
+    Object,
     /// An object of URL parts.
     Url,
     /// A value of a dictionary; what is not in it is nothing.

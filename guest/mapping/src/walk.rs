@@ -1,16 +1,17 @@
 //! Reading a record: one parse that walks the trie and keeps raw text.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::de::{Deserialize as _, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::args::{Args, Lookup, Results};
 use crate::convert::convert;
-use crate::set::Gathered;
-use crate::table::{Accumulator, From, Lift, List, NONE, Node, Scope, Source, Step, Table};
-use crate::value::Value;
+use crate::set::{Gathered, elements};
+use crate::table::{Accumulator, From, Kid, Lift, List, NONE, Node, Scope, Shape, Source, Step, Table};
+use crate::value::{Value, unescape};
 use crate::values::{Numbers, Values};
 use crate::write::{self, ObjectWriter};
 
@@ -29,6 +30,8 @@ pub(crate) struct Record<'t, 'r> {
     pub(crate) duplicates: bool,
     /// Indexes of the lists that are being read.
     trail: Vec<usize>,
+    /// How many values above are kept whole: what no row names in them is neither unmapped nor unknown.
+    whole: usize,
     spare: Vec<Values<'r>>,
     numbers: Numbers,
 }
@@ -53,6 +56,7 @@ impl<'t, 'r> Record<'t, 'r> {
             lookup,
             duplicates,
             trail: Vec::new(),
+            whole: 0,
             spare: Vec::new(),
             numbers: Numbers::default(),
         }
@@ -140,6 +144,9 @@ impl<'t, 'r> Record<'t, 'r> {
                     let mut given = Results::default();
                     let args = Args { sources: from, values, gathered: &self.gathered, lookup: self.lookup };
                     (function.0)(&args, &mut given);
+                    for (value, cause) in given.failures {
+                        self.fail(cell.path, &value, cause);
+                    }
                     for cause in given.errors {
                         let message = format!("{}: {cause}", self.place(cell.path));
                         self.errors.push(message);
@@ -157,6 +164,16 @@ impl<'t, 'r> Record<'t, 'r> {
             }
         }
         self.numbers = numbers;
+    }
+
+    /// Forgets the keys that a deployment adds to every record, where all of them are there and are text.
+    pub(crate) fn forget_labels(&mut self) {
+        let labels = self.table.labels;
+        let is_text = |label: &&str| self.unmapped.iter().any(|(name, json)| name == label && json.starts_with('"'));
+        if !labels.is_empty() && labels.iter().all(is_text) {
+            self.unmapped.retain(|(name, _)| !labels.contains(&name.as_ref()));
+            self.drift.retain(|name| !labels.contains(&name.as_str()));
+        }
     }
 
     /// Writes an item of a list.
@@ -185,6 +202,17 @@ impl<'t, 'r> Record<'t, 'r> {
         let mut values = self.spare.pop().unwrap_or_default();
         values.reset(scope);
         values
+    }
+}
+
+/// Leaves the last of several members with the same key: JSON with a key that comes twice is refused by Elasticsearch.
+pub(crate) fn forget_repeats(kept: &mut Vec<Kept<'_>>) {
+    let last: BTreeMap<(u16, &str), usize> =
+        kept.iter().enumerate().map(|(at, member)| ((member.object, member.key.as_str()), at)).collect();
+    if last.len() < kept.len() {
+        let last: BTreeSet<usize> = last.into_values().collect();
+        let mut at = 0..;
+        kept.retain(|_| at.next().is_some_and(|at| last.contains(&at)));
     }
 }
 
@@ -219,19 +247,17 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         parser.end()
     }
 
-    /// Reads JSON text whose objects and lists cannot all be walked (a number beyond double precision where an object
-    /// is expected): members below the top level are unmapped.
+    /// Reads JSON text whose objects and lists cannot all be walked (where an object is expected there is a number
+    /// beyond double precision or text with half a surrogate pair): members below the top level are unmapped.
     pub(crate) fn read_flat(&mut self, json: &'r str) -> Result<(), serde_json::Error> {
         let Some(node) = self.scope.nodes.first() else { return Ok(()) };
-        let members: std::collections::BTreeMap<Cow<'r, str>, &'r RawValue> = serde_json::from_str(json)?;
-        for (key, value) in members {
+        let members: BTreeMap<Key<'r>, &'r RawValue> = serde_json::from_str(json)?;
+        for (Key(key), value) in members {
             match node.kid(&key) {
-                Some(kid) if kid.node == NONE && kid.list == NONE => {
-                    self.values.set(kid.slot, Value::from_json(value.get()))
-                }
+                Some(kid) if kid.node == NONE && kid.list == NONE => self.fill(node, kid, value.get()),
                 Some(_) => {
                     let name = join(node.path, &key);
-                    self.record.errors.push(format!("{name}: holds a number that cannot be read"));
+                    self.record.errors.push(format!("{name}: holds a number or an escape that cannot be read"));
                     self.record.unmapped.push((Cow::Owned(name), Cow::Borrowed(value.get())));
                 }
                 None => self.unknown(node, &key, value.get()),
@@ -240,7 +266,25 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         Ok(())
     }
 
+    /// Fills the slot of a kid, unless the fields that it is copied to cannot hold the value.
+    fn fill(&mut self, node: &'static Node, kid: &'static Kid, json: &'r str) {
+        let (fits, wanted) = match kid.shape {
+            Shape::Any => (true, ""),
+            Shape::Single => (!json.starts_with(['{', '[']) || !holds_object(json), "a single value"),
+            Shape::Object => (json.starts_with('{') || is_list_of_objects(json), "an object"),
+        };
+        let value = Value::from_json(json);
+        if fits || value.is_missing() {
+            self.values.set(kid.slot, value);
+        } else {
+            self.misfit(&join(node.path, kid.key), Cow::Borrowed(json), wanted);
+        }
+    }
+
     fn unknown(&mut self, node: &'static Node, key: &str, value: &'r str) {
+        if self.record.whole > 0 {
+            return;
+        }
         let name = join(node.path, key);
         if node.keep == NONE {
             if !Value::from_json(value).is_missing() {
@@ -262,8 +306,8 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     }
 
     /// A scalar or array where the table has an object or list.
-    fn misfit(&mut self, path: &'static str, value: Cow<'r, str>, wanted: &str) {
-        if value == "\"\"" || value == "[]" {
+    fn misfit(&mut self, path: &str, value: Cow<'r, str>, wanted: &str) {
+        if value == "\"\"" || value == "[]" || self.record.whole > 0 {
             return;
         }
         let place = self.record.place(path);
@@ -276,25 +320,32 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Cow<'de, str>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
+/// Whether JSON text is or holds an object, at any depth.
+fn holds_object(json: &str) -> bool {
+    let mut rest = json;
+    while let Some(at) = memchr::memchr2(b'"', b'{', rest.as_bytes()) {
+        let found = rest.get(at..).unwrap_or_default();
+        if found.starts_with('{') {
+            return true;
+        }
+        rest = found.get(write::scalar_length(found)..).unwrap_or_default();
     }
+    false
 }
 
-impl<'de> Visitor<'de> for Key {
-    type Value = Cow<'de, str>;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key")
-    }
-    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(key))
-    }
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(key.to_owned()))
+/// Whether text is an array of objects and nulls.
+fn is_list_of_objects(json: &str) -> bool {
+    json.starts_with('[') && elements(json).iter().all(|item| item.starts_with('{') || *item == "null")
+}
+
+/// A key, unescaped. It is read raw, because serde_json refuses half a surrogate pair, which JSON allows.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'r>(Cow<'r, str>);
+
+impl<'de: 'r, 'r> Deserialize<'de> for Key<'r> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let quoted: &'de str = <&RawValue>::deserialize(deserializer)?.get();
+        Ok(Self(unescape(quoted.get(1..quoted.len() - 1).unwrap_or_default())))
     }
 }
 
@@ -366,7 +417,7 @@ impl<'de: 'r, 'r> Visitor<'de> for ObjectSeed<'_, '_, '_, 'r> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let ObjectSeed { reader, node } = self;
-        while let Some(key) = map.next_key_seed(Key)? {
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
             let Some(kid) = node.kid(&key) else {
                 reader.unknown(node, &key, map.next_value::<&RawValue>()?.get());
                 continue;
@@ -375,14 +426,19 @@ impl<'de: 'r, 'r> Visitor<'de> for ObjectSeed<'_, '_, '_, 'r> {
             let list = reader.scope.lists.get(usize::from(kid.list));
             if kid.slot != NONE {
                 let raw: &'de str = map.next_value::<&RawValue>()?.get();
-                reader.values.set(kid.slot, Value::from_json(raw));
-                // A value that is copied whole and also looked into is read a second time; its syntax is known good.
+                reader.fill(node, kid, raw);
+                if below.is_none() && list.is_none() {
+                    continue;
+                }
+                // A value that is kept whole and also looked into is read a second time; its syntax is known good.
+                reader.record.whole += 1;
                 let mut again = serde_json::Deserializer::from_str(raw);
                 if let Some(node) = below {
                     ObjectSeed { reader, node }.deserialize(&mut again).unwrap_or_default();
                 } else if let Some(list) = list {
                     ListSeed { reader, list }.deserialize(&mut again).unwrap_or_default();
                 }
+                reader.record.whole -= 1;
             } else if let Some(node) = below {
                 map.next_value_seed(ObjectSeed { reader: &mut *reader, node })?;
             } else if let Some(list) = list {
@@ -459,6 +515,9 @@ struct ItemSeed<'a, 't, 'r> {
 
 impl<'r> ItemSeed<'_, '_, 'r> {
     fn misfit(self, value: Cow<'r, str>) {
+        if self.record.whole > 0 {
+            return;
+        }
         let place = self.record.place(&format!("{}[]", self.list.path));
         self.record.errors.push(format!("{place}: is not an object"));
         self.record.unmapped.push((Cow::Borrowed(self.list.path), value));
@@ -493,6 +552,7 @@ impl<'de: 'r, 'r> Visitor<'de> for ItemSeed<'_, '_, 'r> {
         let mut kept = Vec::new();
         let mut reader = ScopeReader { scope, values: &mut values, kept: &mut kept, record: self.record };
         ObjectSeed { reader: &mut reader, node }.visit_map(map)?;
+        forget_repeats(&mut kept);
         self.record.compute(scope, &mut values);
         let before = self.out.len();
         if before > 1 {

@@ -207,7 +207,7 @@ fn prefix(open: &[Container], key: Option<&str>, out: &mut String) {
 }
 
 /// Length of the scalar that the text begins with.
-fn scalar_length(text: &str) -> usize {
+pub(crate) fn scalar_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     if bytes.first() != Some(&b'"') {
         return bytes

@@ -8,55 +8,14 @@ use defenderbeat_mapping::URL_PARTS;
 use defenderbeat_mapping::table::{Builtin, RELATED};
 use serde_saphyr::Spanned;
 
+use crate::compiled::{Compiled, Gather};
+use crate::conversion::{ANY, CONVERSIONS, fitting, shape};
 use crate::diagnostics::{Diagnostic, Diagnostics, nearest};
 use crate::ecs::Ecs;
-use crate::model::{Arg, Collect, Fragment, List, OnErrorKind, Pipeline, Rest, Row};
+use crate::model::{Arg, Collect, Fragment, List, Pipeline, Rest, Row};
 use crate::path::{self, Step};
 use crate::scope::{Cell, Computation, From, Lift, NONE, Output, Scope, Source};
 use crate::{Field, Functions};
-
-/// A compiled pipeline.
-#[derive(Debug)]
-pub struct Compiled {
-    pub(crate) dataset: String,
-    pub(crate) ecs: String,
-    pub(crate) digest: String,
-    pub(crate) scope: Scope,
-    pub(crate) accumulators: Vec<Gather>,
-    pub(crate) identity: Vec<u16>,
-    pub(crate) time: u16,
-    pub(crate) position: u16,
-    pub(crate) kind: u16,
-    pub(crate) on_error: OnErrorKind,
-    pub(crate) preserve_original: bool,
-    pub(crate) lookups: Vec<(bool, BTreeMap<String, String>)>,
-    pub(crate) json_paths: Vec<(String, u16)>,
-    fields: Vec<Field>,
-}
-
-impl Compiled {
-    /// Rust source that defines `static TABLE: Table`.
-    pub fn rust(&self) -> String {
-        crate::generate::rust(self)
-    }
-
-    /// Every field that a document may have, sorted by path.
-    pub fn fields(&self) -> &[Field] {
-        &self.fields
-    }
-
-    /// Digest of the pipeline's files: 128 bits, hexadecimal.
-    pub fn digest(&self) -> &str {
-        &self.digest
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gather {
-    Set,
-    Sorted,
-    All,
-}
 
 struct Compiler<'c> {
     ecs: &'c Ecs,
@@ -77,28 +36,6 @@ struct Compiler<'c> {
     json_paths: Vec<(String, u16)>,
     fields: BTreeMap<String, Field>,
 }
-
-/// Conversions: name in YAML, name of the `Op`, type of an own field, types of ECS that it fits.
-const CONVERSIONS: [(&str, &str, &str, &[&str]); 15] = [
-    ("copy", "Copy", "keyword", TEXTS),
-    ("keyword", "Keyword", "keyword", TEXTS),
-    ("lowercase", "Lowercase", "keyword", TEXTS),
-    ("uppercase", "Uppercase", "keyword", TEXTS),
-    ("long", "Long", "long", NUMBERS),
-    ("double", "Double", "double", &["float", "scaled_float", "double"]),
-    ("boolean", "Boolean", "boolean", &["boolean"]),
-    ("truth", "Truth", "boolean", &["boolean"]),
-    ("date", "Date", "date", &["date"]),
-    ("ip", "Ip", "ip", &["ip"]),
-    ("mac", "Mac", "keyword", TEXTS),
-    ("json", "Json", "flattened", &["flattened", "object", "nested"]),
-    ("list", "List", "keyword", TEXTS),
-    ("url", "Url", "", &[]),
-    ("lookup", "Lookup", "keyword", ANY),
-];
-const TEXTS: &[&str] = &["keyword", "constant_keyword", "wildcard", "text", "match_only_text", "flattened", "version"];
-const NUMBERS: &[&str] = &["long", "integer", "short", "float", "scaled_float", "double", "unsigned_long"];
-const ANY: &[&str] = &[];
 
 pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<Compiled, Diagnostics> {
     let mut sources = String::new();
@@ -123,13 +60,11 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
     for (name, builtin) in Builtin::ALL {
         let path = compiler.absolute(name);
         compiler.targets.insert(path.clone(), (file.to_owned(), 0));
-        compiler.declare(
-            &path,
-            name.starts_with('.'),
-            "flattened",
-            "Columns and properties that the mapping does not know, under their own names.",
-            &[],
-        );
+        // `agent` is an object whose fields ECS lists.
+        if builtin != Builtin::Agent {
+            let about = "Columns and properties that the mapping does not know, under their own names.";
+            compiler.declare(&path, name.starts_with('.'), "flattened", about, &[]);
+        }
         scope.outputs.push(output(&path, From::Builtin(format!("{builtin:?}"))));
     }
     for (name, accumulator) in RELATED.iter().zip(0..) {
@@ -176,6 +111,7 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
         preserve_original: pipeline.on_error.preserve_original,
         lookups: lookups.collect(),
         json_paths: compiler.json_paths,
+        labels: pipeline.labels,
         fields: compiler.fields.into_values().collect(),
     })
 }
@@ -228,11 +164,20 @@ impl Compiler<'_> {
             about: about.to_owned(),
             sources: Vec::new(),
             ecs: !own,
+            as_delivered: false,
+            open: false,
         });
         for source in sources {
             if !field.sources.contains(source) {
                 field.sources.push(source.clone());
             }
+        }
+    }
+
+    /// Says more of a declared field.
+    fn mark(&mut self, path: &str, mark: impl FnOnce(&mut Field)) {
+        if let Some(field) = self.fields.get_mut(path) {
+            mark(field);
         }
     }
 
@@ -274,7 +219,8 @@ impl Compiler<'_> {
                 if list.about.is_empty() {
                     self.error(format!("`{to}` has no `about`"), "one short sentence");
                 }
-                self.declare(&item.prefix.clone(), true, "object", &list.about, std::slice::from_ref(&list.from));
+                self.declare(&item.prefix, true, "object", &list.about, std::slice::from_ref(&list.from));
+                self.mark(&item.prefix, |field| field.open = item.keep);
                 let value = scope.new_value();
                 scope.outputs.push(output(if above.is_empty() { &item.prefix } else { own }, From::Value(value)));
                 if let Some(list) = scope.list(&steps) {
@@ -531,6 +477,10 @@ impl Compiler<'_> {
                 );
             }
             let own_kind = row.kind.as_deref().unwrap_or(own_kind);
+            let kind = if own { own_kind } else { self.ecs.kind(target).unwrap_or_default() };
+            if op == "Copy" && (own || item.is_none()) {
+                scope.shapes.insert(slot, shape(kind));
+            }
             let Some(path) = self.target(item, row, target, fits, own_kind, &sources) else { continue };
             if item.is_some() && !own {
                 lifts.extend(self.accumulator(&path, row.collect).map(|accumulator| Lift { accumulator, kinds }));
@@ -674,6 +624,8 @@ impl Compiler<'_> {
             }
         } else {
             self.declare(&path, own, own_kind, &row.about, sources);
+            let copied = own && row.conversion.is_none() && row.by.is_none() && row.constant.is_none();
+            self.mark(&path, |field| field.as_delivered = copied);
         }
         Some(path)
     }
@@ -708,13 +660,4 @@ fn innermost<'s, 'p>(scope: &'s mut Scope, steps: &'p [Step]) -> Option<(&'s mut
 
 fn source_path(scope: &Scope, text: &str) -> String {
     crate::scope::join(&scope.path, text)
-}
-
-fn fitting(kind: &str) -> String {
-    let fitting: Vec<&str> =
-        CONVERSIONS.iter().filter(|(.., fits)| fits.contains(&kind)).map(|(name, ..)| *name).collect();
-    match fitting.as_slice() {
-        [] => String::new(),
-        names => format!("what fits: {}", names.join(", ")),
-    }
 }

@@ -36,6 +36,11 @@ impl Ecs {
         self.0.get(field).map(String::as_str)
     }
 
+    /// Every field with its type, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(field, kind)| (field.as_str(), kind.as_str()))
+    }
+
     pub(crate) fn hint(&self, field: &str) -> String {
         nearest(field, self.0.keys().map(String::as_str))
     }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use defenderbeat_mapping::table::hash_key;
+use defenderbeat_mapping::table::{Shape, hash_key};
 
-use crate::compile::{Compiled, Gather};
+use crate::compiled::{Compiled, Gather};
 use crate::model::OnErrorKind;
 use crate::scope::{Computation, From, Lift, List, NONE, Output, Scope, Source};
 
@@ -35,7 +35,7 @@ pub static TABLE: t::Table = t::Table {{
     scope: {scope},
     accumulators: {accumulators}, identity: {identity}, time: {time}, position: {position}, kind: {kind},
     on_error: t::OnError::{on_error}, preserve_original_on_error: {preserve},
-    lookups: {lookups}, json_paths: {json_paths},
+    lookups: {lookups}, json_paths: {json_paths}, labels: {labels},
 }};\n",
         dataset = compiled.dataset,
         ecs = compiled.ecs,
@@ -47,6 +47,7 @@ pub static TABLE: t::Table = t::Table {{
         kind = number(compiled.kind),
         preserve = compiled.preserve_original,
         lookups = list(lookups),
+        labels = list(compiled.labels.iter().map(|label| format!("{label:?}"))),
         json_paths = list(compiled.json_paths.iter().map(|(path, slot)| format!("({path:?}, {slot})"))),
     )
 }
@@ -75,10 +76,11 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     let nodes = scope.nodes.iter().enumerate().map(|(index, node)| {
         let kids = list(node.kids.iter().map(|(key, kid)| {
             format!(
-                "t::Kid {{ key: {key:?}, slot: {}, node: {}, list: {} }}",
+                "t::Kid {{ key: {key:?}, slot: {}, node: {}, list: {}, shape: t::Shape::{:?} }}",
                 number(kid.slot),
                 number(kid.node),
-                number(kid.list)
+                number(kid.list),
+                scope.shapes.get(&kid.slot).unwrap_or(&Shape::Any)
             )
         }));
         let keep = match scope.kept_in.get(&index) {

@@ -5,8 +5,11 @@
 //! validated with them, and index templates and the field reference are made of them.
 
 mod compile;
+mod compiled;
+mod conversion;
 mod diagnostics;
 mod ecs;
+mod fields;
 mod generate;
 mod model;
 mod path;
@@ -15,9 +18,10 @@ mod scope;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use compile::Compiled;
+pub use compiled::Compiled;
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use ecs::Ecs;
+pub use fields::build as build_fields;
 
 /// A field that documents may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +36,10 @@ pub struct Field {
     pub sources: Vec<String>,
     /// Whether ECS defines it.
     pub ecs: bool,
+    /// Whether values are copied as the source delivers them; dates are in any ISO 8601 form then.
+    pub as_delivered: bool,
+    /// Whether its objects may hold keys that no row names.
+    pub open: bool,
 }
 
 /// Where the functions that rows name are defined: folders of Rust modules.
@@ -79,20 +87,25 @@ pub fn compile(file: &Path, functions: &Functions) -> Result<Compiled, Diagnosti
 /// # Errors
 ///
 /// The diagnostics, one a paragraph.
-#[allow(clippy::print_stdout, reason = "cargo reads the output of build scripts")]
 pub fn build(name: &str) -> Result<(), String> {
-    let variable = |name: &str| {
-        std::env::var_os(name).map(PathBuf::from).ok_or(format!("{name} is not set: call this from build.rs"))
-    };
     let guest = variable("CARGO_MANIFEST_DIR")?;
-    let pipelines = guest.join("../../pipelines");
+    let compiled = compile_guest(&guest.join("../../pipelines"), &guest, name)?;
+    let target = variable("OUT_DIR")?.join(format!("{name}.rs"));
+    fs::write(&target, compiled.rust()).map_err(|error| format!("writing {}: {error}", target.display()))
+}
+
+/// Compiles the pipeline of the guest whose crate lies in `guest`, and tells cargo what that depends on.
+#[allow(clippy::print_stdout, reason = "cargo reads the output of build scripts")]
+fn compile_guest(pipelines: &Path, guest: &Path, name: &str) -> Result<Compiled, String> {
     let own = guest.join("src/functions");
     let common = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mapping/src/functions");
     let functions = Functions::scan(&[own.clone(), common.clone()]);
-    for path in [&pipelines, &own, &common] {
+    for path in [pipelines, &own, &common] {
         println!("cargo::rerun-if-changed={}", path.display());
     }
-    let compiled = compile(&pipelines.join(format!("{name}.yml")), &functions).map_err(|wrong| wrong.to_string())?;
-    let target = variable("OUT_DIR")?.join(format!("{name}.rs"));
-    fs::write(&target, compiled.rust()).map_err(|error| format!("writing {}: {error}", target.display()))
+    compile(&pipelines.join(format!("{name}.yml")), &functions).map_err(|wrong| wrong.to_string())
+}
+
+fn variable(name: &str) -> Result<PathBuf, String> {
+    std::env::var_os(name).map(PathBuf::from).ok_or(format!("{name} is not set: call this from build.rs"))
 }

@@ -21,6 +21,8 @@ pub(crate) struct Pipeline {
     #[serde(default)]
     pub(crate) lookups: BTreeMap<String, Lookup>,
     #[serde(default)]
+    pub(crate) labels: Vec<String>,
+    #[serde(default)]
     pub(crate) rows: Vec<Spanned<Row>>,
     #[serde(default)]
     pub(crate) lists: Vec<Spanned<List>>,

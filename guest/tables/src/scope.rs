@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use defenderbeat_mapping::table::Shape;
+
 use crate::path::Step;
 
 /// A number that stands for no index.
@@ -22,6 +24,8 @@ pub(crate) struct Scope {
     pub(crate) keep: bool,
     /// Own-field object of each node that keeps unknown keys.
     pub(crate) kept_in: BTreeMap<usize, Vec<String>>,
+    /// What slots that are copied may hold.
+    pub(crate) shapes: BTreeMap<u16, Shape>,
 }
 
 #[derive(Debug, Default)]

@@ -2,4 +2,4 @@
 
 pub(crate) mod alert;
 
-pub(crate) use defenderbeat_mapping::functions::{process, time, user};
+pub(crate) use defenderbeat_mapping::functions::{ip, process, time, user};

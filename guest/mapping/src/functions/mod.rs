@@ -1,5 +1,6 @@
 //! Functions that rows of any pipeline may name.
 
+pub mod ip;
 pub mod process;
 pub mod time;
 pub mod user;

@@ -19,11 +19,18 @@ pub fn executable<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     results.set(0, Value::Text(Cow::Owned(path)));
 }
 
+/// A process id as text, the same for the number and its text; nothing for what is no process id.
+pub fn entity_id<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    if let Some(id) = args.text(0).and_then(|text| text.trim().parse::<i64>().ok()) {
+        results.set(0, Value::from_text(id.to_string()));
+    }
+}
+
 /// Program names: those of the first list or, where it is empty, one from each command line of the second.
 pub fn name<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let mut names: Vec<Value<'r>> = Vec::new();
     let mut add = |name: Value<'r>| {
-        if !name.is_missing() && !names.contains(&name) {
+        if !name.is_missing() && !names.iter().any(|known| known.text() == name.text()) {
             names.push(name);
         }
     };

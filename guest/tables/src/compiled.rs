@@ -1,0 +1,51 @@
+//! What compiling gives.
+
+use std::collections::BTreeMap;
+
+use crate::Field;
+use crate::model::OnErrorKind;
+use crate::scope::Scope;
+
+/// A compiled pipeline.
+#[derive(Debug)]
+pub struct Compiled {
+    pub(crate) dataset: String,
+    pub(crate) ecs: String,
+    pub(crate) digest: String,
+    pub(crate) scope: Scope,
+    pub(crate) accumulators: Vec<Gather>,
+    pub(crate) identity: Vec<u16>,
+    pub(crate) time: u16,
+    pub(crate) position: u16,
+    pub(crate) kind: u16,
+    pub(crate) on_error: OnErrorKind,
+    pub(crate) preserve_original: bool,
+    pub(crate) lookups: Vec<(bool, BTreeMap<String, String>)>,
+    pub(crate) json_paths: Vec<(String, u16)>,
+    pub(crate) labels: Vec<String>,
+    pub(crate) fields: Vec<Field>,
+}
+
+impl Compiled {
+    /// Rust source that defines `static TABLE: Table`.
+    pub fn rust(&self) -> String {
+        crate::generate::rust(self)
+    }
+
+    /// Every field that a document may have, sorted by path.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Digest of the pipeline's files: 128 bits, hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gather {
+    Set,
+    Sorted,
+    All,
+}
