@@ -1,0 +1,90 @@
+//! A component, compiled and checked against the contract.
+
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::bindings::{Transform as Bindings, TransformPre};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::instance::Instance;
+use crate::types::Descriptor;
+
+/// Interfaces that a component may import.
+const ALLOWED: [&str; 3] = ["diagnostics", "sink", "lookup"];
+
+/// A component that fits the contract. Cheap to clone; instances of it share the code.
+#[derive(Clone)]
+pub struct Component {
+    pub(crate) engine: Engine,
+    pub(crate) pre: TransformPre<Host>,
+    descriptor: Descriptor,
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Component").field("descriptor", &self.descriptor).finish_non_exhaustive()
+    }
+}
+
+impl Component {
+    /// Compiles a component.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no component, it imports more than the contract gives, or it was built against another contract.
+    pub fn compile(engine: &Engine, wasm: &[u8]) -> Result<Self> {
+        let component = wasmtime::component::Component::new(&engine.inner, wasm);
+        Self::check(engine, component.map_err(|error| Error::Compile(format!("{error:#}")))?)
+    }
+
+    /// Loads precompiled code; where it does not load, because another wasmtime or other options made it, the component
+    /// `wasm` is compiled, which takes a hundred times as long and is logged.
+    ///
+    /// # Errors
+    ///
+    /// As [`compile`](Self::compile).
+    ///
+    /// # Safety of the precompiled code
+    ///
+    /// The code runs with this process's rights and wasmtime cannot check it, so it must come from where this program
+    /// comes from: made by [`Engine::precompile`] at build time and embedded, never read from a file of the user.
+    pub fn precompiled(engine: &Engine, code: &'static [u8], wasm: &[u8]) -> Result<Self> {
+        match deserialize(engine, code) {
+            Ok(component) => Self::check(engine, component),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "precompiled code does not load: compiling the component");
+                Self::compile(engine, wasm)
+            }
+        }
+    }
+
+    fn check(engine: &Engine, component: wasmtime::component::Component) -> Result<Self> {
+        for (name, _) in component.component_type().imports(&engine.inner) {
+            let interface = name.strip_prefix("defenderbeat:pipeline/").and_then(|rest| rest.split('@').next());
+            if !interface.is_some_and(|interface| ALLOWED.contains(&interface)) {
+                return Err(Error::ForbiddenImport(name.to_owned()));
+            }
+        }
+        let contract = |error: wasmtime::Error| Error::Contract(format!("{error:#}"));
+        let mut linker: Linker<Host> = Linker::new(&engine.inner);
+        Bindings::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host).map_err(contract)?;
+        let pre = linker.instantiate_pre(&component).and_then(TransformPre::new).map_err(contract)?;
+        let descriptor = Instance::describe(engine, &pre)?;
+        Ok(Self { engine: engine.clone(), pre, descriptor })
+    }
+
+    /// What the component says it is.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+#[allow(
+    unsafe_code,
+    reason = "the one place that loads machine code: it is embedded in the program, see precompiled()"
+)]
+fn deserialize(engine: &Engine, code: &'static [u8]) -> wasmtime::Result<wasmtime::component::Component> {
+    // SAFETY: `precompiled` asks its caller for code of Engine::precompile that is part of the program itself; wasmtime
+    // checks version, options and target.
+    unsafe { wasmtime::component::Component::deserialize(&engine.inner, code) }
+}

@@ -1,0 +1,43 @@
+//! Runs defenderbeat components in a wasmtime sandbox.
+//!
+//! A host opens a [`Component`], opens a [`Pipeline`] in it, pushes payloads and takes documents. This crate does no IO:
+//! bytes come and go through arguments, a [`Sink`], a [`Lookup`] and [`Diagnostics`]. This is all of a host
+//! (`examples/transform.rs`):
+//!
+//! ```no_run
+#![doc = include_str!("../examples/transform.rs")]
+//! ```
+//!
+//! # What is guaranteed
+//!
+//! - A component that imports anything but `diagnostics`, `sink` and `lookup` of the contract is refused.
+//! - A call ends: it has a deadline, a memory limit and a stack limit ([`Limits`]).
+//! - Nothing a guest says is believed unchecked: lengths of a part add up, indexes are in range, tallies balance and
+//!   agree with what was written. Of a part that cannot be true nothing is passed on.
+//! - A record that makes the guest trap costs that record only. The batch is run again in halves until the culprit is
+//!   alone in a new instance; it becomes a [`Reject`] with its place in the batch, and documents that were passed on
+//!   before are not passed on twice. (Feeds that keep a sync are the exception: there a trap ends the sync.)
+//! - The same settings, facts, payloads, times and lookups give the same documents on every machine.
+
+mod bindings;
+mod component;
+mod convert;
+mod engine;
+mod error;
+mod host;
+mod imports;
+mod instance;
+mod limits;
+mod pipeline;
+mod search;
+mod types;
+mod verify;
+
+pub use bytes::Bytes;
+pub use component::Component;
+pub use engine::{Engine, Options};
+pub use error::{Error, Result, SinkError};
+pub use imports::{Diagnostics, Lookup, Sink};
+pub use limits::Limits;
+pub use pipeline::{Pipeline, Setup, Transform};
+pub use types::{Batch, Code, Descriptor, Document, Drift, Feed, Level, Part, Receipt, Reject, State, Tally};

@@ -1,0 +1,42 @@
+//! What a guest may use in one call.
+
+use std::time::Duration;
+
+/// Limits of each call. A guest that exceeds one traps, and its instance is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Time of a call; while the host takes a part, the clock stands still. A batch of 1 MiB maps in 10 ms, so the
+    /// default of 10 s is met by a broken guest or an overloaded machine only.
+    pub deadline: Duration,
+    /// Linear memory in bytes. The default of 512 MiB holds the largest record (64 MiB) several times over; joins may
+    /// need more.
+    pub memory: usize,
+    /// Bytes of a part. The default of 128 MiB is twice the largest record.
+    pub part: usize,
+    /// Documents of a part.
+    pub documents: usize,
+    /// Messages of a call that reach the operator; the others are counted.
+    pub messages: usize,
+    /// Bytes of a message; the rest is cut.
+    pub message: usize,
+    /// Traps in one batch after which the guest counts as broken. Each trap costs a new instance and a deadline at
+    /// most, so this bounds the work that one batch can cause.
+    pub traps: usize,
+    /// Calls after which an instance is replaced, so that whatever a guest may leak is bounded.
+    pub calls: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(10),
+            memory: 512 << 20,
+            part: 128 << 20,
+            documents: 1 << 20,
+            messages: 100,
+            message: 4096,
+            traps: 256,
+            calls: 100_000,
+        }
+    }
+}
