@@ -1,0 +1,37 @@
+//! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint and `alerts_v2` of Graph
+//! Security v1.0, with seeded, realistic alerts and with the faults that a real tenant has.
+//!
+//! Everything it holds follows from its [`Options`]: the same seed and the same `now` give the same alerts, byte for byte,
+//! and the same faults at the same requests. It listens on 127.0.0.1 only. Alerts are generated when they are asked for
+//! and sent while they are generated, so memory does not depend on the length of a page.
+//!
+//! ```no_run
+//! # async fn demonstration() -> Result<(), defenderbeat_simulator::Error> {
+//! use defenderbeat_simulator::{AlertOptions, FaultOptions, Options, Simulator};
+//!
+//! let simulator = Simulator::start(Options {
+//!     alerts: AlertOptions { count: 10_000, ties: 2_500, late: 50, ..AlertOptions::default() },
+//!     faults: FaultOptions { failed: 0.05, throttled: 0.05, retry_after: 0, ..FaultOptions::default() },
+//!     ..Options::default()
+//! })
+//! .await?;
+//! println!("{} holds {} alerts", simulator.url(), simulator.expected().len());
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod faults;
+mod generate;
+mod graph;
+mod options;
+mod server;
+mod stream;
+mod tenant;
+mod time;
+mod token;
+
+pub use generate::alerts;
+pub use options::{AccessOptions, AlertOptions, FaultOptions, GraphOptions, NextLink, Options};
+pub use server::{Error, Simulator};
+pub use tenant::{Counters, Expected};

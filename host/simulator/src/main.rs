@@ -1,0 +1,147 @@
+//! The command `defenderbeat-simulator`: the tenant on loopback, for the shell.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus};
+use std::{fs, io};
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use defenderbeat_simulator::{AlertOptions, Options, Simulator, alerts};
+use tokio::process::Command;
+
+#[derive(Parser)]
+#[command(version, about = "A Microsoft Defender tenant on loopback, for tests and demonstrations.")]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Runs until it is interrupted.
+    Serve(Serve),
+    /// Runs as long as a command, which finds the tenant in its environment: SIMULATOR_URL, SIMULATOR_TENANT_ID,
+    /// SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET. Ends with the command's status.
+    Exec(Exec),
+    /// Prints alerts as NDJSON, the same for the same options.
+    Generate(AlertOptions),
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    options: Options,
+    /// Writes the address, such as http://127.0.0.1:41234, to this file once it can be used.
+    #[arg(long, value_name = "FILE")]
+    address_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Exec {
+    #[command(flatten)]
+    options: Options,
+    /// The command and its arguments.
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// When the newest alert of `generate` was updated, where nothing else is said: any fixed time serves.
+const NOW: &str = "2025-06-01T12:00:00Z";
+
+fn main() -> Result<ExitCode> {
+    match Arguments::parse().action {
+        Action::Generate(options) => generate(options).map(|()| ExitCode::SUCCESS),
+        Action::Serve(serve) => runtime()?.block_on(serve.run()).map(|()| ExitCode::SUCCESS),
+        Action::Exec(exec) => runtime()?.block_on(exec.run()),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the tokio runtime")
+}
+
+fn generate(mut options: AlertOptions) -> Result<()> {
+    if options.now.is_none() {
+        options.now = Some(NOW.parse().context("reading the built-in time")?);
+    }
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    for mut alert in alerts(&options)? {
+        alert.push(b'\n');
+        if is_written(out.write_all(&alert))?.is_none() {
+            return Ok(());
+        }
+    }
+    is_written(out.flush()).map(drop)
+}
+
+/// None: whoever reads has enough.
+fn is_written(result: io::Result<()>) -> Result<Option<()>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(None),
+        other => other.map(Some).context("writing alerts to the standard output"),
+    }
+}
+
+impl Serve {
+    async fn run(self) -> Result<()> {
+        let simulator = Simulator::start(self.options).await?;
+        if let Some(file) = &self.address_file {
+            write_whole(file, simulator.url()).with_context(|| format!("writing {}", file.display()))?;
+        }
+        let access = &simulator.options().access;
+        eprintln!(
+            "listening on {}: {} alerts, tenant {}, client {}",
+            simulator.url(),
+            simulator.options().alerts.count,
+            access.tenant_id,
+            access.client_id
+        );
+        tokio::signal::ctrl_c().await.context("waiting for an interrupt")?;
+        simulator.stop().await;
+        Ok(())
+    }
+}
+
+/// Who waits for the file never sees a part of it.
+fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    fs::write(&part, text)?;
+    fs::rename(&part, file)
+}
+
+impl Exec {
+    async fn run(self) -> Result<ExitCode> {
+        let simulator = Simulator::start(self.options).await?;
+        let access = &simulator.options().access;
+        let Some((program, arguments)) = self.command.split_first() else { return Ok(ExitCode::from(2)) };
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env("SIMULATOR_URL", simulator.url())
+            .env("SIMULATOR_TENANT_ID", &access.tenant_id)
+            .env("SIMULATOR_CLIENT_ID", &access.client_id)
+            .env("SIMULATOR_CLIENT_SECRET", &access.client_secret)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("running {program}"))?;
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status.with_context(|| format!("waiting for {program}"))?,
+                // The terminal interrupts the command too, which decides what to do.
+                result = tokio::signal::ctrl_c() => result.context("waiting for an interrupt")?,
+            }
+        };
+        Ok(ExitCode::from(code(status)))
+    }
+}
+
+/// As shells have it: 128 and the number of the signal, where one ended it.
+fn code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None;
+    let code = status.code().or_else(|| signal.map(|signal: i32| 128 + signal)).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}

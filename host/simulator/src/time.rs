@@ -1,0 +1,61 @@
+//! Times as Graph has them: 100 ns ticks, here since 1970-01-01T00:00:00Z.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+
+/// 100 ns since 1970-01-01T00:00:00Z.
+pub(crate) type Ticks = i64;
+
+/// Ticks of a second.
+pub(crate) const SECOND: Ticks = 10_000_000;
+/// Ticks of an hour.
+pub(crate) const HOUR: Ticks = 3600 * SECOND;
+/// Ticks of a day.
+pub(crate) const DAY: Ticks = 24 * HOUR;
+
+/// The present.
+pub(crate) fn now() -> Ticks {
+    from_utc(SystemTime::now().into())
+}
+
+/// A time in ticks; what is finer is cut.
+pub(crate) fn from_utc(time: DateTime<Utc>) -> Ticks {
+    time.timestamp().saturating_mul(SECOND).saturating_add(i64::from(time.timestamp_subsec_nanos() / 100))
+}
+
+/// A length of time in ticks.
+pub(crate) fn from_duration(duration: Duration) -> Ticks {
+    Ticks::try_from(duration.as_nanos() / 100).unwrap_or(Ticks::MAX)
+}
+
+/// A time as Graph writes it: up to seven digits of the second, without zeros at the end.
+pub(crate) fn text(ticks: Ticks) -> String {
+    let time = DateTime::from_timestamp(ticks.div_euclid(SECOND), 0).unwrap_or_default();
+    let fraction = format!(".{:07}", ticks.rem_euclid(SECOND));
+    format!("{}{}Z", time.format("%Y-%m-%dT%H:%M:%S"), fraction.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A time in a filter. None: it is none.
+pub(crate) fn parse(text: &str) -> Option<Ticks> {
+    DateTime::parse_from_rfc3339(text).ok().map(|time| from_utc(time.to_utc()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tick_survives() {
+        for (ticks, expected) in [
+            (17_000_000_001_234_567, "2023-11-14T22:13:20.1234567Z"),
+            (17_000_000_001_200_000, "2023-11-14T22:13:20.12Z"),
+            (17_000_000_000_000_000, "2023-11-14T22:13:20Z"),
+        ] {
+            assert_eq!(text(ticks), expected);
+            assert_eq!(parse(expected), Some(ticks));
+        }
+        assert_eq!(parse("2023-11-14T23:13:20+01:00"), Some(17_000_000_000_000_000));
+        assert_eq!(parse("yesterday"), None);
+    }
+}

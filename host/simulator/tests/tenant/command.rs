@@ -1,0 +1,67 @@
+//! The command `defenderbeat-simulator`.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::client::client;
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_defenderbeat-simulator")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn generate_prints_the_same_lines_for_a_seed() {
+    let output = run(&["generate", "--count", "20", "--seed", "5"]);
+    assert!(output.status.success());
+    let lines: Vec<&[u8]> = output.stdout.trim_ascii_end().split(|byte| *byte == b'\n').collect();
+    assert_eq!(lines.len(), 20);
+    assert!(lines.iter().all(|line| serde_json::from_slice::<Value>(line).unwrap()["id"].is_string()));
+    assert_eq!(run(&["generate", "--count", "20", "--seed", "5"]).stdout, output.stdout);
+    assert_ne!(run(&["generate", "--count", "20", "--seed", "6"]).stdout, output.stdout);
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    let output = run(&["generate", "--count", "2", "--ties", "3"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("ties (3)"));
+}
+
+#[cfg(unix)]
+#[test]
+fn exec_gives_the_command_a_tenant_and_ends_with_its_status() {
+    let script = r#"printf '%s\n' "$SIMULATOR_URL" "$SIMULATOR_TENANT_ID" "$SIMULATOR_CLIENT_ID" "$SIMULATOR_CLIENT_SECRET"; exit 7"#;
+    let output = run(&["exec", "--tenant-id", "here", "--", "sh", "-c", script]);
+    assert_eq!(output.status.code(), Some(7));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("http://127.0.0.1:"), "{text}");
+    assert_eq!(lines[1], "here");
+    assert!(lines[2..].iter().all(|line| !line.is_empty()) && lines.len() == 4, "{text}");
+    assert_eq!(run(&["exec", "--", "sh", "-c", "kill -9 $$"]).status.code(), Some(137));
+}
+
+#[tokio::test]
+async fn serve_says_where_it_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("address");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_defenderbeat-simulator"))
+        .args(["serve", "--address-file"])
+        .arg(&file)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let url = loop {
+        match std::fs::read_to_string(&file) {
+            Ok(url) => break url,
+            Err(_) => assert!(server.try_wait().unwrap().is_none(), "it ended"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let answer = client().get(format!("{url}/v1.0/security/alerts_v2")).send().await;
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(answer.unwrap().status().as_u16(), 401);
+}

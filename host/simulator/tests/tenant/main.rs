@@ -1,0 +1,14 @@
+//! The tenant as its clients see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+mod client;
+mod command;
+mod faults;
+mod pages;
+mod token;
