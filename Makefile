@@ -1,0 +1,74 @@
+# Everything a developer runs. `make` alone says what there is.
+
+GUESTS := alert
+HOSTILE := patch changed changed-import import
+# A build server takes Cargo.lock as it is.
+LOCKED := $(if $(CI),--locked)
+COMPONENTS := target/components
+# Cargo chooses features for the packages that are built together: always all of them, so that nothing is built twice.
+DEFENDERBEAT := target/release/defenderbeat
+SIMULATOR := target/release/defenderbeat-simulator
+
+underscore = $(subst -,_,$1)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build components run test lint bless bench fuzz docs clean
+
+help: ## says what each target does
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## finds or installs the compilers that the build needs
+	@guest/build.sh setup
+
+$(COMPONENTS)/.made: FORCE | setup
+	@modules=$$(guest/build.sh modules) && \
+	cargo build $(LOCKED) --quiet --workspace --bin defenderbeat-componentize && \
+	target/debug/defenderbeat-componentize \
+		--out $(COMPONENTS) $(addprefix --precompile ,$(GUESTS)) $(DIST) \
+		$(foreach guest,$(GUESTS),$(guest)=$$modules/defenderbeat_$(call underscore,$(guest)).wasm) \
+		hostile=$$modules/defenderbeat_hostile.wasm \
+		$(foreach name,$(HOSTILE),hostile-$(name)=$$modules/examples/hostile_$(call underscore,$(name)).wasm)
+	@touch $@
+
+FORCE:
+
+components: DIST = --dist dist $(addprefix --distribute ,$(GUESTS))
+components: $(COMPONENTS)/.made ## writes the components, their WIT and digests to dist/
+
+build: $(COMPONENTS)/.made ## builds target/release/defenderbeat and the simulator
+	@cargo build --release $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator
+
+run: build ## collects alerts from the bundled tenant simulator and prints documents
+	@rm -rf target/run
+	@$(SIMULATOR) exec --count 25 -- $(DEFENDERBEAT) run -c host/simulator/defenderbeat.yml --once
+
+test: $(COMPONENTS)/.made ## runs all tests
+	@cargo test $(LOCKED) --workspace
+
+lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
+	cargo fmt --all --check
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet
+	@if ! cargo deny --version >/dev/null 2>&1; then \
+		echo "cargo-deny is not installed: licences are not checked (cargo install cargo-deny --locked)"; \
+	elif cargo deny --locked fetch db >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph; \
+	else echo "the advisory database cannot be fetched: advisories are not checked"; \
+		cargo deny --locked check --hide-inclusion-graph licenses bans sources; fi
+
+bless: build ## writes the expectations of golden cases, the reference configuration and fuel figures anew
+	@$(DEFENDERBEAT) golden --bless testdata
+	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat-collector --test reference
+	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat --test fuel
+
+bench: build ## measures native against sandboxed mapping and the start of a process
+	@cargo bench $(LOCKED) --quiet -p defenderbeat
+
+fuzz: ## runs each fuzz target for a minute
+	@fuzz/run.sh
+
+docs: ## builds the documentation of the crates
+	@cargo doc $(LOCKED) --workspace --no-deps
+
+clean: ## removes what was built
+	@cargo clean
+	@rm -rf dist

@@ -1,0 +1,95 @@
+//! The command `defenderbeat`.
+
+mod components;
+mod golden;
+mod run;
+mod transform;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Collects Microsoft Defender XDR alerts and maps them, in a sandbox, to Elastic Common Schema documents.
+#[derive(Parser)]
+#[command(version, about, after_help = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 transform rejected records.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Collects as a configuration file says.
+    Run(run::Arguments),
+    /// Tests without collecting.
+    #[command(subcommand)]
+    Test(Test),
+    /// Maps raw payloads to documents: a step of a shell pipe.
+    Transform(transform::Arguments),
+    /// Runs golden cases: records with the documents expected of them.
+    Golden(golden::Arguments),
+    /// Says what this is: version, components and the versions they follow.
+    Version,
+}
+
+#[derive(Subcommand)]
+enum Test {
+    /// Checks the configuration file, and that the components take their settings.
+    Config(run::ConfigArguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Test(Test::Config(arguments)) => run::test_config(&arguments),
+        Command::Transform(arguments) => transform::run(&arguments),
+        Command::Golden(arguments) => golden::run(&arguments),
+        Command::Version => version(),
+    };
+    match result {
+        Ok(code) => code,
+        // Whoever read our output has gone, as `head` does: nothing is wrong.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("defenderbeat: {}", message(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and its causes, those left out that the message before has in it.
+fn message(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if parts.last().is_none_or(|last| !last.contains(&cause)) {
+            parts.push(cause);
+        }
+    }
+    parts.join(": ")
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|cause| {
+        cause.kind() == std::io::ErrorKind::BrokenPipe
+    })
+}
+
+#[allow(clippy::print_stdout, reason = "what was asked for")]
+fn version() -> Result<ExitCode> {
+    println!("defenderbeat {}", env!("CARGO_PKG_VERSION"));
+    let engine = defenderbeat_runtime::Engine::new(defenderbeat_runtime::Options::default())?;
+    for dataset in components::names() {
+        let component = components::load(&engine, dataset, None)?;
+        let descriptor = component.descriptor();
+        println!(
+            "component {} {}, ECS {}, tables {}, data streams {}",
+            descriptor.name,
+            descriptor.version,
+            descriptor.ecs_version,
+            descriptor.tables,
+            descriptor.routes.join(" ")
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,126 @@
+//! `run` and `test config`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use defenderbeat_collector::config::{Config, Kind, LogLevel};
+use defenderbeat_collector::run::{self, Options};
+use defenderbeat_runtime::{Component, Engine};
+use tokio::sync::watch;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::components;
+
+#[derive(Args)]
+pub(crate) struct ConfigArguments {
+    /// The configuration file.
+    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = "defenderbeat.yml")]
+    config: PathBuf,
+    /// Puts a value over one of the file, such as `-E output.console.pretty=true`.
+    #[arg(short = 'E', value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Ends after one cycle of every input.
+    #[arg(long)]
+    once: bool,
+}
+
+impl ConfigArguments {
+    fn load(&self) -> Result<Config> {
+        let env = |name: &str| std::env::var(name).ok();
+        Ok(Config::load(&self.config, &self.overrides, &env)?)
+    }
+}
+
+/// The components that the inputs of a configuration need.
+fn load(config: &Config) -> Result<Vec<(Kind, Component)>> {
+    let engine = Engine::new(defenderbeat_runtime::Options::default())?;
+    let mut components: Vec<(Kind, Component)> = Vec::new();
+    for input in &config.inputs {
+        if !components.iter().any(|(kind, _)| *kind == input.kind) {
+            components.push((input.kind, components::load(&engine, input.kind.name(), None)?));
+        }
+    }
+    Ok(components)
+}
+
+fn log(level: LogLevel) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    // Libraries beneath are heard at their warnings, whose debug output could show what requests hold.
+    let filter = tracing_subscriber::filter::Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("defenderbeat", level)
+        .with_target("defenderbeat_collector", level)
+        .with_target("defenderbeat_runtime", level);
+    use tracing_subscriber::prelude::*;
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
+    tracing_subscriber::registry().with(text).with(filter).init();
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let config = arguments.config.load()?;
+    log(config.log_level);
+    let components = load(&config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    let (tell, stop) = watch::channel(false);
+    let result = runtime.block_on(async {
+        tokio::spawn(signals(tell));
+        run::run(&config, Options { once: arguments.once, components, lookup: Arc::new(()), stop }).await
+    });
+    // Threads that are in the middle of something do not keep the process from ending.
+    runtime.shutdown_background();
+    result?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells everything to end at the first SIGINT or SIGTERM, and ends the process at the second.
+async fn signals(tell: watch::Sender<bool>) {
+    for number in 0_u32.. {
+        if let Err(error) = signal().await {
+            tracing::warn!(%error, "signals cannot be received: only a kill ends this process");
+            return;
+        }
+        if number > 0 {
+            tracing::warn!("told to end twice: ending at once; what was not settled is read again at the next start");
+            std::process::exit(1);
+        }
+        tell.send_replace(true);
+    }
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+#[allow(clippy::print_stdout, reason = "what was asked for")]
+pub(crate) fn test_config(arguments: &ConfigArguments) -> Result<ExitCode> {
+    let config = arguments.load()?;
+    run::check(&config, &load(&config)?)?;
+    println!("Config OK");
+    Ok(ExitCode::SUCCESS)
+}

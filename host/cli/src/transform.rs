@@ -1,0 +1,294 @@
+//! `transform`: raw payloads in, documents out, in input order.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use defenderbeat_collector::dead_letter::{Content, DeadLetterFile, Letter, timestamp};
+use defenderbeat_collector::source::DeadLetter;
+use defenderbeat_records::{DEFAULT_MAX_RECORD_SIZE, Piece, Splitter};
+use defenderbeat_runtime::{
+    Batch, Diagnostics, Engine, Feed, Level, Options, Part, Pipeline, Setup, SinkError, Transform,
+};
+
+use crate::components;
+
+/// Bytes read at a time.
+const CHUNK: usize = 256 << 10;
+/// Bytes of records mapped at a time; where the input is no file, what there is is mapped at once.
+const BATCH: usize = 1 << 20;
+/// Rejects and unknown names that are shown one by one.
+const SHOWN: usize = 10;
+/// What rejects name as their input.
+const INPUT: &str = "transform";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// What the records are.
+    #[arg(value_parser = PossibleValuesParser::new(components::DATASETS))]
+    dataset: String,
+    /// A file of payloads, or `-` for standard input: records one a line, pretty-printed, arrays of them, or
+    /// `{"value":[..]}`.
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// Keeps each record in `event.original`.
+    #[arg(long)]
+    preserve_original_event: bool,
+    /// Keeps own fields that an ECS field repeats.
+    #[arg(long)]
+    preserve_duplicate_custom_fields: bool,
+    /// Adds a tag to each document.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// When the records were received, RFC 3339; the present where it is not given.
+    #[arg(long, value_name = "TIME")]
+    received_at: Option<DateTime<Utc>>,
+    /// Where records go that cannot be mapped, in the form of dead letters; an older file is replaced.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Another component than the one that is part of this program.
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let began = Instant::now();
+    if arguments.component.is_none() && !components::names().contains(&arguments.dataset.as_str()) {
+        let built = components::names().join(", ");
+        eprintln!("defenderbeat transform: {}: not built yet; this version has {built}", arguments.dataset);
+        return Ok(ExitCode::from(2));
+    }
+    let (mut input, is_file) = open(&arguments.file)?;
+    let engine = Engine::new(Options::default())?;
+    let component = components::load(&engine, &arguments.dataset, arguments.component.as_deref())?;
+    let settings = serde_json::json!({
+        "tags": arguments.tags,
+        "preserve_original_event": arguments.preserve_original_event,
+        "preserve_duplicate_custom_fields": arguments.preserve_duplicate_custom_fields,
+    });
+    let setup = Setup { settings: settings.to_string(), diagnostics: Arc::new(Stderr), ..Setup::default() };
+    let pipeline = Pipeline::open(&component, setup)?;
+    let feed = component.descriptor().feeds.first().context("the component has no feed")?;
+    let mut mapper = Mapper {
+        pipeline,
+        batch: Records::default(),
+        feed: feed.clone(),
+        received_at: arguments.received_at.unwrap_or_else(|| std::time::SystemTime::now().into()).timestamp_millis(),
+        rejects: arguments.rejects.as_deref().map(rejects).transpose()?,
+        summary: Summary::default(),
+    };
+    let Feed { keys, .. } = feed;
+    let mut splitter = Splitter::new(keys);
+    let mut oversized = None;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = input.read(&mut chunk).with_context(|| format!("reading {}", arguments.file.display()))?;
+        if length == 0 {
+            splitter.finish();
+        }
+        mapper.summary.bytes += length as u64;
+        splitter.push(chunk.get(..length).unwrap_or_default());
+        while let Some(piece) = splitter.piece() {
+            mapper.take(piece, &mut oversized)?;
+        }
+        if length == 0 || !is_file {
+            mapper.map()?;
+        }
+        if length == 0 {
+            break;
+        }
+    }
+    let Mapper { summary, rejects, .. } = mapper;
+    if let Some(rejects) = rejects {
+        rejects.sync().context("syncing rejects to disk")?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("{}: {summary} in {seconds:.3} s", arguments.dataset);
+    Ok(if summary.rejected > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// The input, and whether all of it is there already.
+fn open(file: &Path) -> Result<(Box<dyn Read>, bool)> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin().lock()), false));
+    }
+    let opened = File::open(file).with_context(|| format!("opening {}", file.display()))?;
+    let is_file = opened.metadata().is_ok_and(|metadata| metadata.is_file());
+    Ok((Box::new(opened), is_file))
+}
+
+fn rejects(file: &Path) -> Result<DeadLetterFile> {
+    let failed = || format!("rejects go to {}", file.display());
+    File::create(file).with_context(failed)?;
+    DeadLetterFile::open(file).with_context(failed)
+}
+
+/// What a guest says goes where the summary goes.
+struct Stderr;
+
+impl Diagnostics for Stderr {
+    fn report(&self, _: Level, message: &str) {
+        eprintln!("component: {message}");
+    }
+}
+
+/// Records that are mapped together, as one payload.
+#[derive(Default)]
+struct Records {
+    bytes: Vec<u8>,
+    /// Where each begins: in the payload, and in the input.
+    offsets: Vec<(u64, u64)>,
+}
+
+struct Mapper {
+    pipeline: Pipeline,
+    batch: Records,
+    feed: Feed,
+    received_at: i64,
+    rejects: Option<DeadLetterFile>,
+    summary: Summary,
+}
+
+impl Mapper {
+    fn take(&mut self, piece: Piece<'_>, oversized: &mut Option<Box<dyn DeadLetter>>) -> Result<()> {
+        match piece {
+            Piece::Record { offset, bytes } => {
+                self.batch.offsets.push((self.batch.bytes.len() as u64, offset));
+                self.batch.bytes.extend_from_slice(bytes);
+                self.batch.bytes.push(b'\n');
+                if self.batch.bytes.len() >= BATCH { self.map() } else { Ok(()) }
+            }
+            Piece::Malformed { offset, bytes, reason } => {
+                self.map()?;
+                self.summary.records += 1;
+                self.reject(offset, xxhash_rust::xxh3::xxh3_128(bytes), "malformed", "", reason, bytes)
+            }
+            Piece::Oversized { offset, bytes, last } => {
+                if oversized.is_none()
+                    && let Some(rejects) = &self.rejects
+                {
+                    let letters = rejects.of_input(INPUT, DEFAULT_MAX_RECORD_SIZE);
+                    *oversized =
+                        Some(letters.open(&self.feed.name, self.received_at).context("setting a record aside")?);
+                }
+                if let Some(letter) = oversized {
+                    letter.write(bytes).context("setting a record aside")?;
+                }
+                if last {
+                    self.map()?;
+                    self.summary.records += 1;
+                    self.summary.rejected += 1;
+                    self.show(offset, "oversized", &format!("is longer than {DEFAULT_MAX_RECORD_SIZE} bytes"));
+                    if let Some(letter) = oversized.take() {
+                        letter.keep().context("setting a record aside")?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Maps what was gathered.
+    fn map(&mut self) -> Result<()> {
+        if self.batch.offsets.is_empty() {
+            return Ok(());
+        }
+        let Records { bytes, offsets } = std::mem::take(&mut self.batch);
+        let payload = Bytes::from(bytes);
+        let batch =
+            Batch { feed: self.feed.name.clone(), received_at: self.received_at, payloads: vec![payload.clone()] };
+        let mut sink = |part: Part| io::stdout().write_all(&part.ndjson).map_err(SinkError::from);
+        let receipt = self.pipeline.push(&batch, &mut sink).map_err(unwrap_io)?;
+        for tally in &receipt.tallies {
+            self.summary.records += u64::from(tally.records);
+            self.summary.documents += u64::from(tally.documents);
+            self.summary.dropped += u64::from(tally.dropped);
+        }
+        for drift in receipt.drift {
+            *self.summary.unknown.entry(drift.name).or_default() += u64::from(drift.count);
+        }
+        for reject in &receipt.rejects {
+            let at = offsets.partition_point(|(begin, _)| *begin <= reject.offset).saturating_sub(1);
+            let (begin, origin) = offsets.get(at).copied().unwrap_or_default();
+            let range = usize::try_from(reject.offset)?..usize::try_from(reject.offset + reject.length)?;
+            let bytes = payload.get(range).unwrap_or_default();
+            let offset = origin + (reject.offset - begin);
+            self.reject(offset, reject.id, reject.code.as_str(), &reject.path, &reject.message, bytes)?;
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, offset: u64, id: u128, code: &str, path: &str, message: &str, bytes: &[u8]) -> Result<()> {
+        self.summary.rejected += 1;
+        self.show(offset, code, message);
+        let Some(rejects) = &self.rejects else { return Ok(()) };
+        let letter = Letter {
+            timestamp: timestamp(self.received_at),
+            input: INPUT,
+            feed: Some(&self.feed.name),
+            code,
+            path,
+            message,
+            offset: Some(offset),
+            id: format!("{id:032x}"),
+            content: Content::record(bytes),
+        };
+        rejects.append(&letter).with_context(|| format!("writing a reject to {}", rejects.path().display()))
+    }
+
+    fn show(&self, offset: u64, code: &str, message: &str) {
+        match self.summary.rejected {
+            1..=10 => eprintln!("rejected at byte {offset}: {code}: {message}"),
+            11 if self.rejects.is_none() => {
+                eprintln!("further rejects are only counted: --rejects FILE keeps all of them")
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An error of our own sink as what it was.
+fn unwrap_io(error: defenderbeat_runtime::Error) -> anyhow::Error {
+    match error {
+        defenderbeat_runtime::Error::Sink(error) => match error.downcast::<io::Error>() {
+            Ok(error) => anyhow::Error::from(*error).context("writing documents"),
+            Err(error) => anyhow::anyhow!(error),
+        },
+        error => error.into(),
+    }
+}
+
+#[derive(Default)]
+struct Summary {
+    bytes: u64,
+    records: u64,
+    documents: u64,
+    dropped: u64,
+    rejected: u64,
+    unknown: BTreeMap<String, u64>,
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { bytes, records, documents, dropped, rejected, unknown } = self;
+        write!(
+            formatter,
+            "{bytes} bytes, {records} records, {documents} documents, {dropped} dropped, {rejected} rejected"
+        )?;
+        if !unknown.is_empty() {
+            let names: Vec<&str> = unknown.keys().take(SHOWN).map(String::as_str).collect();
+            let more = if unknown.len() > SHOWN { ", .." } else { "" };
+            write!(formatter, ", {} unknown properties ({}{more})", unknown.len(), names.join(", "))?;
+        }
+        Ok(())
+    }
+}

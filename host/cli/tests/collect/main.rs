@@ -1,0 +1,16 @@
+//! The program as a user runs it, against a tenant on loopback: what it prints, what it keeps, and that nothing is lost
+//! however it ends.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+mod kill;
+mod memory;
+mod once;
+mod program;

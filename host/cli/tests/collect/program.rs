@@ -1,0 +1,138 @@
+//! A configuration, a folder for state and output, and the program on it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use defenderbeat_simulator::{Options, Simulator};
+use serde_json::Value;
+
+/// A tenant and the runtime that it runs on.
+pub(crate) struct Tenant {
+    pub(crate) simulator: Simulator,
+    /// The simulator stops with it.
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Tenant {
+    pub(crate) fn start(options: Options) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let simulator = runtime.block_on(Simulator::start(options)).unwrap();
+        Self { simulator, _runtime: runtime }
+    }
+
+    /// Every alert that the tenant holds, as `id` and `lastUpdateDateTime` in milliseconds.
+    pub(crate) fn expected(&self) -> Vec<(String, String)> {
+        let mut expected: Vec<(String, String)> =
+            self.simulator.expected().into_iter().map(|alert| (alert.id, millis(&alert.last_update_date_time))).collect();
+        expected.sort();
+        expected
+    }
+}
+
+/// A time with the three decimals that documents have.
+fn millis(time: &str) -> String {
+    let time = chrono::DateTime::parse_from_rfc3339(time).unwrap().to_utc();
+    // Cut, not rounded.
+    time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// The program with files of its own.
+pub(crate) struct Program {
+    pub(crate) folder: tempfile::TempDir,
+    options: Vec<String>,
+}
+
+impl Program {
+    /// Collects from a tenant into files; `options` are `-E` values that come after.
+    pub(crate) fn new(tenant: &Tenant, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let access = &tenant.simulator.options().access;
+        fs::write(folder.path().join("secret"), format!("{}\n", access.client_secret)).unwrap();
+        let config = format!(
+            "
+inputs:
+  - id: contoso
+    type: alert
+    url: {url}
+    login_url: {url}
+    tenant_id: {tenant_id}
+    client_id: {client_id}
+    client_secret: file:{folder}/secret
+    interval: 1s
+    retry: {{ wait_min: 1ms, wait_max: 20ms }}
+output.file:
+  path: {folder}/out
+  rotate_every_kb: 4096
+  number_of_files: 1024
+path.data: {folder}/data
+",
+            url = tenant.simulator.url(),
+            tenant_id = access.tenant_id,
+            client_id = access.client_id,
+            folder = folder.path().display(),
+        );
+        fs::write(folder.path().join("defenderbeat.yml"), config).unwrap();
+        Self { folder, options: options.iter().map(|option| (*option).to_owned()).collect() }
+    }
+
+    pub(crate) fn command(&self, command: &[&str]) -> Command {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_defenderbeat"));
+        process.args(command).arg("-c").arg(self.folder.path().join("defenderbeat.yml"));
+        for option in &self.options {
+            process.args(["-E", option]);
+        }
+        process.stdin(Stdio::null());
+        process
+    }
+
+    /// Runs one cycle.
+    pub(crate) fn once(&self) -> Output {
+        self.command(&["run", "--once"]).output().unwrap()
+    }
+
+    /// Starts and does not wait.
+    pub(crate) fn start(&self) -> Child {
+        self.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// The documents in the output's files, in the order in which they were written.
+    pub(crate) fn documents(&self) -> Vec<Value> {
+        let mut files: Vec<(usize, PathBuf)> = fs::read_dir(self.folder.path().join("out"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| {
+                let stem = path.file_stem().unwrap().to_str().unwrap();
+                (stem.rsplit('-').next().unwrap().parse().unwrap(), path)
+            })
+            .collect();
+        files.sort();
+        let texts = files.into_iter().map(|(_, path)| fs::read_to_string(path).unwrap());
+        texts.flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()).collect()
+    }
+
+    /// Alerts that were delivered, by `_id`, each once.
+    pub(crate) fn delivered(&self) -> Vec<(String, String)> {
+        let mut by_id = BTreeMap::new();
+        for document in self.documents().iter().filter(|document| document["event"]["kind"] == "alert") {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let alert = (text(&document["event"]["id"]), text(&document["@timestamp"]));
+            let id = text(&document["@metadata"]["_id"]);
+            assert_eq!(by_id.entry(id).or_insert_with(|| alert.clone()), &alert, "one _id, one alert");
+        }
+        let mut delivered: Vec<(String, String)> = by_id.into_values().collect();
+        delivered.sort();
+        delivered
+    }
+
+    pub(crate) fn dead_letters(&self) -> String {
+        fs::read_to_string(self.folder.path().join("data/dead-letter/dead-letters.ndjson")).unwrap()
+    }
+}
+
+/// What a process said on standard error.
+pub(crate) fn log(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

@@ -1,0 +1,189 @@
+//! `defenderbeat.yml`, in the manner of Beats.
+//!
+//! A file goes through three steps: `yaml` reads it as a tree of places and texts, over which overrides are merged;
+//! `check` holds the tree against the options there are (`schema`), replaces variables and reports all that is unknown,
+//! missing or of the wrong kind; what is left is deserialised and checked for what options mean together. The reference file
+//! is made from the same options ([`reference()`]).
+
+mod check;
+mod error;
+mod model;
+mod reference;
+mod schema;
+pub(crate) mod units;
+mod variables;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use error::{ConfigError, Place, Problem};
+pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, Input, Kind, LogLevel, Output, Source};
+pub use reference::reference;
+pub(crate) use schema::in_order;
+use yaml::Node;
+
+/// Looks up an environment variable.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A configuration that was checked, with all defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name of this collector; none: the host's.
+    pub name: Option<String>,
+    /// At least one, with ids that are unique. Global processors follow the ones of each.
+    pub inputs: Vec<Input>,
+    /// Where documents go.
+    pub output: Output,
+    /// Folder of all state.
+    pub data_path: PathBuf,
+    /// Folder of what could not be mapped or delivered.
+    pub dead_letter_path: PathBuf,
+    /// What is logged.
+    pub log_level: LogLevel,
+    /// How long a stop waits.
+    pub shutdown_timeout: Duration,
+}
+
+impl Config {
+    /// Reads a file, puts `key=value` overrides over it in their order, and replaces `${VAR}` by what `env` says.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong where, all at once where that can be told, and what is wanted. None is worth a retry.
+    pub fn load(path: &Path, overrides: &[String], env: Env<'_>) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+        Self::parse(&path.display().to_string(), &text, overrides, env)
+    }
+
+    /// As [`Config::load`], of a text that was read from `origin`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn parse(origin: &str, text: &str, overrides: &[String], env: Env<'_>) -> Result<Self, ConfigError> {
+        let mut node = Node::parse(origin, text)?;
+        for text in overrides {
+            node.merge(Node::parse_override(text)?);
+        }
+        let (json, problems) = check::check(&node, &schema::options::<model::File>(), env);
+        if !problems.is_empty() {
+            return Err(ConfigError::Options(problems));
+        }
+        let file: model::File = serde_json::from_value(json).map_err(|error| {
+            let mut problems = Problems::of(&node);
+            problems.wrong("", error.to_string());
+            problems.into_error()
+        })?;
+        Self::resolve(file, &node)
+    }
+
+    fn resolve(file: model::File, node: &Node) -> Result<Self, ConfigError> {
+        let mut problems = Problems::of(node);
+        let mut inputs = file.inputs;
+        if inputs.is_empty() {
+            problems.wrong("inputs", "is missing. Name at least one input");
+        }
+        let mut ids = BTreeMap::new();
+        for (at, input) in inputs.iter_mut().enumerate() {
+            let option = |key: &str| format!("inputs.{at}.{key}");
+            if let Err(message) = check_id(&input.id) {
+                problems.wrong(&option("id"), message);
+            }
+            // Ids name files, and not every file system tells cases apart.
+            if let Some(other) = ids.insert(input.id.to_lowercase(), at) {
+                let message = format!("is the id of inputs.{other} too, but names the state of one input; change one");
+                problems.wrong(&option("id"), message);
+            }
+            if let Err(message) = check_namespace(&input.data_stream.namespace) {
+                problems.wrong(&option("data_stream.namespace"), message);
+            }
+            let Source::Graph(settings) = &input.source;
+            match settings.check() {
+                Ok(()) => {}
+                Err(crate::http::Error::Settings { option: key, message }) => {
+                    problems.wrong(&option(key), message);
+                }
+                Err(error) => {
+                    problems.wrong(&format!("inputs.{at}"), error.to_string());
+                }
+            }
+            input.processors.extend(file.processors.iter().cloned());
+        }
+        let console = file.output.console.map(Output::Console);
+        let to_file = file.output.file.map(Output::File);
+        let discard = file.output.discard.map(|_| Output::Discard);
+        let mut outputs = [console, to_file, discard].into_iter().flatten();
+        let output = match (outputs.next(), outputs.next()) {
+            (Some(output), None) => Some(output),
+            (None, _) => {
+                problems.wrong("output", "is missing. Name one, such as `output.console: {}`");
+                None
+            }
+            (Some(_), Some(_)) => {
+                problems.wrong("output", "has more than one; keep one, or take one away with -E output.NAME=null");
+                None
+            }
+        };
+        let data_path = file.path.data;
+        match output {
+            Some(output) if problems.found.is_empty() => Ok(Self {
+                name: file.name,
+                inputs,
+                output,
+                dead_letter_path: file.dead_letter.path.unwrap_or_else(|| data_path.join("dead-letter")),
+                data_path,
+                log_level: file.logging.level,
+                shutdown_timeout: file.shutdown_timeout,
+            }),
+            _ => Err(problems.into_error()),
+        }
+    }
+}
+
+/// Problems of a tree, by option.
+struct Problems<'a> {
+    node: &'a Node,
+    found: Vec<Problem>,
+}
+
+impl<'a> Problems<'a> {
+    fn of(node: &'a Node) -> Self {
+        Self { node, found: Vec::new() }
+    }
+
+    fn wrong(&mut self, option: &str, message: impl Into<String>) {
+        let place = self.node.place(option).clone();
+        self.found.push(Problem { place, option: option.to_owned(), message: message.into() });
+    }
+
+    fn into_error(self) -> ConfigError {
+        ConfigError::Options(self.found)
+    }
+}
+
+/// An id becomes part of the names of files.
+fn check_id(id: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    if id.len() > 100 || !id.chars().all(allowed) || id.chars().all(|c| c == '.') {
+        return Err("must be of 1 to 100 letters, digits, `.`, `_` and `-`, because it names files".into());
+    }
+    Ok(())
+}
+
+/// What Elasticsearch takes
+/// (<https://www.elastic.co/docs/reference/ecs/ecs-data_stream>).
+fn check_namespace(namespace: &str) -> Result<(), String> {
+    const REFUSED: &str = "\\/*?\"<>|,#:- ";
+    if namespace.is_empty() || namespace.len() > 100 {
+        return Err("must be of 1 to 100 bytes".into());
+    }
+    if namespace.chars().any(|c| REFUSED.contains(c)) {
+        return Err(r#"must have none of \ / * ? " < > | , # : - and no space"#.into());
+    }
+    if namespace.chars().any(char::is_uppercase) {
+        return Err("must be in lower case".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,352 @@
+//! The options of `defenderbeat.yml`. Their comments are the reference of the user, so they speak of keys, not of types.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use super::schema::in_order;
+use super::units;
+use crate::source::graph::GraphSettings;
+
+/// The file as it is written.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct File {
+    /// Where records come from. One process serves any number of inputs, also of several tenants.
+    pub(super) inputs: Vec<Input>,
+
+    /// Changes of the documents of all inputs, after those of the input itself. As in Beats: `add_tags`, `add_fields`,
+    /// `drop_fields`, `drop_event` and `rename`, each with `when` and the conditions `equals`, `contains`, `regexp`, `range`,
+    /// `network`, `has_fields`, `and`, `or` and `not`. For example:
+    ///
+    ///     processors:
+    ///       - add_tags: {tags: [production]}
+    ///       - drop_event: {when: {equals: {event.severity: 1}}}
+    pub(super) processors: Vec<Json>,
+
+    /// Where documents go: exactly one output.
+    pub(super) output: Outputs,
+
+    pub(super) path: PathOptions,
+
+    pub(super) dead_letter: DeadLetterOptions,
+
+    pub(super) logging: LoggingOptions,
+
+    /// The name of this collector in `agent.name` of each document. Without it: the name of the host.
+    pub(super) name: Option<String>,
+
+    /// How long a stop waits for what is under way to be delivered. What is not delivered by then is read again at the next
+    /// start. Raise it for slow outputs, and keep it below the time after which your service manager kills.
+    #[serde(with = "units::Time")]
+    pub(super) shutdown_timeout: Duration,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            inputs: Vec::new(),
+            processors: Vec::new(),
+            output: Outputs::default(),
+            path: PathOptions::default(),
+            dead_letter: DeadLetterOptions::default(),
+            logging: LoggingOptions::default(),
+            name: None,
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One input: what is common to all types, and the options of its own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>, extend("format" = "input"))]
+pub struct Input {
+    /// Names the input in logs and keys its state, so it must be unique in this file and stay as it is: an input with
+    /// another id starts anew. Letters, digits, `.`, `_` and `-`, at most 100.
+    #[schemars(length(min = 1), example = "defender-alerts")]
+    pub id: String,
+
+    /// What is collected.
+    #[serde(rename = "type")]
+    #[schemars(example = Kind::Alert)]
+    pub kind: Kind,
+
+    /// Whether it runs. An input that does not is checked all the same and keeps its state.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+
+    /// The options of the type.
+    #[schemars(skip)]
+    pub source: Source,
+
+    /// Tags of each document.
+    #[serde(default)]
+    pub tags: Vec<String>,
+
+    /// Keeps the record as it came in `event.original`. Doubles the size of documents; for evidence and debugging.
+    #[serde(default)]
+    pub preserve_original_event: bool,
+
+    /// Keeps the fields below `m365_defender` that an ECS field repeats. For dashboards that were made on them.
+    #[serde(default)]
+    pub preserve_duplicate_custom_fields: bool,
+
+    /// Changes of the documents of this input, in the form of the global `processors`, before those.
+    #[serde(default)]
+    pub processors: Vec<Json>,
+
+    /// Fields of your own: `from` is a JSONPath into the record, `to` the field, `as` the type (copy, keyword, lowercase,
+    /// uppercase, long, double, boolean, date, ip, mac, json or list; copy without it). For example:
+    ///
+    ///     rows:
+    ///       - {from: "$.customDetails.site", as: keyword, to: site.name}
+    #[serde(default)]
+    pub rows: Vec<Json>,
+
+    /// The largest record; a larger one goes to the dead letters unread. Bounds the memory of this input.
+    #[serde(default = "max_record_size", with = "units::Bytes")]
+    pub max_record_size: usize,
+
+    /// The data stream of the documents.
+    #[serde(default)]
+    #[schemars(description = "")]
+    pub data_stream: DataStream,
+}
+
+/// Options of the data stream that documents are made for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub struct DataStream {
+    /// The last part of the data stream's name, such as an environment or a tenant. Lower case, at most 100 bytes, without
+    /// `\ / * ? " < > | , # : -` and space.
+    pub namespace: String,
+}
+
+impl Default for DataStream {
+    fn default() -> Self {
+        Self { namespace: "default".into() }
+    }
+}
+
+/// What an input collects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Alerts with their evidence, from the Microsoft Graph security API (`alerts_v2`). Takes the application
+    /// permission `SecurityAlert.Read.All`.
+    Alert,
+}
+
+impl Kind {
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Alert => "alert",
+        }
+    }
+}
+
+/// Where an input's records are, with the options of that place.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Source {
+    /// The Microsoft Graph security API.
+    Graph(GraphSettings),
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn max_record_size() -> usize {
+    64 << 20
+}
+
+/// Who collects: `agent.*` of each document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// The same after a restart.
+    pub id: String,
+    /// The host, or the `name` of the file.
+    pub name: String,
+    /// Version of this program.
+    pub version: String,
+    /// Another one after each start.
+    pub ephemeral_id: String,
+}
+
+impl Input {
+    /// The JSON text that the input's component is opened with. Its processors are this input's, which
+    /// [`Config::load`](super::Config::load) has followed by the global ones. The component checks processors and rows, and
+    /// names the one at fault.
+    pub fn component_settings(&self, agent: &Agent) -> String {
+        json!({
+            "namespace": self.data_stream.namespace,
+            "tags": self.tags,
+            "preserve_original_event": self.preserve_original_event,
+            "preserve_duplicate_custom_fields": self.preserve_duplicate_custom_fields,
+            "rows": self.rows,
+            "processors": self.processors,
+            "max_record_size": self.max_record_size,
+            "agent": {
+                "id": agent.id,
+                "name": agent.name,
+                "type": "defenderbeat",
+                "version": agent.version,
+                "ephemeral_id": agent.ephemeral_id,
+            },
+        })
+        .to_string()
+    }
+}
+
+/// The outputs as they are written; one of them is given.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct Outputs {
+    pub(super) console: Option<ConsoleOutput>,
+    pub(super) file: Option<FileOutput>,
+    /// Counts documents and forgets them. For measuring.
+    pub(super) discard: Option<DiscardOutput>,
+}
+
+/// Where documents go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Standard output.
+    Console(ConsoleOutput),
+    /// Files.
+    File(FileOutput),
+    /// Nowhere; for measuring.
+    Discard,
+}
+
+/// Writes documents to standard output, one a line.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub struct ConsoleOutput {
+    /// Indents documents over several lines. For reading, not for programs.
+    pub pretty: bool,
+
+    /// Begins each document with `@metadata`, as Beats do: `_id`, by which a reader tells a document that comes again, and
+    /// `raw_index`, the data stream it is for. Turn it off where only fields of the document may stand.
+    pub metadata: bool,
+}
+
+impl Default for ConsoleOutput {
+    fn default() -> Self {
+        Self { pretty: false, metadata: true }
+    }
+}
+
+/// Writes documents to files, one a line, and starts a new file where one is full. A document counts as delivered when it
+/// is on the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub struct FileOutput {
+    /// The folder. It is made where there is none.
+    #[schemars(length(min = 1), example = &"/var/lib/defenderbeat/output")]
+    pub path: PathBuf,
+
+    /// The name that all files begin with.
+    #[schemars(length(min = 1))]
+    pub filename: String,
+
+    /// The size in KiB at which a new file is started.
+    #[schemars(range(min = 1))]
+    pub rotate_every_kb: u64,
+
+    /// How many files are kept; the oldest goes first. Make it enough for whatever reads them to keep up.
+    #[schemars(range(min = 2, max = 1024))]
+    pub number_of_files: usize,
+
+    /// Who may read the files: octal permissions.
+    #[serde(with = "units::Permissions")]
+    pub permissions: u32,
+
+    /// Starts a new file at each start.
+    pub rotate_on_startup: bool,
+
+    /// Begins each document with `@metadata`, as Beats do: `_id`, by which a reader tells a document that comes again, and
+    /// `raw_index`, the data stream it is for. Turn it off where only fields of the document may stand.
+    pub metadata: bool,
+}
+
+impl Default for FileOutput {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            filename: "defenderbeat".into(),
+            rotate_every_kb: 10_240,
+            number_of_files: 7,
+            permissions: 0o600,
+            rotate_on_startup: true,
+            metadata: true,
+        }
+    }
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct DiscardOutput {}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct PathOptions {
+    /// The folder of all state: where each input goes on after a restart. A relative path is one from the working
+    /// directory. Keep it on a disk that survives; without it everything within `initial_interval` is collected again.
+    #[schemars(length(min = 1))]
+    pub(super) data: PathBuf,
+}
+
+impl Default for PathOptions {
+    fn default() -> Self {
+        Self { data: "data".into() }
+    }
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct DeadLetterOptions {
+    /// The folder for records that cannot be mapped and documents that the output refuses, each with the reason. Without it:
+    /// `dead-letter` below `path.data`.
+    pub(super) path: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct LoggingOptions {
+    /// What is logged, to standard error: this level and the ones before it.
+    pub(super) level: LogLevel,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What ends an input or loses a record.
+    Error,
+    /// What an operator should look at, such as a cycle that failed.
+    Warning,
+    /// What starts, ends and how much was collected.
+    #[default]
+    Info,
+    /// Each request, without secrets. For finding out.
+    Debug,
+}

@@ -1,0 +1,112 @@
+//! The reference file: every option with its comment and default, from the structs that parse it.
+
+use std::fmt::Write;
+
+use serde_json::Value as Json;
+
+use super::check::input_options;
+use super::model::File;
+use super::schema::{Opt, Shape, options};
+use super::yaml::join;
+
+/// The output that is on in the reference.
+const OUTPUT: &str = "output.console.pretty";
+
+const HEAD: &str = "\
+# Every option of defenderbeat. What begins with # and a letter is the default and need not be written.
+#
+# Dotted keys and levels are the same: `output.console.pretty: true` or
+#     output:
+#       console:
+#         pretty: true
+#
+# ${VAR} in a value is replaced by the environment variable VAR, ${VAR:default} by the default where it is not set or
+# empty, ${VAR:?message} gives that message then, and $${ stands for these characters themselves. Secrets may also
+# be file:PATH, which takes the text of a file without its last line break. Within [ ] and { } such values need quotes.
+#
+# -E key=value on the command line overrides an option: -E logging.level=debug -E inputs.0.interval=1m. A value null
+# takes one away. Other users of the machine can see the command line, so it is no place for secrets.
+#
+# Durations are written as 300ms, 5m, 24h or 1h30m, sizes as 64MiB, 10mb or a number of bytes.
+";
+
+/// The commented reference file. It is a valid configuration that collects alerts, with the tenant and the application
+/// taken from the environment.
+pub fn reference() -> String {
+    let mut text = HEAD.to_owned();
+    for option in options::<File>() {
+        if option.name == "inputs" {
+            inputs(&mut text, &option);
+        } else {
+            entry(&mut text, "", "", &option);
+        }
+    }
+    text
+}
+
+fn inputs(text: &mut String, inputs: &Opt) {
+    text.push('\n');
+    comment(text, "", &inputs.doc);
+    text.push_str("inputs:");
+    let (common, own) = input_options();
+    let mut input = String::new();
+    for option in common.iter().chain(&own) {
+        entry(&mut input, "    ", "", option);
+    }
+    // The first option that is not a comment begins the element of the list.
+    text.push_str(&input.replacen("\n    id:", "\n  - id:", 1));
+}
+
+fn entry(text: &mut String, indent: &str, prefix: &str, option: &Opt) {
+    let key = join(prefix, &option.name);
+    text.push('\n');
+    comment(text, indent, &option.doc);
+    if let Shape::Choice(choices) = &option.shape {
+        for choice in choices.iter().filter(|choice| !choice.doc.is_empty()) {
+            let first = format!("- {}: ", choice.name);
+            comment(text, indent, &(first + &choice.doc.replace('\n', "\n  ")));
+        }
+    }
+    match &option.shape {
+        Shape::Options(below) if !below.is_empty() => {
+            for option in below {
+                entry(text, indent, &key, option);
+            }
+        }
+        _ => {
+            let output = key.starts_with("output.");
+            if option.required && !output {
+                comment(text, indent, "Required.");
+            }
+            let off = if key == OUTPUT || option.required && !output { "" } else { "#" };
+            let shown = if option.required { &option.example } else { &option.default };
+            let value = match (shown, &option.shape) {
+                (Some(value), _) => format!(" {}", yaml(value)),
+                (None, Shape::Options(_)) => " {}".to_owned(),
+                (None, _) => String::new(),
+            };
+            // Infallible: a String takes any text.
+            let _ = writeln!(text, "{indent}{off}{key}:{value}");
+        }
+    }
+}
+
+fn comment(text: &mut String, indent: &str, doc: &str) {
+    for line in doc.lines() {
+        let _ = writeln!(text, "{}", format!("{indent}# {line}").trim_end());
+    }
+}
+
+/// JSON is YAML; most texts need no quotes, though.
+fn yaml(value: &Json) -> String {
+    match value.as_str() {
+        Some(text)
+            if text.starts_with(|c: char| c.is_ascii_alphanumeric() || "/$".contains(c))
+                && text.parse::<f64>().is_err()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "/:._-${}".contains(c)) =>
+        {
+            text.to_owned()
+        }
+        _ => value.to_string(),
+    }
+}

@@ -1,0 +1,271 @@
+//! Delivery with an output, a session and checkpoints that write down what is asked of them.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use super::*;
+use crate::checkpoint::{Checkpoint, Generation};
+
+/// What happened, in order.
+type Journal = Arc<Mutex<Vec<String>>>;
+
+/// Answers as a script says; what is not in it is delivered.
+struct Scripted {
+    journal: Journal,
+    sends: VecDeque<Result<Vec<Fate>, OutputError>>,
+    flush: Option<OutputError>,
+}
+
+impl Output for Scripted {
+    async fn send(&mut self, documents: &Documents) -> Result<Vec<Fate>, OutputError> {
+        let text = String::from_utf8_lossy(&documents.part.ndjson).replace('\n', " ");
+        self.journal.lock().unwrap().push(format!("send {}", text.trim()));
+        self.sends.pop_front().unwrap_or(Ok(vec![Fate::Delivered; documents.part.documents.len()]))
+    }
+
+    async fn flush(&mut self) -> Result<(), OutputError> {
+        self.journal.lock().unwrap().push("flush".to_owned());
+        self.flush.take().map_or(Ok(()), Err)
+    }
+}
+
+#[derive(Default)]
+struct Watched {
+    journal: Journal,
+    metrics: Metrics,
+}
+
+impl Session for Watched {
+    fn input(&self) -> &str {
+        "contoso"
+    }
+    fn streams(&self) -> Arc<[String]> {
+        Arc::new([])
+    }
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+    fn settle(&self, sequence: u64, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
+        checkpoints.commit("contoso", 0, &sequence.to_string()).map(drop)
+    }
+}
+
+/// Fails as often as told.
+struct Store {
+    journal: Journal,
+    failures: Mutex<Vec<CheckpointError>>,
+}
+
+impl Checkpoints for Store {
+    fn load(&self, _: &str) -> Result<Option<Checkpoint>, CheckpointError> {
+        Ok(None)
+    }
+    fn commit(&self, _: &str, _: Generation, cursor: &str) -> Result<Generation, CheckpointError> {
+        if let Some(error) = self.failures.lock().unwrap().pop() {
+            return Err(error);
+        }
+        self.journal.lock().unwrap().push(format!("settle {cursor}"));
+        Ok(1)
+    }
+}
+
+struct Case {
+    folder: tempfile::TempDir,
+    journal: Journal,
+    session: Arc<Watched>,
+    sends: Vec<Result<Vec<Fate>, OutputError>>,
+    flush: Option<OutputError>,
+    commits: Vec<CheckpointError>,
+}
+
+impl Case {
+    fn new() -> Self {
+        let session = Arc::new(Watched::default());
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            journal: session.journal.clone(),
+            session,
+            sends: Vec::new(),
+            flush: None,
+            commits: Vec::new(),
+        }
+    }
+
+    fn documents(&self, lines: &[&str]) -> Event {
+        let entry = |line: &&str| Document {
+            payload: 0,
+            length: line.len() as u32 + 1,
+            route: 0,
+            id: u128::from(line.as_bytes()[0]),
+            time: 0,
+            position: 0,
+        };
+        let ndjson: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let part = Part { ndjson: ndjson.into(), documents: lines.iter().map(entry).collect() };
+        Event::Documents(self.session.clone(), part)
+    }
+
+    fn mapped(&self, sequence: u64, rejects: Vec<Reject>) -> Event {
+        Event::Mapped { session: self.session.clone(), sequence, rejects }
+    }
+
+    async fn run(&mut self, events: Vec<Event>) -> Result<(), DeliverError> {
+        let letters = DeadLetterFile::open(&self.letters()).unwrap();
+        let output = Scripted {
+            journal: self.journal.clone(),
+            sends: self.sends.drain(..).collect(),
+            flush: self.flush.take(),
+        };
+        let failures = Mutex::new(std::mem::take(&mut self.commits));
+        let checkpoints = Arc::new(Store { journal: self.journal.clone(), failures });
+        let retry = RetrySettings { max_attempts: u32::MAX, wait_min: Duration::ZERO, wait_max: Duration::ZERO };
+        let (sender, receiver) = mpsc::channel(events.len().max(1));
+        for event in events {
+            sender.try_send(event).ok().unwrap();
+        }
+        drop(sender);
+        Deliver::new(output, letters, checkpoints).with_retry(retry).run(receiver).await.map(drop)
+    }
+
+    fn letters(&self) -> PathBuf {
+        self.folder.path().join("dead-letters.ndjson")
+    }
+
+    fn journal(&self) -> Vec<String> {
+        self.journal.lock().unwrap().clone()
+    }
+}
+
+fn file_error() -> OutputError {
+    OutputError::File { file: PathBuf::from("out"), source: io::ErrorKind::StorageFull.into() }
+}
+
+fn refused() -> Fate {
+    Fate::Refused(Refusal { code: "400".to_owned(), message: "mapper_parsing_exception".to_owned() })
+}
+
+#[tokio::test]
+async fn a_cursor_is_saved_after_its_documents_are_flushed() {
+    let mut case = Case::new();
+    let events = vec![
+        case.documents(&["1"]),
+        case.documents(&["2"]),
+        case.mapped(1, Vec::new()),
+        case.documents(&["3"]),
+        case.mapped(2, Vec::new()),
+    ];
+    case.run(events).await.unwrap();
+    assert_eq!(case.journal(), ["send 1", "send 2", "send 3", "flush", "settle 2"]);
+    assert_eq!(case.session.metrics.delivered.get(), 3);
+}
+
+#[tokio::test]
+async fn documents_of_a_delivery_that_is_not_mapped_yet_settle_nothing() {
+    let mut case = Case::new();
+    let events = vec![case.documents(&["1"]), case.mapped(1, Vec::new()), case.documents(&["2"])];
+    case.run(events).await.unwrap();
+    assert_eq!(case.journal().last().unwrap(), "settle 1");
+}
+
+#[tokio::test]
+async fn what_the_output_puts_off_is_sent_again_alone() {
+    let mut case = Case::new();
+    case.sends = vec![Ok(vec![Fate::Delivered, Fate::Retry, Fate::Duplicate, Fate::Retry]), Ok(vec![Fate::Retry, Fate::Delivered])];
+    let events = vec![case.documents(&["1", "2", "3", "4"]), case.mapped(1, Vec::new())];
+    case.run(events).await.unwrap();
+    assert_eq!(case.journal(), ["send 1 2 3 4", "send 2 4", "send 2", "flush", "settle 1"]);
+    let metrics = &case.session.metrics;
+    assert_eq!((metrics.delivered.get(), metrics.duplicates.get(), metrics.retried.get()), (3, 1, 3));
+}
+
+#[tokio::test]
+async fn a_refused_document_settles_from_the_dead_letter_file() {
+    let mut case = Case::new();
+    case.sends = vec![Ok(vec![refused(), Fate::Delivered])];
+    let events = vec![case.documents(&["{\"n\":1.10}", "2"]), case.mapped(1, Vec::new())];
+    case.run(events).await.unwrap();
+    let letter = fs::read_to_string(case.letters()).unwrap();
+    assert!(letter.contains(r#""code":"400","message":"mapper_parsing_exception""#), "{letter}");
+    assert!(letter.contains(r#""document":{"n":1.10}}"#), "the document is kept as it is: {letter}");
+    assert_eq!(case.journal().last().unwrap(), "settle 1");
+    assert_eq!(case.session.metrics.dead_letters.get(), 1);
+}
+
+#[tokio::test]
+async fn a_reject_settles_from_the_dead_letter_file() {
+    let mut case = Case::new();
+    let reject = Reject {
+        feed: "alerts".to_owned(),
+        received_at: 0,
+        id: 7,
+        code: "trap",
+        path: String::new(),
+        message: "unreachable".to_owned(),
+        bytes: Bytes::from_static(b"{\"id\":\"x\"}"),
+    };
+    let events = vec![case.mapped(1, vec![reject])];
+    case.run(events).await.unwrap();
+    let letter: serde_json::Value = serde_json::from_str(&fs::read_to_string(case.letters()).unwrap()).unwrap();
+    assert_eq!(letter["record"], "{\"id\":\"x\"}");
+    assert_eq!((&letter["input"], &letter["feed"], &letter["code"]), (&"contoso".into(), &"alerts".into(), &"trap".into()));
+    assert_eq!(case.journal(), ["flush", "settle 1"]);
+}
+
+#[tokio::test]
+async fn an_output_that_fails_for_a_while_gets_the_same_documents() {
+    let mut case = Case::new();
+    case.sends = vec![Err(file_error()), Err(file_error())];
+    let events = vec![case.documents(&["1", "2"]), case.mapped(1, Vec::new())];
+    case.run(events).await.unwrap();
+    assert_eq!(case.journal(), ["send 1 2", "send 1 2", "send 1 2", "flush", "settle 1"]);
+}
+
+#[tokio::test]
+async fn an_output_that_fails_for_good_settles_nothing() {
+    let mut case = Case::new();
+    case.sends = vec![Err(OutputError::Closed)];
+    let events = vec![case.documents(&["1"]), case.mapped(1, Vec::new())];
+    let error = case.run(events).await.unwrap_err();
+    assert!(matches!(error, DeliverError::Output(OutputError::Closed)), "{error}");
+    assert_eq!(case.journal(), ["send 1"]);
+}
+
+#[tokio::test]
+async fn what_could_not_be_flushed_is_not_settled() {
+    let mut case = Case::new();
+    case.flush = Some(file_error());
+    let events = vec![case.documents(&["1"]), case.mapped(1, Vec::new())];
+    case.run(events).await.unwrap_err();
+    assert_eq!(case.journal(), ["send 1", "flush"]);
+}
+
+#[tokio::test]
+async fn a_cursor_that_could_not_be_saved_is_saved_with_the_next() {
+    let mut case = Case::new();
+    let source = io::ErrorKind::StorageFull.into();
+    case.commits = vec![CheckpointError::Io { file: PathBuf::from("c"), source }];
+    let (done, _) = oneshot::channel();
+    let events = vec![case.mapped(1, Vec::new()), Event::Settle(done), case.mapped(2, Vec::new())];
+    case.run(events).await.unwrap();
+    assert_eq!(case.journal(), ["flush", "flush", "settle 2"]);
+}
+
+#[tokio::test]
+async fn delivery_ends_where_another_process_saves_the_same_cursor() {
+    let mut case = Case::new();
+    case.commits = vec![CheckpointError::Overtaken { file: PathBuf::from("c"), expected: 1, found: 2 }];
+    let events = vec![case.mapped(1, Vec::new())];
+    let error = case.run(events).await.unwrap_err();
+    assert!(matches!(error, DeliverError::Checkpoint(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_output_that_gives_too_few_fates_is_found_out() {
+    let mut case = Case::new();
+    case.sends = vec![Ok(vec![Fate::Delivered])];
+    let events = vec![case.documents(&["1", "2"])];
+    let error = case.run(events).await.unwrap_err();
+    assert!(matches!(error, DeliverError::Fates { fates: 1, documents: 2 }), "{error}");
+}

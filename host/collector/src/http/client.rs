@@ -1,0 +1,101 @@
+//! Connections: proxy, TLS, timeouts, compression.
+
+use reqwest::{NoProxy, Proxy, redirect};
+use url::{Host, Url};
+
+use super::{Error, HttpSettings, error, tls};
+
+/// Sends requests. Cheap to clone; clones share connections.
+///
+/// Follows no redirect by itself and talks HTTP/1.1 only: a poller has one request under way, which leaves
+/// nothing to multiplex.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: reqwest::Client,
+}
+
+impl Client {
+    /// Prepares connections to `target`.
+    ///
+    /// Without `proxy_url` the environment's HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply, except for a target on
+    /// loopback, which no proxy could reach.
+    pub fn new(settings: &HttpSettings, target: &Url) -> Result<Self, Error> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("defenderbeat/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .http1_only()
+            .connect_timeout(settings.timeout)
+            .read_timeout(settings.timeout)
+            .tls_backend_preconfigured(tls::config(&settings.ssl)?);
+        if let Some(proxy) = &settings.proxy_url {
+            // The address may hold a password, so no cause that repeats it is kept.
+            let proxy = Proxy::all(proxy.expose()).map_err(|_| Error::Settings {
+                option: "proxy_url",
+                message: "is not a proxy's address such as http://proxy.example.com:3128".into(),
+            })?;
+            builder = builder.proxy(proxy.no_proxy(NoProxy::from_env()));
+        } else if is_loopback(target) {
+            builder = builder.no_proxy();
+        }
+        let inner = builder.build().map_err(|error| Error::Client { message: error::chain(&error) })?;
+        Ok(Self { inner })
+    }
+
+    /// Sends one request once.
+    pub(crate) async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, Error> {
+        let host = origin(request.url());
+        self.inner.execute(request).await.map_err(|error| Error::connection(host, &error))
+    }
+}
+
+/// Refuses an address that would send a secret in the clear: only https, or anything on loopback.
+pub fn check_secure(option: &'static str, url: &Url) -> Result<(), Error> {
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        let message = "must hold neither credentials nor a query".into();
+        return Err(Error::Settings { option, message });
+    }
+    let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
+    let message = match (url.host().is_some() && !url.cannot_be_a_base(), secure) {
+        (true, true) => return Ok(()),
+        (true, false) => "must be https: secrets do not travel in the clear (http is accepted on loopback only)",
+        (false, _) => "must be an address such as https://graph.microsoft.com",
+    };
+    Err(Error::Settings { option, message: message.into() })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
+
+/// Scheme, host and port as text; neither path nor query, which may say more than a log should.
+pub(super) fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_travel_over_https_or_loopback_only() {
+        for (url, accepted) in [
+            ("https://graph.microsoft.com", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080", true),
+            ("http://localhost", true),
+            ("http://graph.microsoft.com", false),
+            ("http://localhost.example.com", false),
+            ("ftp://127.0.0.1", false),
+            ("mailto:someone@example.com", false),
+            ("https://user:password@graph.microsoft.com", false),
+            ("https://graph.microsoft.com/?a=b", false),
+        ] {
+            assert_eq!(check_secure("url", &Url::parse(url).unwrap()).is_ok(), accepted, "{url}");
+        }
+    }
+}

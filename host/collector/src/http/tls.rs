@@ -1,0 +1,175 @@
+//! TLS: which certificates are trusted, and how strictly they are checked.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::{Error, SslSettings, VerificationMode};
+
+/// Turns the settings into a configuration. The given authorities replace those of the system, as in Beats.
+pub(super) fn config(settings: &SslSettings) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Client { message: error.to_string() })?;
+    let verifier: Arc<dyn ServerCertVerifier> = match settings.verification_mode {
+        VerificationMode::None => Arc::new(Unverified { provider }),
+        VerificationMode::Full => chain_verifier(settings, provider)?,
+        VerificationMode::Certificate => Arc::new(AnyName { chain: chain_verifier(settings, provider)? }),
+    };
+    // The verifier is always given, because which one it is depends on the settings; `Full` is rustls' own.
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+fn chain_verifier(settings: &SslSettings, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let roots =
+        if settings.certificate_authorities.is_empty() { system_roots() } else { Arc::new(given_roots(settings)?) };
+    WebPkiServerVerifier::builder_with_provider(roots, provider).build().map_err(|_| Error::Settings {
+        option: "ssl.certificate_authorities",
+        message:
+            "are none, and this system has none either: install its CA certificates (ca-certificates) or name a file"
+                .into(),
+    })
+}
+
+/// Read once: it takes some 20 ms, and every input has a client.
+fn system_roots() -> Arc<RootCertStore> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let load = || {
+        let mut roots = RootCertStore::empty();
+        // Single certificates of a system store may be broken; the rest is used all the same.
+        let _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    };
+    ROOTS.get_or_init(load).clone()
+}
+
+/// An entry is a file or the PEM text itself.
+fn given_roots(settings: &SslSettings) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for entry in &settings.certificate_authorities {
+        let inline = entry.contains("-----BEGIN");
+        let name = if inline { "a certificate given as text" } else { entry.as_str() };
+        let refuse = |problem: String| Error::Settings {
+            option: "ssl.certificate_authorities",
+            message: format!("{name}: {problem}"),
+        };
+        let pem = if inline {
+            entry.clone().into_bytes()
+        } else {
+            std::fs::read(entry).map_err(|error| refuse(error.to_string()))?
+        };
+        let before = roots.len();
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
+            roots.add(certificate).map_err(|error| refuse(error.to_string()))?;
+        }
+        if roots.len() == before {
+            return Err(refuse("holds no PEM certificate".into()));
+        }
+    }
+    Ok(roots)
+}
+
+/// `certificate`: the chain is checked, the name is not.
+#[derive(Debug)]
+struct AnyName {
+    chain: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // The name is the last thing that is checked, so a wrong one means that the chain is right.
+        match self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+/// `none`: any certificate will do; the operator asked for it.
+#[derive(Debug)]
+struct Unverified {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,418 @@
+//! Runs inputs: each a source, a worker thread and a session with the delivery that all of them share.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use defenderbeat_runtime::{Component, Diagnostics, Level, Limits, Lookup, Pipeline, Setup};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::agent::identify;
+use crate::checkpoint::{CheckpointError, Checkpoints, LocalCheckpoints};
+use crate::config::{Agent, Config, Input, Kind, Source as InputSource};
+use crate::dead_letter::DeadLetterFile;
+use crate::deliver::{Deliver, DeliverError, Event};
+use crate::metrics::Metrics;
+use crate::output::{AnyOutput, Output as _, OutputError};
+use crate::source::graph::{self, ALERTS, Graph};
+use crate::source::{Budget, Source, Start};
+use crate::worker::{Run, WorkerError, work};
+
+/// Parts on their way to the output. Few, because each may be as large as the largest record.
+const EVENTS: usize = 4;
+/// How often an input that works says what it has done.
+const REPORT_EVERY: Duration = Duration::from_secs(30);
+/// Name of the file in the folder of dead letters.
+const DEAD_LETTERS: &str = "dead-letters.ndjson";
+
+/// What running takes besides the configuration.
+pub struct Options {
+    /// Every input ends after one cycle.
+    pub once: bool,
+    /// Components of the inputs' kinds.
+    pub components: Vec<(Kind, Component)>,
+    /// The host's own data.
+    pub lookup: Arc<dyn Lookup>,
+    /// Becomes true when everything is to end.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Why a run ended otherwise than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state under `path.data` cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file of this program cannot be used.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The output cannot be used.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The component of an input refuses its settings, or fails at once.
+    #[error("input {input}: {source}")]
+    Component {
+        /// The input's id.
+        input: String,
+        /// The cause.
+        source: defenderbeat_runtime::Error,
+    },
+    /// There is no component for an input.
+    #[error("input {input}: type {kind} is not built yet")]
+    NoComponent {
+        /// The input's id.
+        input: String,
+        /// Its type.
+        kind: &'static str,
+    },
+    /// Delivery ended.
+    #[error("delivery ended")]
+    Deliver(#[from] DeliverError),
+    /// Inputs failed.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Inputs(Vec<InputError>),
+    /// Stopping took too long.
+    #[error("after {0:?} (shutdown_timeout) not all was delivered; what was not is read again at the next start")]
+    Shutdown(Duration),
+    /// A thread cannot be started, or ended in a way that it must not.
+    #[error("{0}")]
+    Thread(String),
+}
+
+/// Why an input ended.
+#[derive(Debug, thiserror::Error)]
+#[error("input {input}: {cause}")]
+pub struct InputError {
+    /// The input's id.
+    pub input: String,
+    /// The cause.
+    pub cause: InputCause,
+}
+
+/// Why an input ended.
+#[derive(Debug, thiserror::Error)]
+pub enum InputCause {
+    /// Its checkpoint cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Its component failed.
+    #[error(transparent)]
+    Component(#[from] defenderbeat_runtime::Error),
+    /// Its source failed.
+    #[error(transparent)]
+    Source(#[from] graph::Error),
+    /// Its worker failed.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// A thread cannot be started, or is gone.
+    #[error("{0}")]
+    Thread(String),
+}
+
+impl InputCause {
+    /// Whether starting the input again may help.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Checkpoint(error) => error.is_transient(),
+            Self::Source(graph::Error::Http(error)) => error.is_transient(),
+            Self::Source(graph::Error::Cursor(_)) => false,
+            Self::Source(_) | Self::Component(_) | Self::Thread(_) => true,
+            Self::Worker(WorkerError::Mapping(_)) => true,
+            Self::Worker(WorkerError::Gone) => false,
+        }
+    }
+}
+
+/// What the sessions of all inputs share.
+struct Shared {
+    once: bool,
+    agent: Agent,
+    checkpoints: Arc<dyn Checkpoints>,
+    letters: DeadLetterFile,
+    lookup: Arc<dyn Lookup>,
+    events: mpsc::Sender<Event>,
+}
+
+/// Passes on what a guest says.
+struct Log {
+    input: String,
+}
+
+impl Diagnostics for Log {
+    fn report(&self, level: Level, message: &str) {
+        let input = &self.input;
+        match level {
+            Level::Error => tracing::error!(input, "component: {message}"),
+            Level::Warn => tracing::warn!(input, "component: {message}"),
+            Level::Info => tracing::info!(input, "component: {message}"),
+            Level::Debug => tracing::debug!(input, "component: {message}"),
+        }
+    }
+}
+
+fn setup(input: &Input, agent: &Agent, lookup: Arc<dyn Lookup>) -> Setup {
+    Setup {
+        settings: input.component_settings(agent),
+        limits: Limits::default(),
+        lookup,
+        diagnostics: Arc::new(Log { input: input.id.clone() }),
+    }
+}
+
+fn component<'a>(input: &Input, components: &'a [(Kind, Component)]) -> Result<&'a Component, RunError> {
+    let found = components.iter().find(|(kind, _)| *kind == input.kind);
+    let missing = || RunError::NoComponent { input: input.id.clone(), kind: input.kind.name() };
+    found.map(|(_, component)| component).ok_or_else(missing)
+}
+
+/// Opens the component of every input, to see whether it takes its settings; collects nothing.
+///
+/// # Errors
+///
+/// The first input whose component refuses them.
+pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), RunError> {
+    let nobody =
+        Agent { id: String::new(), name: String::new(), version: String::new(), ephemeral_id: String::new() };
+    for input in &config.inputs {
+        let setup = setup(input, &nobody, Arc::new(()));
+        Pipeline::open(component(input, components)?, setup)
+            .map_err(|source| RunError::Component { input: input.id.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// Collects until told to stop; with `once` until every input has ended.
+///
+/// Must be called within a tokio runtime. Workers and delivery have threads of their own.
+///
+/// # Errors
+///
+/// What kept it from starting or going on. State on disk is such that the next start goes on where this one was settled.
+pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
+    let Options { once, components, lookup, stop } = options;
+    check(config, &components)?;
+    let checkpoints = Arc::new(LocalCheckpoints::open(&config.data_path)?);
+    let failed = |path: PathBuf| move |source| RunError::File { path, source };
+    let agent = identify(&config.data_path, config.name.as_deref()).map_err(failed(config.data_path.clone()))?;
+    let path = config.dead_letter_path.join(DEAD_LETTERS);
+    let letters = DeadLetterFile::open(&path).map_err(failed(path))?;
+    let output = AnyOutput::open(&config.output)?;
+    let (events, received) = mpsc::channel(EVENTS);
+    let deliver = Deliver::new(output, letters.clone(), checkpoints.clone());
+    let mut delivered = on_thread("delivery".to_owned(), move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.map_err(|error| RunError::Thread(format!("starting delivery: {error}"))).and_then(|runtime| {
+            runtime.block_on(deliver.run(received)).map_err(RunError::from)
+        })
+    })
+    .map_err(RunError::Thread)?;
+
+    let shared = Arc::new(Shared { once, agent, checkpoints, letters, lookup, events });
+    let mut inputs = JoinSet::new();
+    for input in config.inputs.iter().filter(|input| input.enabled) {
+        let component = component(input, &components)?.clone();
+        inputs.spawn(run_input(shared.clone(), input.clone(), component, stop.clone()));
+    }
+    drop(shared);
+
+    let mut failures = Vec::new();
+    let mut gather = async || {
+        while let Some(ended) = inputs.join_next().await {
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "an input has ended; the others go on");
+                    failures.push(error);
+                }
+                Err(error) => tracing::error!(%error, "an input has ended in a way that it must not; please report this"),
+            }
+        }
+    };
+    let mut told = stop.clone();
+    tokio::select! {
+        () = gather() => {}
+        ended = &mut delivered => {
+            // Delivery ends well where the inputs have ended: what became of them is about to be known.
+            if let Ok(Ok(_)) = &ended {
+                gather().await;
+            }
+            return finish(ended, failures);
+        }
+        _ = told.wait_for(|stop| *stop) => {
+            tracing::info!(timeout = ?config.shutdown_timeout, "stopping: what is under way is delivered");
+            let drained = async {
+                gather().await;
+                (&mut delivered).await
+            };
+            return match timeout(config.shutdown_timeout, drained).await {
+                Ok(ended) => finish(ended, failures),
+                Err(_) => Err(RunError::Shutdown(config.shutdown_timeout)),
+            };
+        }
+    }
+    // The inputs held the last senders of events, so delivery ends when it has delivered all of them.
+    finish(delivered.await, failures)
+}
+
+type Delivered = Result<Result<AnyOutput, RunError>, oneshot::error::RecvError>;
+
+fn gone(ended: Delivered) -> RunError {
+    match ended {
+        Ok(Err(error)) => error,
+        Ok(Ok(_)) | Err(_) => RunError::Thread("delivery ended too early; please report this".to_owned()),
+    }
+}
+
+fn finish(ended: Delivered, failures: Vec<InputError>) -> Result<(), RunError> {
+    match ended {
+        Ok(Ok(output)) => {
+            if let Some(summary) = output.summary() {
+                tracing::info!("{summary}");
+            }
+            if failures.is_empty() { Ok(()) } else { Err(RunError::Inputs(failures)) }
+        }
+        ended => Err(gone(ended)),
+    }
+}
+
+/// Runs something on a thread of its own; what comes of it can be awaited.
+fn on_thread<T: Send + 'static>(
+    name: String,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>, String> {
+    let (sender, receiver) = oneshot::channel();
+    let failed = format!("starting thread {name}");
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(move || {
+            // Nobody waits any more where the process is about to end.
+            let _ = sender.send(work());
+        })
+        .map_err(|error| format!("{failed}: {error}"))?;
+    Ok(receiver)
+}
+
+/// Runs an input, and starts it again where that may help.
+async fn run_input(
+    shared: Arc<Shared>,
+    input: Input,
+    component: Component,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), InputError> {
+    let metrics = Arc::new(Metrics::default());
+    let InputSource::Graph(settings) = &input.source;
+    let result = loop {
+        let cause = match run_session(&shared, &input, &component, &metrics, &mut stop).await {
+            Ok(()) => break Ok(()),
+            Err(cause) if shared.once || !cause.is_transient() => {
+                break Err(InputError { input: input.id.clone(), cause });
+            }
+            Err(cause) => cause,
+        };
+        let wait = settings.interval;
+        tracing::error!(input = input.id, error = %cause, ?wait, "the input failed; it starts again where it was settled");
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = stop.wait_for(|stop| *stop) => break Ok(()),
+        }
+    };
+    tracing::info!(input = input.id, "{metrics}");
+    result
+}
+
+/// Runs an input's source from its checkpoint on, until it ends or is told to; what was mapped is settled then.
+async fn run_session(
+    shared: &Shared,
+    input: &Input,
+    component: &Component,
+    metrics: &Arc<Metrics>,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), InputCause> {
+    let checkpoint = shared.checkpoints.load(&input.id)?;
+    let generation = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation);
+    let start = Start {
+        cursor: checkpoint.map(|checkpoint| checkpoint.cursor),
+        once: shared.once,
+        budget: Budget::default(),
+        max_record_size: input.max_record_size,
+        dead_letters: shared.letters.of_input(&input.id, input.max_record_size),
+    };
+    let InputSource::Graph(settings) = &input.source;
+    let source = Graph::open(&ALERTS, settings, start)?;
+    let pipeline = Pipeline::open(component, setup(input, &shared.agent, shared.lookup.clone()))?;
+    let namespace = &input.data_stream.namespace;
+    let streams = component.descriptor().routes.iter().map(|dataset| format!("logs-{dataset}-{namespace}")).collect();
+    let run = Arc::new(Run::new(input.id.clone(), streams, metrics.clone(), source, generation));
+
+    let (sender, deliveries) = mpsc::channel(1);
+    let (worker_run, events) = (run.clone(), shared.events.clone());
+    let mut worked =
+        on_thread(format!("worker {}", input.id), move || work(pipeline, &worker_run, deliveries, &events))
+            .map_err(InputCause::Thread)?;
+    tracing::info!(input = input.id, kind = input.kind.name(), generation, "input starts");
+
+    let feed = async {
+        let mut said = 0;
+        let mut report = tokio::time::interval(REPORT_EVERY);
+        report.reset();
+        loop {
+            let delivery = tokio::select! {
+                delivery = run.source.next() => delivery?,
+                _ = report.tick() => {
+                    let now = metrics.records.get() + metrics.delivered.get();
+                    if std::mem::replace(&mut said, now) != now {
+                        tracing::info!(input = input.id, "{metrics}");
+                    }
+                    continue;
+                }
+            };
+            match delivery {
+                Some(delivery) => {
+                    if sender.send(delivery).await.is_err() {
+                        // The worker has ended, and says why.
+                        return Ok(());
+                    }
+                }
+                None => return Ok(()),
+            }
+        }
+    };
+    let mut early = None;
+    let fed: Result<(), graph::Error> = tokio::select! {
+        fed = feed => fed,
+        _ = stop.wait_for(|stop| *stop) => Ok(()),
+        worked = &mut worked => {
+            early = Some(worked);
+            Ok(())
+        }
+    };
+    drop(sender);
+    let worked = match early {
+        Some(worked) => worked,
+        None => worked.await,
+    };
+    let (done, settled) = oneshot::channel();
+    if shared.events.send(Event::Settle(done)).await.is_ok() {
+        // Delivery says itself why it ended.
+        let _ = settled.await;
+    }
+    match worked {
+        Ok(Ok(())) => Ok(fed?),
+        worked => Err(ended(worked)),
+    }
+}
+
+fn ended(worked: Result<Result<(), WorkerError>, oneshot::error::RecvError>) -> InputCause {
+    match worked {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(())) | Err(_) => InputCause::Thread("its worker ended too early; please report this".to_owned()),
+    }
+}

@@ -1,0 +1,270 @@
+//! What a poller has to remember: how far it has read, and which documents around there have left already.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::now;
+use crate::source::Position;
+
+/// Ids kept at most below the boundary. When there are more, the oldest go, and with them the part of the overlap that
+/// they cover: 100,000 ids are 2.4 MB, and ten minutes with that many alerts are a month's worth for most tenants.
+const SEEN: usize = 100_000;
+
+/// How records are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Mode {
+    /// In ascending order of the cursor's field.
+    #[default]
+    Ordered,
+    /// In closed windows and any order, where ordering is refused.
+    Windows,
+}
+
+/// A saved cursor that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the saved cursor cannot be used: {0}; remove the input's checkpoint to start again from initial_interval")]
+pub struct CursorError(String);
+
+/// The saved form.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    version: u32,
+    boundary: Position,
+    floor: Position,
+    mode: Mode,
+    /// Position, and ids of 32 hexadecimal digits in a row.
+    seen: Vec<(Position, String)>,
+}
+
+const VERSION: u32 = 1;
+
+/// Progress of one feed, of which only the settled part is saved.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// Everything below was read; at it and above there may be more.
+    boundary: Position,
+    /// Below, ids are forgotten; so nothing below is read again.
+    floor: Position,
+    mode: Mode,
+    /// How far below the boundary ids are kept.
+    overlap: Position,
+    ids: HashSet<u128>,
+    by_position: BTreeMap<Position, Vec<u128>>,
+    /// What waits for its batch to be settled.
+    pending: VecDeque<Pending>,
+    /// What is settled.
+    settled: (Position, Mode),
+}
+
+/// What a batch adds when it is settled.
+#[derive(Debug)]
+struct Pending {
+    sequence: u64,
+    ids: Vec<u128>,
+    reached: Option<(Position, Mode)>,
+}
+
+impl Progress {
+    /// Starts at a position.
+    pub(super) fn new(boundary: Position, overlap: Position) -> Self {
+        Self {
+            boundary,
+            floor: boundary,
+            mode: Mode::default(),
+            overlap,
+            ids: HashSet::new(),
+            by_position: BTreeMap::new(),
+            pending: VecDeque::new(),
+            settled: (boundary, Mode::default()),
+        }
+    }
+
+    /// Goes on from a saved cursor.
+    pub(super) fn load(cursor: &str, overlap: Position) -> Result<Self, CursorError> {
+        let saved: Saved = serde_json::from_str(cursor).map_err(|error| CursorError(error.to_string()))?;
+        if saved.version != VERSION {
+            return Err(CursorError(format!("it has version {}, this program knows {VERSION}", saved.version)));
+        }
+        let mut progress = Self::new(saved.boundary, overlap);
+        (progress.floor, progress.mode) = (saved.floor, saved.mode);
+        progress.settled = (saved.boundary, saved.mode);
+        for (position, text) in saved.seen {
+            for id in text.as_bytes().chunks(32) {
+                let id = std::str::from_utf8(id).ok().filter(|id| id.len() == 32);
+                let id = id.and_then(|id| u128::from_str_radix(id, 16).ok());
+                let id = id.ok_or_else(|| CursorError("an id in it is not 32 hexadecimal digits".into()))?;
+                progress.insert(id, position);
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Where a cycle begins: the overlap below the boundary, as far as ids are known.
+    pub(super) fn start(&self) -> Position {
+        self.boundary.saturating_sub(self.overlap).max(self.floor)
+    }
+
+    /// How records are asked for.
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether a document or a reject is new. If so it counts as delivered from now on, and is remembered as such once
+    /// its batch is settled. Without a position (0) it is remembered as long as if it were of the present.
+    pub(super) fn admit(&mut self, sequence: u64, id: u128, position: Position) -> bool {
+        let position = if position == 0 { self.boundary.max(now()) } else { position };
+        if position < self.floor {
+            // Nothing is asked for there; should a server send it all the same, it is delivered.
+            return true;
+        }
+        if !self.insert(id, position) {
+            return false;
+        }
+        self.pending_of(sequence).ids.push(id);
+        true
+    }
+
+    /// Notes that everything below a position was read with the batches up to `sequence`. Never goes back.
+    pub(super) fn reach(&mut self, sequence: u64, boundary: Position, mode: Mode) {
+        self.boundary = self.boundary.max(boundary);
+        self.mode = mode;
+        let reached = (self.boundary, mode);
+        if self.settled != reached {
+            self.pending_of(sequence).reached = Some(reached);
+        }
+    }
+
+    /// Whether something was reached that no later batch will save.
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.pending.iter().any(|pending| pending.reached.is_some())
+    }
+
+    /// Takes the batches up to `sequence` as settled and gives the cursor that may be saved now.
+    pub(super) fn settle(&mut self, sequence: u64) -> String {
+        while let Some(pending) = self.pending.pop_front_if(|pending| pending.sequence <= sequence) {
+            if let Some(reached) = pending.reached {
+                self.settled = reached;
+            }
+        }
+        self.forget();
+        self.saved()
+    }
+
+    fn insert(&mut self, id: u128, position: Position) -> bool {
+        let new = self.ids.insert(id);
+        if new {
+            self.by_position.entry(position).or_default().push(id);
+        }
+        new
+    }
+
+    /// The entry of a batch; batches are mapped in order.
+    fn pending_of(&mut self, sequence: u64) -> &mut Pending {
+        let at = self.pending.partition_point(|pending| pending.sequence < sequence);
+        if self.pending.get(at).is_none_or(|pending| pending.sequence != sequence) {
+            self.pending.insert(at, Pending { sequence, ids: Vec::new(), reached: None });
+        }
+        #[allow(clippy::indexing_slicing, reason = "the entry at this place was found or has just been inserted")]
+        &mut self.pending[at]
+    }
+
+    /// Forgets ids below the overlap of the settled boundary, which is where a restart would begin.
+    fn forget(&mut self) {
+        let boundary = self.settled.0;
+        self.floor = self.floor.max(boundary.saturating_sub(self.overlap));
+        while let Some(entry) = self.by_position.first_entry() {
+            let position = *entry.key();
+            let too_many = self.ids.len() > SEEN && position < boundary;
+            if position >= self.floor && !too_many {
+                break;
+            }
+            for id in entry.remove() {
+                self.ids.remove(&id);
+            }
+            if too_many {
+                self.floor = self.floor.max(position + 1);
+            }
+        }
+    }
+
+    fn saved(&self) -> String {
+        let pending: HashSet<u128> = self.pending.iter().flat_map(|pending| pending.ids.iter().copied()).collect();
+        let seen = self.by_position.iter().filter_map(|(position, ids)| {
+            let mut text = String::with_capacity(ids.len() * 32);
+            for id in ids.iter().filter(|id| !pending.contains(id)) {
+                let _ = write!(text, "{id:032x}");
+            }
+            (!text.is_empty()).then_some((*position, text))
+        });
+        let saved = Saved {
+            version: VERSION,
+            boundary: self.settled.0,
+            floor: self.floor.min(self.settled.0),
+            mode: self.settled.1,
+            seen: seen.collect(),
+        };
+        serde_json::to_string(&saved).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_new_once_also_after_a_restart() {
+        let mut progress = Progress::new(1000, 100);
+        assert!(progress.admit(1, 7, 1010));
+        assert!(!progress.admit(2, 7, 1010));
+        assert!(progress.admit(2, 8, 1020));
+        let cursor = progress.settle(1);
+        let mut again = Progress::load(&cursor, 100).unwrap();
+        assert!(!again.admit(1, 7, 1010), "settled before the restart");
+        assert!(again.admit(1, 8, 1020), "not settled before the restart");
+    }
+
+    #[test]
+    fn the_boundary_is_saved_with_the_batches_it_rests_on() {
+        let mut progress = Progress::new(1000, 100);
+        progress.admit(1, 7, 1500);
+        progress.admit(2, 8, 2000);
+        progress.reach(2, 2000, Mode::Ordered);
+        assert_eq!(Progress::load(&progress.settle(1), 100).unwrap().boundary, 1000);
+        let again = Progress::load(&progress.settle(2), 100).unwrap();
+        assert_eq!((again.boundary, again.start()), (2000, 1900));
+    }
+
+    #[test]
+    fn ids_below_the_overlap_are_forgotten_and_not_read_again_even_if_the_overlap_grows() {
+        let mut progress = Progress::new(1000, 100);
+        progress.admit(1, 7, 1850);
+        progress.admit(1, 8, 1950);
+        progress.reach(1, 2000, Mode::Windows);
+        let cursor = progress.settle(1);
+        assert!(!cursor.contains(&format!("{:032x}", 7)) && cursor.contains(&format!("{:032x}", 8)), "{cursor}");
+        let again = Progress::load(&cursor, 1000).unwrap();
+        assert_eq!((again.start(), again.mode()), (1900, Mode::Windows));
+    }
+
+    #[test]
+    fn too_many_ids_shorten_the_overlap_instead_of_doubling_documents() {
+        let mut progress = Progress::new(1000, 1_000_000);
+        for id in 0..SEEN as u64 + 10 {
+            progress.admit(1, u128::from(id), 1000 + id);
+        }
+        progress.reach(1, 900_000, Mode::Ordered);
+        let again = Progress::load(&progress.settle(1), 1_000_000).unwrap();
+        assert_eq!((again.ids.len(), again.start()), (SEEN, 1010));
+    }
+
+    #[test]
+    fn a_cursor_of_another_version_is_refused() {
+        let cursor = r#"{"version":2,"boundary":1,"floor":1,"mode":"ordered","seen":[]}"#;
+        assert!(Progress::load(cursor, 1).unwrap_err().to_string().contains("version 2"));
+        assert!(Progress::load("{", 1).is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! Reads one page: records go out while it arrives.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use defenderbeat_records::{Piece, Splitter};
+use url::Url;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::poll::{Poller, Stop};
+use super::window::SECOND;
+use super::{Error, now, position};
+use crate::http::{self, Body};
+use crate::source::{Budget, DeadLetter, DeadLetters, Delivery, Position};
+
+/// The key under which a page keeps its records.
+const RECORDS: &str = "value";
+/// The member of a page that says where the feed goes on.
+const NEXT_LINK: &str = "@odata.nextLink";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const CUT: &str = "it ends in the middle of the JSON";
+
+/// In which order the records of a chain of pages were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Order {
+    /// The highest position; 0 where there was none.
+    pub(super) highest: Position,
+    /// The lowest position; 0 where there was none.
+    pub(super) lowest: Position,
+    /// Whether a record was below one before it.
+    pub(super) descends: bool,
+}
+
+impl Order {
+    /// Takes the next record's position; 0 says nothing.
+    pub(super) fn meet(&mut self, position: Position) {
+        if position == 0 {
+            return;
+        }
+        self.descends |= position < self.highest;
+        self.highest = self.highest.max(position);
+        self.lowest = if self.lowest == 0 { position } else { self.lowest.min(position) };
+    }
+
+    /// The one position that all records share.
+    pub(super) fn instant(&self) -> Option<Position> {
+        (self.lowest != 0 && self.lowest == self.highest).then_some(self.highest)
+    }
+}
+
+/// What came of a page.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// Records that were handed on or set aside.
+    pub(super) records: usize,
+    /// Where the feed goes on.
+    pub(super) link: Option<String>,
+    /// Why it ended too early.
+    pub(super) broken: Option<http::Error>,
+}
+
+/// A batch being filled.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    payloads: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Whether another record of this length would be too much.
+    fn is_full(&self, next: usize, budget: Budget) -> bool {
+        !self.payloads.is_empty() && (self.bytes + next > budget.bytes || self.payloads.len() >= budget.records)
+    }
+}
+
+impl Poller {
+    /// Reads a page, and returns when all of it is mapped. An answer that breaks off is no error yet: what came before
+    /// counts.
+    pub(super) async fn page(&mut self, url: &Url) -> Result<Page, Stop> {
+        let mut body = self.service.get(url, &self.headers).await?;
+        if let Some(date) = body.date() {
+            self.ahead = now().saturating_sub(position(date) + SECOND);
+        }
+        let mut splitter = Splitter::new(&[RECORDS]).with_max_record_size(self.max_record_size).with_member(NEXT_LINK);
+        let (mut page, mut batch, mut oversized) = (Page::default(), Batch::default(), None);
+        // Where the page's own JSON begins.
+        let mut begin = None;
+        let mut ended = false;
+        while !ended && page.broken.is_none() {
+            match body.chunk().await {
+                Ok(Some(chunk)) => {
+                    if begin.is_none() {
+                        begin = begin_of_json(&body, &chunk)?;
+                    }
+                    splitter.push(&chunk);
+                }
+                Ok(None) => {
+                    splitter.finish();
+                    ended = true;
+                }
+                Err(error) => page.broken = Some(error),
+            }
+            while let Some(piece) = splitter.piece() {
+                match piece {
+                    Piece::Record { offset, .. } | Piece::Oversized { offset, .. } if Some(offset) == begin => {
+                        return Err(unexpected(&body, "JSON without records", "; check url").into());
+                    }
+                    // What turns out wrong only at the end has been cut off.
+                    Piece::Malformed { .. } if ended => page.broken = Some(cut_off(&body, CUT)),
+                    Piece::Record { bytes, .. } | Piece::Malformed { bytes, .. } => {
+                        page.records += 1;
+                        if batch.is_full(bytes.len(), self.budget) {
+                            self.deliver(&mut batch).await?;
+                        }
+                        batch.bytes += bytes.len();
+                        batch.payloads.push(Bytes::copy_from_slice(bytes));
+                    }
+                    Piece::Oversized { bytes, last, .. } => {
+                        let open = || Aside::open(&*self.dead_letters, self.feed.name);
+                        let mut aside = oversized.take().map_or_else(open, Ok)?;
+                        aside.write(bytes)?;
+                        if last && !ended {
+                            page.records += 1;
+                            aside.keep(|id| self.shared.state().progress.admit(self.sequence, id, 0))?;
+                        } else {
+                            oversized = Some(aside);
+                        }
+                    }
+                }
+            }
+        }
+        if page.broken.is_none() && (begin.is_none() || oversized.is_some()) {
+            page.broken = Some(cut_off(&body, if begin.is_none() { "it is empty" } else { CUT }));
+        }
+        page.link = splitter.member(NEXT_LINK).map(str::to_owned);
+        if !batch.payloads.is_empty() {
+            self.deliver(&mut batch).await?;
+        }
+        self.all_mapped().await?;
+        Ok(page)
+    }
+
+    /// Hands a batch on, an empty one too.
+    pub(super) async fn deliver(&mut self, batch: &mut Batch) -> Result<(), Stop> {
+        let Batch { payloads, .. } = std::mem::take(batch);
+        self.sequence += 1;
+        let delivery = Delivery { sequence: self.sequence, feed: self.feed.name, received_at: unix_millis(), payloads };
+        self.deliveries.send(delivery).await.map_err(|_| Stop::Gone)
+    }
+
+    /// Hands one record on that did not come from Graph.
+    pub(super) async fn deliver_record(&mut self, record: Bytes) -> Result<(), Stop> {
+        self.deliver(&mut Batch { bytes: record.len(), payloads: vec![record] }).await
+    }
+
+    async fn all_mapped(&mut self) -> Result<(), Stop> {
+        let sequence = self.sequence;
+        let mut mapped = self.shared.mapped.subscribe();
+        let waited = mapped.wait_for(|mapped| *mapped >= sequence).await;
+        waited.map(|_| ()).map_err(|_| Stop::Gone)
+    }
+}
+
+/// A record that is too long, on its way to the dead-letter file.
+struct Aside {
+    letter: Box<dyn DeadLetter>,
+    hash: Xxh3,
+}
+
+impl Aside {
+    fn open(letters: &dyn DeadLetters, feed: &str) -> Result<Self, Error> {
+        Ok(Self { letter: letters.open(feed, unix_millis()).map_err(Error::DeadLetter)?, hash: Xxh3::new() })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.hash.update(bytes);
+        self.letter.write(bytes).map_err(Error::DeadLetter)
+    }
+
+    /// Keeps it, unless it was kept before.
+    fn keep(self, fresh: impl FnOnce(u128) -> bool) -> Result<(), Error> {
+        if fresh(self.hash.digest128()) { self.letter.keep().map_err(Error::DeadLetter) } else { Ok(()) }
+    }
+}
+
+/// Finds where the JSON begins. Refuses what is no object before it is taken for records: mostly the page of a proxy.
+fn begin_of_json(body: &Body, chunk: &[u8]) -> Result<Option<u64>, http::Error> {
+    let white = |byte: &u8| byte.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(byte);
+    let Some(at) = chunk.iter().position(|byte| !white(byte)) else { return Ok(None) };
+    match chunk.get(at) {
+        Some(b'{') => Ok(Some(body.received() - (chunk.len() - at) as u64)),
+        Some(b'<') => {
+            let advice = "; a proxy or a login page seems to be in between: check url and proxy_url";
+            Err(unexpected(body, "a web page", advice))
+        }
+        _ => Err(unexpected(body, "something else", "; check url and proxy_url")),
+    }
+}
+
+fn unexpected(body: &Body, found: &str, advice: &'static str) -> http::Error {
+    let kind = body.content_type();
+    let found = if kind.is_empty() { found.to_owned() } else { format!("{found} ({kind})") };
+    http::Error::Content { host: body.host(), found, advice }
+}
+
+fn cut_off(body: &Body, message: &str) -> http::Error {
+    http::Error::Body { host: body.host(), received: body.received(), message: message.to_owned() }
+}
+
+fn unix_millis() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

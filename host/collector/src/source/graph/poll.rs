@@ -1,0 +1,346 @@
+//! The cycles: which pages are asked for, and in which order.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+use url::Url;
+
+use super::cursor::Mode;
+use super::feed::Feed;
+use super::page::Order;
+use super::window::{Window, timestamp};
+use super::{Error, GraphSettings, Shared, now};
+use crate::http::{self, Retry, RetrySettings, Service};
+use crate::source::{Budget, DeadLetters, Delivery, Position, Start};
+
+/// The largest `$skip` that Graph accepts.
+const MAX_SKIP: usize = 500;
+
+/// Why a cycle ends before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It failed.
+    Failed(Error),
+    /// Nobody takes records any more.
+    Gone,
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Stop {
+    /// Whether Graph says that the request itself is wrong.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Failed(Error::Http(error)) if error.status() == Some(400))
+    }
+}
+
+/// The task behind a source.
+#[derive(Debug)]
+pub(super) struct Poller {
+    pub(super) feed: &'static Feed,
+    pub(super) service: Service,
+    pub(super) headers: HeaderMap,
+    pub(super) budget: Budget,
+    pub(super) max_record_size: usize,
+    pub(super) dead_letters: Arc<dyn DeadLetters>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) deliveries: mpsc::Sender<Delivery>,
+    pub(super) sequence: u64,
+    /// How far our clock is ahead of Graph's.
+    pub(super) ahead: Position,
+    top: usize,
+    retry: RetrySettings,
+    interval: std::time::Duration,
+    once: bool,
+}
+
+/// Whether all of a window could be fetched.
+#[derive(Debug)]
+enum Fits {
+    /// All of it.
+    Whole,
+    /// There is more; and the one instant that all records shared, if they did.
+    Partly(Option<Position>),
+}
+
+/// What came of a page and those that it links to.
+#[derive(Debug)]
+struct Chain {
+    order: Order,
+    /// Records of the last page.
+    records: usize,
+    /// Nothing of what was asked for is missing.
+    complete: bool,
+    /// Why it ended too early.
+    broken: Option<http::Error>,
+}
+
+impl Poller {
+    pub(super) fn new(
+        feed: &'static Feed,
+        settings: &GraphSettings,
+        start: Start,
+        service: Service,
+        shared: Arc<Shared>,
+        deliveries: mpsc::Sender<Delivery>,
+    ) -> Self {
+        let mut headers = HeaderMap::new();
+        if settings.include_unknown_enum_members {
+            let value = HeaderValue::from_static("include-unknown-enum-members");
+            headers.insert(HeaderName::from_static("prefer"), value);
+        }
+        Self {
+            feed,
+            service,
+            headers,
+            budget: start.budget,
+            max_record_size: start.max_record_size,
+            dead_letters: start.dead_letters,
+            shared,
+            deliveries,
+            sequence: 0,
+            ahead: 0,
+            top: settings.top(feed),
+            retry: settings.retry.clone(),
+            interval: settings.interval,
+            once: start.once,
+        }
+    }
+
+    /// Runs cycles until nobody takes records any more, or one with `once`.
+    pub(super) async fn run(mut self) {
+        loop {
+            let next = Instant::now() + self.interval;
+            let result = match self.cycle().await {
+                Ok(()) => Ok(()),
+                Err(Stop::Failed(error)) => Err(error),
+                Err(Stop::Gone) => return,
+            };
+            if self.report(&result).await.is_err() {
+                return;
+            }
+            if self.once {
+                self.shared.state().ended = Some(result);
+                return;
+            }
+            sleep_until(next).await;
+        }
+    }
+
+    /// Says how a cycle ended: a record for a failure, an empty delivery for progress that no other saves.
+    async fn report(&mut self, result: &Result<(), Error>) -> Result<(), Stop> {
+        if let Err(error) = result {
+            tracing::error!(feed = self.feed.name, %error, "cycle failed; the next one begins at the same place");
+            self.deliver_record(error_record(error)).await?;
+        } else if self.shared.state().progress.is_unsaved() {
+            self.deliver(&mut super::page::Batch::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads all there is.
+    async fn cycle(&mut self) -> Result<(), Stop> {
+        let (start, mode) = {
+            let state = self.shared.state();
+            (state.progress.start(), state.progress.mode())
+        };
+        if mode == Mode::Ordered {
+            let refusal = match self.ordered(start).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => None,
+                Err(stop) if stop.is_refusal() => Some(stop),
+                Err(stop) => return Err(stop),
+            };
+            // Whether it was the order that was refused shows when the same is asked for without.
+            return match (self.windows(start).await, refusal) {
+                (Err(stop), Some(refusal)) if stop.is_refusal() => Err(refusal),
+                (Err(stop), _) => Err(stop),
+                (Ok(()), _) => {
+                    tracing::info!(
+                        feed = self.feed.name,
+                        "Graph does not order this feed; it is read in closed windows from now on"
+                    );
+                    Ok(())
+                }
+            };
+        }
+        self.windows(start).await
+    }
+
+    /// Reads from a position on in ascending order. False: what came was in another order.
+    async fn ordered(&mut self, mut from: Position) -> Result<bool, Stop> {
+        let began = now();
+        let retry_settings = self.retry.clone();
+        let mut retry = Retry::new(&retry_settings);
+        loop {
+            let chain = self.chain(&self.url(&Window::from(from), true, 0), Some(Mode::Ordered)).await?;
+            if chain.order.descends {
+                return Ok(false);
+            }
+            let advanced = chain.order.highest > from;
+            if advanced {
+                // Records before a break count: it goes on from the last of them.
+                from = chain.order.highest;
+                retry = Retry::new(&retry_settings);
+            }
+            if let Some(error) = chain.broken {
+                if !advanced {
+                    let Some(wait) = retry.failed(None) else { return Err(error.into()) };
+                    sleep(wait).await;
+                }
+            } else if chain.complete && (!advanced || from >= began) {
+                // What was updated after the beginning is for the next cycle, or a busy tenant would be asked without
+                // end. Otherwise one more page shows that there is no more.
+                return Ok(true);
+            } else if !advanced {
+                // One instant fills the page.
+                self.whole(Window::between(from, from + 1), Mode::Ordered).await?;
+                from += 1;
+            }
+        }
+    }
+
+    /// Reads from a position up to the present, in closed windows.
+    async fn windows(&mut self, from: Position) -> Result<(), Stop> {
+        let to = now();
+        if from < to {
+            self.whole(Window::between(from, to), Mode::Windows).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads everything in a window, in parts that can be fetched. The boundary follows, part by part.
+    async fn whole(&mut self, window: Window, mode: Mode) -> Result<(), Stop> {
+        let end = window.end();
+        let mut parts = vec![window];
+        while let Some(window) = parts.pop() {
+            let full = match self.fits(&window).await? {
+                Fits::Whole => {
+                    window.end().into_iter().for_each(|end| self.reach(end, mode));
+                    continue;
+                }
+                Fits::Partly(full) => full,
+            };
+            let Some(divided) = window.split(self.feed, full) else {
+                let time = window.start().map(timestamp).unwrap_or_default();
+                return Err(Error::Indivisible { feed: self.feed.name, fetched: self.top + MAX_SKIP, time }.into());
+            };
+            parts.extend(divided.into_iter().rev());
+        }
+        end.into_iter().for_each(|end| self.reach(end, mode));
+        Ok(())
+    }
+
+    /// Reads a window, or as much of it as can be fetched.
+    async fn fits(&mut self, window: &Window) -> Result<Fits, Stop> {
+        let retry_settings = self.retry.clone();
+        let mut retry = Retry::new(&retry_settings);
+        let mut skip = 0;
+        loop {
+            let chain = self.chain(&self.url(window, false, skip), None).await?;
+            if let Some(error) = chain.broken {
+                match retry.failed(None) {
+                    Some(wait) => sleep(wait).await,
+                    // A shorter answer may come through.
+                    None if window.split(self.feed, None).is_some() => return Ok(Fits::Partly(None)),
+                    None => return Err(error.into()),
+                }
+            } else if chain.complete {
+                return Ok(Fits::Whole);
+            } else if !window.is_instant() || skip == MAX_SKIP {
+                return Ok(Fits::Partly(chain.order.instant()));
+            } else {
+                // Pages overlap by a tenth, because a record that is updated meanwhile leaves the instant and moves the
+                // others up.
+                skip = (skip + (chain.records - chain.records / 10).max(1)).min(MAX_SKIP);
+            }
+        }
+    }
+
+    /// Reads a page and those that it links to. With `mode` the records ascend, and the boundary follows page by page.
+    async fn chain(&mut self, url: &Url, mode: Option<Mode>) -> Result<Chain, Stop> {
+        self.shared.state().order = Order::default();
+        let mut url = url.clone();
+        let mut linked = false;
+        loop {
+            let page = match self.page(&url).await {
+                // A link that is refused only says that there is more, which is asked for by time.
+                Err(stop) if linked && stop.is_refusal() => {
+                    let order = self.shared.state().order;
+                    return Ok(Chain { order, records: 0, complete: false, broken: None });
+                }
+                page => page?,
+            };
+            let order = self.shared.state().order;
+            if let Some(mode) = mode.filter(|_| !order.descends) {
+                self.reach(order.highest, mode);
+            }
+            let link = page.link.map(|link| self.service.link("@odata.nextLink", &url, &link)).transpose()?;
+            match link.filter(|_| page.broken.is_none()) {
+                // A record that is updated meanwhile leaves its place and moves the rest up, so counting would miss
+                // one. It is asked for by time instead.
+                Some(link) if counts(&link) => {
+                    return Ok(Chain { order, records: page.records, complete: false, broken: None });
+                }
+                Some(link) => (url, linked) = (link, true),
+                None => {
+                    let complete = page.broken.is_none() && (linked || page.records < self.top);
+                    return Ok(Chain { order, records: page.records, complete, broken: page.broken });
+                }
+            }
+        }
+    }
+
+    /// Everything below a position was read. The present is the limit, by the slower of both clocks: a boundary in the
+    /// future would hide what comes.
+    fn reach(&self, position: Position, mode: Mode) {
+        let present = now().saturating_sub(self.ahead);
+        self.shared.state().progress.reach(self.sequence, position.min(present), mode);
+    }
+
+    fn url(&self, window: &Window, ordered: bool, skip: usize) -> Url {
+        let mut url = self.service.url(self.feed.path);
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("$top", &self.top.to_string());
+            query.append_pair("$filter", &window.filter(self.feed));
+            if ordered {
+                query.append_pair("$orderby", &format!("{} asc", self.feed.updated));
+            }
+            if skip > 0 {
+                query.append_pair("$skip", &skip.to_string());
+            }
+        }
+        url
+    }
+}
+
+/// Whether a link goes on by counting records.
+fn counts(link: &Url) -> bool {
+    link.query_pairs().any(|(name, _)| name.eq_ignore_ascii_case("$skip"))
+}
+
+/// What the guest makes an error document of.
+fn error_record(error: &Error) -> Bytes {
+    let (code, id) = match error {
+        Error::Http(error) => (error.code(), error.id()),
+        Error::Cursor(_) => ("cursor".into(), None),
+        Error::Stopped => ("stopped".into(), None),
+        Error::DeadLetter(_) => ("dead_letter".into(), None),
+        Error::Indivisible { .. } => ("indivisible".into(), None),
+    };
+    let mut fields = serde_json::Map::new();
+    fields.insert("code".into(), code.into());
+    if let Some(id) = id {
+        fields.insert("id".into(), id.into());
+    }
+    fields.insert("message".into(), error.to_string().into());
+    serde_json::json!({ "error": fields }).to_string().into()
+}

@@ -1,0 +1,93 @@
+//! Where records come from.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::{fmt, io};
+
+use bytes::Bytes;
+
+pub mod graph;
+
+/// A place in a source's order: 100 ns ticks since 1970-01-01T00:00:00Z.
+pub type Position = u64;
+
+/// Gives records and remembers how far they have come.
+///
+/// One task calls [`next`](Self::next); the worker that maps what it gave calls [`fresh`](Self::fresh) for each document
+/// and reject and then [`mapped`](Self::mapped), delivery by delivery; once all of a delivery is settled,
+/// [`settled`](Self::settled) gives the cursor to save.
+pub trait Source: Send + Sync + 'static {
+    /// Why it cannot go on.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// The next records; none when there will be no more. May be dropped and called again. It may wait for
+    /// [`mapped`](Self::mapped) of what it gave before, so mapping has to go on meanwhile.
+    fn next(&self) -> impl Future<Output = Result<Option<Delivery>, Self::Error>> + Send;
+
+    /// Whether a document or reject of a delivery is new; asked once for each, in order, before it leaves. One that is
+    /// not new has left before.
+    fn fresh(&self, sequence: u64, id: u128, position: Position) -> bool;
+
+    /// Takes the positions of a delivery's payloads, in order, once all of them are mapped.
+    fn mapped(&self, sequence: u64, positions: &[Position]);
+
+    /// Takes all deliveries up to this one as settled; gives the cursor to be saved, JSON text.
+    fn settled(&self, sequence: u64) -> String;
+}
+
+/// Records to be mapped, one a payload. Without any it only carries the cursor forward.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// 1, 2, 3 ..: the order in which deliveries are mapped and settled.
+    pub sequence: u64,
+    /// The feed's name in the component.
+    pub feed: &'static str,
+    /// When the records were received, milliseconds since 1970-01-01T00:00:00Z.
+    pub received_at: i64,
+    /// One record each.
+    pub payloads: Vec<Bytes>,
+}
+
+/// What a source needs besides its options.
+#[derive(Debug)]
+pub struct Start {
+    /// The cursor that was saved last.
+    pub cursor: Option<String>,
+    /// End after one cycle.
+    pub once: bool,
+    /// Bounds of a delivery.
+    pub budget: Budget,
+    /// Longest record that is handed on.
+    pub max_record_size: usize,
+    /// Where longer ones go.
+    pub dead_letters: Arc<dyn DeadLetters>,
+}
+
+/// How much a delivery may hold: whichever is reached first.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Bytes of records. A longer record is a delivery by itself.
+    pub bytes: usize,
+    /// Records.
+    pub records: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { bytes: 1 << 20, records: 256 }
+    }
+}
+
+/// Where records go that are too long to be mapped.
+pub trait DeadLetters: fmt::Debug + Send + Sync {
+    /// Begins with one of them, received at a time in milliseconds since 1970-01-01T00:00:00Z.
+    fn open(&self, feed: &str, received_at: i64) -> io::Result<Box<dyn DeadLetter>>;
+}
+
+/// A record on its way there. Dropped before it is kept, it leaves no trace.
+pub trait DeadLetter: Send {
+    /// Takes its next bytes.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Keeps it; once this returns it is synced to disk.
+    fn keep(self: Box<Self>) -> io::Result<()>;
+}
