@@ -61,7 +61,7 @@ bless: build ## writes the expectations of golden cases, the reference configura
 	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat --test fuel
 
 bench: build ## measures native against sandboxed mapping and the start of a process
-	@cargo bench $(LOCKED) --quiet -p defenderbeat
+	@cargo bench $(LOCKED) --quiet --workspace --bench mapping
 
 fuzz: ## runs each fuzz target for a minute
 	@fuzz/run.sh

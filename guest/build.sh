@@ -63,15 +63,22 @@ modules() {
     set -- build --profile guest --target $target ${CI:+--locked} --quiet \
         -p defenderbeat-alert -p defenderbeat-hostile --lib --examples
     case "$compiler" in
-        rustup) folder=target/guest-rustup && cargo "$@" --target-dir "$folder" ;;
+        rustup)
+            folder=target/guest-rustup
+            cargo "$@" --target-dir "$folder"
+            version=$(rustc --version)
+            ;;
         system)
             # std is built from source, which takes the switches of a nightly compiler. Distributions leave out
             # rust-lld, which is the target's linker.
             folder=target/guest-system
             RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld \
                 /usr/bin/cargo "$@" --target-dir "$folder" -Zbuild-std=std,panic_abort
+            version=$(/usr/bin/rustc --version)
             ;;
     esac
+    # Which compiler it was decides what fuel a record takes.
+    mkdir -p target/components && echo "$version" >target/components/compiler
     echo "$folder/$target/guest"
 }
 
