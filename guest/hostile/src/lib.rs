@@ -66,6 +66,9 @@ pub enum Command {
         /// Bytes of each.
         #[serde(default)]
         length: usize,
+        /// Whether they are errors.
+        #[serde(default)]
+        error: bool,
     },
     /// Counts `n` unknown names of `length` bytes.
     Drift {
@@ -261,9 +264,10 @@ impl Hostile {
                 commit(hash(bytes), time, 0, 0, out);
             }
             Command::Documents { n } => (0..*n).for_each(|_| echo(bytes, time, 0, out)),
-            Command::Report { n, length } => {
+            Command::Report { n, length, error } => {
                 let message = "x".repeat(*length);
-                (0..*n).for_each(|_| out.report(Level::Info, &message));
+                let level = if *error { Level::Error } else { Level::Info };
+                (0..*n).for_each(|_| out.report(level, &message));
                 echo(bytes, time, 0, out);
             }
             Command::Drift { n, length } => {

@@ -5,11 +5,12 @@ use std::time::Duration;
 /// Limits of each call. A guest that exceeds one traps, and its instance is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Time of a call; while the host takes a part, the clock stands still. A batch of 1 MiB maps in 10 ms, so the
-    /// default of 10 s is met by a broken guest or an overloaded machine only.
+    /// Time of a call, looked at every 10 ms; while the host takes a part, answers a lookup or takes a message, the clock
+    /// stands still. A batch of 1 MiB maps in 10 ms, so the default of 10 s is met by a broken guest or an overloaded
+    /// machine only.
     pub deadline: Duration,
-    /// Linear memory in bytes. The default of 512 MiB holds the largest record (64 MiB) several times over; joins may
-    /// need more.
+    /// Linear memory in bytes, all of an instance's memories together. The default of 512 MiB holds the largest record
+    /// (64 MiB) several times over; joins may need more.
     pub memory: usize,
     /// Bytes of a part. The default of 128 MiB is twice the largest record.
     pub part: usize,

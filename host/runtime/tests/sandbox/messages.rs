@@ -1,7 +1,7 @@
 //! What guests say to the operator: capped, counted, cut.
 
 use defenderbeat_runtime::{Level, Limits};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
@@ -62,10 +62,23 @@ fn names_in_drift_are_cut_and_counted() {
 }
 
 #[test]
-fn what_is_said_of_a_call_that_did_not_trap_is_no_ones_last_words() {
+fn only_what_was_said_last_explains_a_trap() {
     let mut rig = Rig::new(limits());
-    let (receipt, _) = rig.push(&[json!({"do": "panic", "text": "first"})]);
-    assert!(receipt.unwrap().rejects[0].message.contains("first"));
-    let reject = rig.rejects(&json!({"do": "trap"}));
-    assert!(!reject.message.contains("first"), "{}", reject.message);
+    let error = json!({"do": "report", "n": 1, "length": 9, "error": true});
+    let message = |rig: &mut Rig, between: Value| {
+        let command = json!({"do": "all", "of": [error, between, {"do": "trap"}]});
+        rig.push(&[command]).0.unwrap().rejects.remove(0).message
+    };
+    assert_eq!(message(&mut rig, json!({"do": "work", "n": 1})), "x".repeat(9));
+    for between in [
+        json!({"do": "report", "n": 1}),
+        json!({"do": "lookup", "kind": "geo", "key": "k"}),
+        json!({"do": "part", "n": 300_000}),
+    ] {
+        let message = message(&mut rig, between);
+        assert!(message.contains("unreachable"), "{message}");
+    }
+    // Nor does what was said in another call.
+    rig.obeys(&error);
+    assert!(rig.rejects(&json!({"do": "trap"})).message.contains("unreachable"));
 }

@@ -1,0 +1,72 @@
+//! Instructions that mapping an alert takes, counted by the sandbox: a figure that is the same on every machine, so a
+//! change that makes the mapping slower or faster shows. Figures are kept for each compiler that builds guests; for a
+//! compiler without one the test says so and checks only that counting is repeatable.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use defenderbeat_runtime::{Batch, Bytes, Component, Engine, Options, Part, Pipeline, Setup, SinkError, Transform};
+use defenderbeat_simulator::{AlertOptions, alerts};
+
+const ALERTS: usize = 500;
+/// How far a figure may move before it has to be recorded anew: 2 %.
+const TOLERANCE: f64 = 0.02;
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+/// Fuel of one alert of the simulator, in the mean.
+fn fuel() -> u64 {
+    let engine = Engine::new(Options { interruption: false, fuel: true }).unwrap();
+    let wasm = std::fs::read(root("target/components/alert.wasm")).expect("run `make components`");
+    let component = Component::compile(&engine, &wasm).unwrap();
+    let mut pipeline = Pipeline::open(&component, Setup::default()).unwrap();
+    let options = AlertOptions { count: ALERTS, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() };
+    let lines: Vec<Vec<u8>> = alerts(&options).unwrap().collect();
+    let payload = Bytes::from(lines.join(&b'\n'));
+    let batch = Batch { feed: "alerts".to_owned(), received_at: 0, payloads: vec![payload] };
+    let before = pipeline.fuel_used();
+    let mut documents = 0;
+    let mut sink = |part: Part| -> Result<(), SinkError> {
+        documents += part.documents.len();
+        Ok(())
+    };
+    pipeline.push(&batch, &mut sink).unwrap();
+    assert_eq!(documents, ALERTS);
+    (pipeline.fuel_used() - before) / ALERTS as u64
+}
+
+#[test]
+fn mapping_an_alert_takes_the_fuel_it_took_when_that_was_recorded() {
+    let now = fuel();
+    assert_eq!(now, fuel(), "fuel is counted, not measured");
+    let compiler = std::fs::read_to_string(root("target/components/compiler")).expect("run `make components`");
+    let compiler = compiler.trim();
+    let file = root("testdata/fuel.json");
+    let mut recorded: BTreeMap<String, BTreeMap<String, u64>> =
+        serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    if std::env::var_os("BLESS").is_some() {
+        recorded.entry(compiler.to_owned()).or_default().insert("alert".to_owned(), now);
+        std::fs::write(&file, serde_json::to_string_pretty(&recorded).unwrap() + "\n").unwrap();
+        return;
+    }
+    let Some(figure) = recorded.get(compiler).and_then(|figures| figures.get("alert")) else {
+        println!("skipped: testdata/fuel.json has no figure for {compiler}; an alert takes {now} here");
+        return;
+    };
+    let change = now as f64 / *figure as f64 - 1.0;
+    assert!(
+        change.abs() <= TOLERANCE,
+        "an alert takes {now} fuel, {:+.1} % of the {figure} recorded for {compiler}; if that is meant: make bless",
+        change * 100.0
+    );
+}
