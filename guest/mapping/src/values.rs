@@ -9,7 +9,9 @@ use crate::value::Value;
 /// Values by index, absent until set.
 #[derive(Debug, Default)]
 pub(crate) struct Values<'r> {
-    all: Vec<Value<'r>>,
+    /// For each index where its value is in `set`, counted from 1; 0 stands for none.
+    places: Vec<u16>,
+    set: Vec<Value<'r>>,
     touched: Vec<u16>,
 }
 
@@ -17,29 +19,35 @@ impl<'r> Values<'r> {
     /// Makes room for a scope; all values are absent.
     pub(crate) fn reset(&mut self, scope: &Scope) {
         for index in self.touched.drain(..) {
-            if let Some(value) = self.all.get_mut(usize::from(index)) {
-                *value = Value::Missing;
+            if let Some(place) = self.places.get_mut(usize::from(index)) {
+                *place = 0;
             }
         }
-        if self.all.len() < usize::from(scope.values) {
-            self.all.resize(usize::from(scope.values), Value::Missing);
+        self.set.clear();
+        if self.places.len() < usize::from(scope.values) {
+            self.places.resize(usize::from(scope.values), 0);
         }
     }
 
     /// The value at an index.
     pub(crate) fn get(&self, index: u16) -> &Value<'r> {
-        self.all.get(usize::from(index)).unwrap_or(&Value::Missing)
+        let place = self.places.get(usize::from(index)).copied().unwrap_or(0);
+        usize::from(place).checked_sub(1).and_then(|at| self.set.get(at)).unwrap_or(&Value::Missing)
     }
 
     /// Sets the value at an index.
     pub(crate) fn set(&mut self, index: u16, value: Value<'r>) {
-        if let Some(place) = self.all.get_mut(usize::from(index)) {
-            *place = value;
-            self.touched.push(index);
+        let Some(place) = self.places.get_mut(usize::from(index)) else { return };
+        if let Some(known) = usize::from(*place).checked_sub(1).and_then(|at| self.set.get_mut(at)) {
+            *known = value;
+            return;
         }
+        self.set.push(value);
+        self.touched.push(index);
+        *place = u16::try_from(self.set.len()).unwrap_or(0);
     }
 
-    /// The indexes that were set; one that was set twice comes twice.
+    /// The indexes that were set.
     pub(crate) fn touched(&self) -> &[u16] {
         &self.touched
     }
@@ -47,12 +55,17 @@ impl<'r> Values<'r> {
 
 /// A set of small numbers, taken out in ascending order.
 #[derive(Debug, Default)]
-pub(crate) struct Numbers(Vec<u64>);
+pub(crate) struct Numbers {
+    words: Vec<u64>,
+    /// The first word that may have a number.
+    first: usize,
+}
 
 impl Numbers {
     /// The numbers that `of` names for each touched value, and those that are always in.
     pub(crate) fn gather(&mut self, touched: &[u16], of: &[&[u16]], always: &[u16]) {
-        self.0.clear();
+        self.words.clear();
+        self.first = 0;
         for numbers in touched.iter().filter_map(|index| of.get(usize::from(*index))) {
             self.insert_all(numbers);
         }
@@ -62,10 +75,10 @@ impl Numbers {
     fn insert_all(&mut self, numbers: &[u16]) {
         for number in numbers {
             let word = usize::from(number / 64);
-            if self.0.len() <= word {
-                self.0.resize(word + 1, 0);
+            if self.words.len() <= word {
+                self.words.resize(word + 1, 0);
             }
-            if let Some(bits) = self.0.get_mut(word) {
+            if let Some(bits) = self.words.get_mut(word) {
                 *bits |= 1 << (number % 64);
             }
         }
@@ -73,10 +86,16 @@ impl Numbers {
 
     /// Takes the smallest number out.
     pub(crate) fn pop(&mut self) -> Option<u16> {
-        let (word, bits) = self.0.iter_mut().enumerate().find(|(_, bits)| **bits != 0)?;
-        let bit = bits.trailing_zeros();
-        *bits &= *bits - 1;
-        u16::try_from(word * 64).ok()?.checked_add(u16::try_from(bit).ok()?)
+        loop {
+            let bits = self.words.get_mut(self.first)?;
+            if *bits == 0 {
+                self.first += 1;
+                continue;
+            }
+            let bit = bits.trailing_zeros();
+            *bits &= *bits - 1;
+            return u16::try_from(self.first * 64).ok()?.checked_add(u16::try_from(bit).ok()?);
+        }
     }
 }
 

@@ -217,9 +217,25 @@ impl Grammar {
                                 if self.nest.depth == 1 {
                                     self.key.1 = at;
                                 }
-                                self.state = State::Colon;
+                                // Mostly a colon and a string follow at once.
+                                if bytes.get(at) != Some(&b':') {
+                                    self.state = State::Colon;
+                                } else if bytes.get(at + 1) == Some(&b'"') && !(self.watch && self.nest.depth == 1) {
+                                    at += 2;
+                                } else {
+                                    self.state = State::Value;
+                                    at += 1;
+                                }
                             } else if let Some(step) = self.ended() {
                                 return (at, step);
+                            } else if self.nest.object() && bytes.get(at..at + 2) == Some(b",\"") {
+                                // Mostly the next key.
+                                if self.nest.depth == 1 {
+                                    self.key.0 = at + 1;
+                                }
+                                self.in_key = true;
+                                self.state = State::Text;
+                                at += 2;
                             }
                         }
                         Some(b'\\') => {

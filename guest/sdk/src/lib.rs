@@ -35,7 +35,7 @@ macro_rules! export {
     ($guest:ty) => {
         const _: () = {
             type Component = $crate::component::Component<$guest>;
-            $crate::component::export!(Component with_types_in $crate::component::bindings);
+    $crate::component::export!(Component with_types_in $crate::component::bindings);
         };
     };
 }

@@ -39,9 +39,12 @@ impl Host for Forget {
     }
 }
 
+/// One pass over the corpus.
+type Pass = Box<dyn FnMut(&[Bytes])>;
+
 struct Variant {
     name: &'static str,
-    pass: Box<dyn FnMut(&[Bytes])>,
+    pass: Pass,
     seconds: Vec<f64>,
 }
 
@@ -172,12 +175,15 @@ fn start(corpus: &[Vec<u8>]) {
         ours.push(first_byte(Command::new(&binary).args(["transform", "alert"]).arg(&file)));
     }
     std::fs::remove_file(&file).unwrap();
-    println!("start to the first document: {:.1} ms (cat of the same file: {:.1} ms)", median(&ours), median(&reference));
+    println!(
+        "start to the first document: {:.1} ms (cat of the same file: {:.1} ms)",
+        median(&ours),
+        median(&reference)
+    );
 }
 
 fn main() {
-    let options =
-        AlertOptions { count: ALERTS, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() };
+    let options = AlertOptions { count: ALERTS, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() };
     let corpus: Vec<Vec<u8>> = alerts(&options).unwrap().collect();
     mapping(&corpus);
     start(&corpus);

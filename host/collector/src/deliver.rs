@@ -87,7 +87,9 @@ pub enum DeliverError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// What was written to the dead-letter file may be lost, so that nothing after it may be settled.
-    #[error("syncing the dead-letter file to disk: {0}; records that were not settled are read again after the next start")]
+    #[error(
+        "syncing the dead-letter file to disk: {0}; records that were not settled are read again after the next start"
+    )]
     DeadLetters(#[source] io::Error),
     /// The output broke its own contract: a defect of this program.
     #[error("the output gave {fates} fates for {documents} documents; please report this")]
@@ -243,7 +245,13 @@ impl<O: Output> Deliver<O> {
     async fn refuse(&self, session: &dyn Session, document: &Document, bytes: &[u8], refusal: &Refusal) {
         let Refusal { code, message } = refusal;
         let id = format!("{:032x}", document.id);
-        tracing::warn!(input = session.input(), id, code, message, "the output refuses a document: it goes to the dead letters");
+        tracing::warn!(
+            input = session.input(),
+            id,
+            code,
+            message,
+            "the output refuses a document: it goes to the dead letters"
+        );
         let raw = serde_json::from_slice::<&RawValue>(bytes);
         let letter = Letter {
             timestamp: timestamp(chrono::Utc::now().timestamp_millis()),

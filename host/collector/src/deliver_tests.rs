@@ -113,11 +113,8 @@ impl Case {
 
     async fn run(&mut self, events: Vec<Event>) -> Result<(), DeliverError> {
         let letters = DeadLetterFile::open(&self.letters()).unwrap();
-        let output = Scripted {
-            journal: self.journal.clone(),
-            sends: self.sends.drain(..).collect(),
-            flush: self.flush.take(),
-        };
+        let output =
+            Scripted { journal: self.journal.clone(), sends: self.sends.drain(..).collect(), flush: self.flush.take() };
         let failures = Mutex::new(std::mem::take(&mut self.commits));
         let checkpoints = Arc::new(Store { journal: self.journal.clone(), failures });
         let retry = RetrySettings { max_attempts: u32::MAX, wait_min: Duration::ZERO, wait_max: Duration::ZERO };
@@ -172,7 +169,10 @@ async fn documents_of_a_delivery_that_is_not_mapped_yet_settle_nothing() {
 #[tokio::test]
 async fn what_the_output_puts_off_is_sent_again_alone() {
     let mut case = Case::new();
-    case.sends = vec![Ok(vec![Fate::Delivered, Fate::Retry, Fate::Duplicate, Fate::Retry]), Ok(vec![Fate::Retry, Fate::Delivered])];
+    case.sends = vec![
+        Ok(vec![Fate::Delivered, Fate::Retry, Fate::Duplicate, Fate::Retry]),
+        Ok(vec![Fate::Retry, Fate::Delivered]),
+    ];
     let events = vec![case.documents(&["1", "2", "3", "4"]), case.mapped(1, Vec::new())];
     case.run(events).await.unwrap();
     assert_eq!(case.journal(), ["send 1 2 3 4", "send 2 4", "send 2", "flush", "settle 1"]);
@@ -209,7 +209,10 @@ async fn a_reject_settles_from_the_dead_letter_file() {
     case.run(events).await.unwrap();
     let letter: serde_json::Value = serde_json::from_str(&fs::read_to_string(case.letters()).unwrap()).unwrap();
     assert_eq!(letter["record"], "{\"id\":\"x\"}");
-    assert_eq!((&letter["input"], &letter["feed"], &letter["code"]), (&"contoso".into(), &"alerts".into(), &"trap".into()));
+    assert_eq!(
+        (&letter["input"], &letter["feed"], &letter["code"]),
+        (&"contoso".into(), &"alerts".into(), &"trap".into())
+    );
     assert_eq!(case.journal(), ["flush", "settle 1"]);
 }
 

@@ -179,8 +179,7 @@ fn component<'a>(input: &Input, components: &'a [(Kind, Component)]) -> Result<&
 ///
 /// The first input whose component refuses them.
 pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), RunError> {
-    let nobody =
-        Agent { id: String::new(), name: String::new(), version: String::new(), ephemeral_id: String::new() };
+    let nobody = Agent { id: String::new(), name: String::new(), version: String::new(), ephemeral_id: String::new() };
     for input in &config.inputs {
         let setup = setup(input, &nobody, Arc::new(()));
         Pipeline::open(component(input, components)?, setup)
@@ -209,9 +208,9 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     let deliver = Deliver::new(output, letters.clone(), checkpoints.clone());
     let mut delivered = on_thread("delivery".to_owned(), move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        runtime.map_err(|error| RunError::Thread(format!("starting delivery: {error}"))).and_then(|runtime| {
-            runtime.block_on(deliver.run(received)).map_err(RunError::from)
-        })
+        runtime
+            .map_err(|error| RunError::Thread(format!("starting delivery: {error}")))
+            .and_then(|runtime| runtime.block_on(deliver.run(received)).map_err(RunError::from))
     })
     .map_err(RunError::Thread)?;
 
@@ -232,7 +231,9 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
                     tracing::error!(%error, "an input has ended; the others go on");
                     failures.push(error);
                 }
-                Err(error) => tracing::error!(%error, "an input has ended in a way that it must not; please report this"),
+                Err(error) => {
+                    tracing::error!(%error, "an input has ended in a way that it must not; please report this")
+                }
             }
         }
     };

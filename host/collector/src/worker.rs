@@ -115,11 +115,8 @@ fn map<S: Source>(
 
 /// The documents of a part that have not left before.
 fn fresh<S: Source>(run: &Run<S>, sequence: u64, part: Part) -> Part {
-    let fresh: Vec<bool> = part
-        .documents
-        .iter()
-        .map(|document| run.source.fresh(sequence, document.id, document.position))
-        .collect();
+    let fresh: Vec<bool> =
+        part.documents.iter().map(|document| run.source.fresh(sequence, document.id, document.position)).collect();
     let repeated = fresh.iter().filter(|fresh| !**fresh).count();
     if repeated == 0 {
         return part;
@@ -143,9 +140,9 @@ fn rejects<S: Source>(run: &Run<S>, sequence: u64, batch: &Batch, receipt: &Rece
         let payload = usize::try_from(reject.payload).ok().and_then(|at| batch.payloads.get(at));
         let begin = usize::try_from(reject.offset).unwrap_or(usize::MAX);
         let length = usize::try_from(reject.length).unwrap_or(usize::MAX);
-        let bytes = payload.and_then(|payload| payload.get(begin..begin.saturating_add(length)).map(|_| {
-            payload.slice(begin..begin + length)
-        }));
+        let bytes = payload.and_then(|payload| {
+            payload.get(begin..begin.saturating_add(length)).map(|_| payload.slice(begin..begin + length))
+        });
         rejects.push(Reject {
             feed: batch.feed.clone(),
             received_at: batch.received_at,

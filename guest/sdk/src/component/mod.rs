@@ -9,9 +9,9 @@ pub mod bindings;
 #[doc(hidden)]
 pub use bindings::export;
 
+use crate::{Batch, Code, Document, Driver, Guest, Host, Level, Receipt, State};
 use bindings::defenderbeat::pipeline::{diagnostics, lookup, sink};
 use bindings::exports::defenderbeat::pipeline::transformer as wit;
-use crate::{Batch, Code, Document, Driver, Guest, Host, Level, Receipt, State};
 
 /// The exports of a component, for a [`Guest`].
 pub struct Component<G>(PhantomData<G>);
@@ -157,12 +157,7 @@ impl From<Receipt> for wit::Receipt {
             }
         });
         let drift = receipt.drift.into_iter().map(|drift| wit::Drift { name: drift.name, count: drift.count });
-        Self {
-            tallies: tallies.collect(),
-            rejects: rejects.collect(),
-            drift: drift.collect(),
-            facts: receipt.facts,
-        }
+        Self { tallies: tallies.collect(), rejects: rejects.collect(), drift: drift.collect(), facts: receipt.facts }
     }
 }
 

@@ -34,8 +34,12 @@ fn documents_go_to_standard_output_and_the_log_to_standard_error() {
         Program::new(&tenant, &["output.file=null", "output.console={metadata: false}", "inputs.0.tags=[forwarded]"]);
     let output = program.once();
     assert!(output.status.success(), "{}", log(&output));
-    let documents: Vec<serde_json::Value> =
-        output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let documents: Vec<serde_json::Value> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
     assert_eq!(documents.len(), 3);
     assert_eq!(documents[0]["tags"], serde_json::json!(["forwarded"]));
     assert!(log(&output).contains("3 documents delivered"), "{}", log(&output));
@@ -136,7 +140,12 @@ fn a_torn_checkpoint_is_said_and_loses_nothing() {
 fn a_terminated_process_settles_what_is_under_way() {
     let tenant = tenant(2_000);
     let program = Program::new(&tenant, &[]);
-    let process = program.command(&["run"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let process = program
+        .command(&["run"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     std::thread::sleep(std::time::Duration::from_millis(500));
     let killed = std::process::Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
     assert!(killed.success());

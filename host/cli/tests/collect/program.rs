@@ -17,16 +17,19 @@ pub(crate) struct Tenant {
 
 impl Tenant {
     pub(crate) fn start(options: Options) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let simulator = runtime.block_on(Simulator::start(options)).unwrap();
         Self { simulator, _runtime: runtime }
     }
 
     /// Every alert that the tenant holds, as `id` and `lastUpdateDateTime` in milliseconds.
     pub(crate) fn expected(&self) -> Vec<(String, String)> {
-        let mut expected: Vec<(String, String)> =
-            self.simulator.expected().into_iter().map(|alert| (alert.id, millis(&alert.last_update_date_time))).collect();
+        let mut expected: Vec<(String, String)> = self
+            .simulator
+            .expected()
+            .into_iter()
+            .map(|alert| (alert.id, millis(&alert.last_update_date_time)))
+            .collect();
         expected.sort();
         expected
     }
@@ -110,7 +113,9 @@ path.data: {folder}/data
             .collect();
         files.sort();
         let texts = files.into_iter().map(|(_, path)| fs::read_to_string(path).unwrap());
-        texts.flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()).collect()
+        texts
+            .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+            .collect()
     }
 
     /// Alerts that were delivered, by `_id`, each once.

@@ -126,10 +126,7 @@ impl File {
 
     fn sync(&mut self) -> Result<(), OutputError> {
         if let Some(current) = self.current.as_mut().filter(|current| current.dirty) {
-            current
-                .file
-                .sync_data()
-                .map_err(|source| OutputError::Sync { file: current.path.clone(), source })?;
+            current.file.sync_data().map_err(|source| OutputError::Sync { file: current.path.clone(), source })?;
             current.dirty = false;
         }
         Ok(())
@@ -186,7 +183,9 @@ impl Output for File {
         let bytes = &documents.part.ndjson;
         let metadata = self.settings.metadata;
         let current = self.current(bytes.len() as u64)?;
-        current.append(documents, metadata).map_err(|source| OutputError::File { file: current.path.clone(), source })?;
+        current
+            .append(documents, metadata)
+            .map_err(|source| OutputError::File { file: current.path.clone(), source })?;
         Ok(vec![Fate::Delivered; documents.part.documents.len()])
     }
 
@@ -216,9 +215,11 @@ mod tests {
     }
 
     fn documents(text: &str) -> Documents {
-        let document =
-            Document { payload: 0, length: text.len() as u32, route: 0, id: 1, time: 0, position: 0 };
-        Documents { part: Part { ndjson: Bytes::copy_from_slice(text.as_bytes()), documents: vec![document] }, streams: Arc::new([]) }
+        let document = Document { payload: 0, length: text.len() as u32, route: 0, id: 1, time: 0, position: 0 };
+        Documents {
+            part: Part { ndjson: Bytes::copy_from_slice(text.as_bytes()), documents: vec![document] },
+            streams: Arc::new([]),
+        }
     }
 
     async fn send(output: &mut File, text: &str) {
@@ -228,8 +229,7 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder.join("out")).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -284,7 +284,8 @@ mod tests {
         output.send(&Documents { streams, ..documents("{\"a\":1}\n") }).await.unwrap();
         let text = fs::read_to_string(folder.path().join("out").join(&names(folder.path())[0])).unwrap();
         let id = format!("{:032x}", 1);
-        let metadata = format!(r#"{{"@metadata":{{"_id":"{id}","raw_index":"logs-m365_defender.alert-default"}},"a":1}}"#);
+        let metadata =
+            format!(r#"{{"@metadata":{{"_id":"{id}","raw_index":"logs-m365_defender.alert-default"}},"a":1}}"#);
         assert_eq!(text, format!("{metadata}\n"));
     }
 

@@ -122,7 +122,7 @@ pub enum AnyOutput {
     /// Files.
     File(File),
     /// Nowhere.
-    Discard(Discard),
+    Discard(Box<Discard>),
 }
 
 impl AnyOutput {
@@ -135,7 +135,7 @@ impl AnyOutput {
         Ok(match output {
             config::Output::Console(settings) => Self::Console(Console::new(settings.clone())),
             config::Output::File(settings) => Self::File(File::open(settings.clone())?),
-            config::Output::Discard => Self::Discard(Discard::default()),
+            config::Output::Discard => Self::Discard(Box::default()),
         })
     }
 }
