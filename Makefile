@@ -48,6 +48,7 @@ test: $(COMPONENTS)/.made ## runs all tests
 lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	guest/build.sh lint
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet
 	@if ! cargo deny --version >/dev/null 2>&1; then \
 		echo "cargo-deny is not installed: licences are not checked (cargo install cargo-deny --locked)"; \

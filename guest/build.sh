@@ -2,6 +2,7 @@
 # Builds the guests as core modules for wasm32-unknown-unknown and prints where they are.
 #
 #   guest/build.sh setup      finds or installs a compiler for the target
+#   guest/build.sh lint       checks what is compiled for the target only
 #   guest/build.sh modules    builds the guests; the modules lie in the folder that the last line names
 #
 # Two compilers will do. rustup's, pinned in rust-toolchain.toml, where rustup can fetch the target; else a system rustc
@@ -82,8 +83,16 @@ modules() {
     echo "$folder/$target/guest"
 }
 
+lint() {
+    # The system compiler has no clippy for the target's library.
+    [ "$(choose)" = rustup ] || { say "skipped: clippy for $target takes rustup's compiler" && return; }
+    cargo clippy --quiet ${CI:+--locked} --target $target --target-dir target/guest-rustup \
+        -p defenderbeat-sdk -p defenderbeat-alert -p defenderbeat-hostile --lib --examples -- -D warnings
+}
+
 case "${1:-}" in
+    lint) lint ;;
     setup) compiler=$(choose) && say "the guests' compiler is $compiler's" ;;
     modules) modules ;;
-    *) say "usage: guest/build.sh setup | modules" && exit 2 ;;
+    *) say "usage: guest/build.sh setup | lint | modules" && exit 2 ;;
 esac
