@@ -67,7 +67,7 @@ bench: build ## measures native against sandboxed mapping and the start of a pro
 fuzz: ## runs each fuzz target for a minute
 	@fuzz/run.sh
 
-docs: ## builds the documentation of the crates
+docs: $(COMPONENTS)/.made ## builds the documentation of the crates
 	@cargo doc $(LOCKED) --workspace --no-deps
 
 clean: ## removes what was built

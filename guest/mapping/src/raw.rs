@@ -44,6 +44,9 @@ impl<'r> Queried<'r> {
 ///
 /// What is wrong with it.
 pub fn check(path: &str) -> Result<(), String> {
+    if !path.starts_with('$') {
+        return Err(format!("`{path}` is no JSONPath: one begins with `$`, such as `$.{path}`"));
+    }
     jsonpath_rust::parser::parse_json_path(path).map(drop).map_err(|error| error.to_string())
 }
 

@@ -520,7 +520,7 @@ impl<'r> ItemSeed<'_, '_, 'r> {
         }
         let place = self.record.place(&format!("{}[]", self.list.path));
         self.record.errors.push(format!("{place}: is not an object"));
-        self.record.unmapped.push((Cow::Borrowed(self.list.path), value));
+        self.record.unmapped.push((Cow::Owned(self.list.path.replace("[]", "")), value));
     }
 }
 

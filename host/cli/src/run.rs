@@ -92,7 +92,8 @@ async fn signals(tell: watch::Sender<bool>) {
     for number in 0_u32.. {
         if let Err(error) = signal().await {
             tracing::warn!(%error, "signals cannot be received: only a kill ends this process");
-            return;
+            // Dropping the sender would tell everything to end.
+            return std::future::pending().await;
         }
         if number > 0 {
             tracing::warn!("told to end twice: ending at once; what was not settled is read again at the next start");

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         batch: Records::default(),
         feed: feed.clone(),
         received_at: arguments.received_at.unwrap_or_else(|| std::time::SystemTime::now().into()).timestamp_millis(),
-        rejects: arguments.rejects.as_deref().map(rejects).transpose()?,
+        rejects: arguments.rejects.as_deref().map(|file| rejects(file, &arguments.file)).transpose()?,
         summary: Summary::default(),
     };
     let Feed { keys, .. } = feed;
@@ -126,10 +126,13 @@ fn open(file: &Path) -> Result<(Box<dyn Read>, bool)> {
     Ok((Box::new(opened), is_file))
 }
 
-fn rejects(file: &Path) -> Result<DeadLetterFile> {
-    let failed = || format!("rejects go to {}", file.display());
-    File::create(file).with_context(failed)?;
-    DeadLetterFile::open(file).with_context(failed)
+fn rejects(file: &Path, input: &Path) -> Result<DeadLetterFile> {
+    if let (Ok(file), Ok(input)) = (file.canonicalize(), input.canonicalize())
+        && file == input
+    {
+        bail!("--rejects {} is the input: it would be emptied before it is read", file.display());
+    }
+    DeadLetterFile::replace(file).with_context(|| format!("rejects go to {}", file.display()))
 }
 
 /// What a guest says goes where the summary goes.
@@ -176,7 +179,7 @@ impl Mapper {
                 if oversized.is_none()
                     && let Some(rejects) = &self.rejects
                 {
-                    let letters = rejects.of_input(INPUT, DEFAULT_MAX_RECORD_SIZE);
+                    let letters = rejects.of_input(INPUT, DEFAULT_MAX_RECORD_SIZE, Arc::default());
                     *oversized =
                         Some(letters.open(&self.feed.name, self.received_at).context("setting a record aside")?);
                 }

@@ -67,6 +67,14 @@ pub enum CheckpointError {
         /// The cause.
         source: io::Error,
     },
+    /// The checkpoint is written, and whether it survives a power failure is unknown.
+    #[error("syncing checkpoint {} to disk: {source}; the next start goes on from it, or from the one before it", file.display())]
+    Sync {
+        /// The file.
+        file: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// Neither the checkpoint nor the one before it is whole.
     #[error(
         "checkpoint {}: {reason}, and the one before it cannot be used either; put a backup in its place, or remove \
@@ -242,10 +250,10 @@ impl Checkpoints for LocalCheckpoints {
             if whole {
                 fs::rename(&file, &previous)?;
             }
-            fs::rename(&new, &file)?;
-            sync_folder(&self.folder)
+            fs::rename(&new, &file)
         };
         write().map_err(|source| CheckpointError::Io { file: file.clone(), source })?;
+        sync_folder(&self.folder).map_err(|source| CheckpointError::Sync { file, source })?;
         Ok(next)
     }
 }

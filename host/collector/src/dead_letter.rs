@@ -4,7 +4,7 @@
 //! A line has `@timestamp`, `input`, `code`, `message`, `id`; a record also `feed`, `path` and its bytes: as text in
 //! `record` where they are UTF-8, else in `record_base64`; a document is in `document`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::metrics::Metrics;
+use crate::output::{mend, truncate};
 use crate::source::{DeadLetter, DeadLetters};
 
 /// A line of the file.
@@ -84,9 +86,12 @@ pub struct DeadLetterFile {
 #[derive(Debug)]
 struct Open {
     file: File,
+    path: PathBuf,
     /// Bytes of whole lines.
     length: u64,
     dirty: bool,
+    /// There is more than whole lines, and it could not be removed yet.
+    torn: bool,
 }
 
 impl DeadLetterFile {
@@ -96,16 +101,28 @@ impl DeadLetterFile {
     ///
     /// It cannot be made, or the beginning of a line that was cut when the process was killed cannot be removed.
     pub fn open(path: &Path) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
         let mut options = OpenOptions::new();
         options.create(true).append(true).read(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         drop(options.open(path)?);
-        let (file, length) = crate::output::mend(path)?;
-        Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(Open { file, length, dirty: false })) })
+        let (file, length) = mend(path)?;
+        let open = Open { file, path: path.to_owned(), length, dirty: false, torn: false };
+        Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(open)) })
+    }
+
+    /// As [`open`](Self::open), without what an older file holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn replace(path: &Path) -> io::Result<Self> {
+        let letters = Self::open(path)?;
+        let old = std::mem::take(&mut letters.open_file().length);
+        if old > 0 {
+            truncate(path, 0)?;
+        }
+        Ok(letters)
     }
 
     /// Where it is.
@@ -132,15 +149,19 @@ impl DeadLetterFile {
     pub fn sync(&self) -> io::Result<()> {
         let mut open = self.open_file();
         if open.dirty {
-            open.file.sync_data()?;
+            match open.file.sync_data() {
+                // A device such as /dev/null has nothing to sync.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                synced => synced?,
+            }
             open.dirty = false;
         }
         Ok(())
     }
 
     /// Where an input's records go that are too long to be mapped.
-    pub fn of_input(&self, input: &str, max_record_size: usize) -> Arc<dyn DeadLetters> {
-        Arc::new(Oversized { letters: self.clone(), input: input.to_owned(), max_record_size })
+    pub fn of_input(&self, input: &str, max_record_size: usize, metrics: Arc<Metrics>) -> Arc<dyn DeadLetters> {
+        Arc::new(Oversized { letters: self.clone(), input: input.to_owned(), max_record_size, metrics })
     }
 
     fn open_file(&self) -> MutexGuard<'_, Open> {
@@ -151,8 +172,12 @@ impl DeadLetterFile {
 impl Open {
     /// Appends all that `write` writes, or nothing.
     fn append(&mut self, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+        if self.torn {
+            truncate(&self.path, self.length)?;
+            self.torn = false;
+        }
         if let Err(error) = write(&mut self.file) {
-            self.file.set_len(self.length)?;
+            self.torn = truncate(&self.path, self.length).is_err();
             return Err(error);
         }
         self.length = self.file.metadata()?.len();
@@ -167,6 +192,7 @@ struct Oversized {
     letters: DeadLetterFile,
     input: String,
     max_record_size: usize,
+    metrics: Arc<Metrics>,
 }
 
 impl DeadLetters for Oversized {
@@ -180,6 +206,7 @@ impl DeadLetters for Oversized {
             feed: feed.to_owned(),
             received_at,
             max_record_size: self.max_record_size,
+            metrics: self.metrics.clone(),
             hash: Xxh3::new(),
             length: 0,
             file: BufWriter::new(spool),
@@ -194,6 +221,7 @@ struct Spool {
     feed: String,
     received_at: i64,
     max_record_size: usize,
+    metrics: Arc<Metrics>,
     hash: Xxh3,
     length: u64,
     file: BufWriter<File>,
@@ -237,12 +265,24 @@ impl DeadLetter for Spool {
         })?;
         letters.file.sync_data()?;
         letters.dirty = false;
+        tracing::warn!(
+            input = self.input,
+            bytes = self.length,
+            max_record_size = self.max_record_size,
+            file = %self.letters.path.display(),
+            "a record is too long and goes to the dead letters"
+        );
+        self.metrics.records.add(1_u64);
+        self.metrics.rejected.add(1_u64);
+        self.metrics.dead_letters.add(1_u64);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn letter<'a>(content: Content<'a>) -> Letter<'a> {
@@ -267,7 +307,7 @@ mod tests {
     #[test]
     fn records_come_back_byte_for_byte() {
         let folder = tempfile::tempdir().unwrap();
-        let letters = DeadLetterFile::open(&folder.path().join("deep/dead-letters.ndjson")).unwrap();
+        let letters = DeadLetterFile::open(&folder.path().join("dead-letters.ndjson")).unwrap();
         letters.append(&letter(Content::record(b"{\"a\": \"\n"))).unwrap();
         letters.append(&letter(Content::record(b"\xff{"))).unwrap();
         letters.sync().unwrap();
@@ -281,7 +321,8 @@ mod tests {
     fn a_record_that_is_too_long_is_kept_whole_and_one_that_is_dropped_leaves_no_trace() {
         let folder = tempfile::tempdir().unwrap();
         let letters = DeadLetterFile::open(&folder.path().join("dead-letters.ndjson")).unwrap();
-        let oversized = letters.of_input("contoso", 10);
+        let metrics = Arc::new(Metrics::default());
+        let oversized = letters.of_input("contoso", 10, metrics.clone());
         let mut dropped = oversized.open("alerts", 0).unwrap();
         dropped.write(b"{\"never\":").unwrap();
         drop(dropped);
@@ -295,6 +336,7 @@ mod tests {
         kept.keep().unwrap();
         let lines = lines(&letters);
         assert_eq!((lines.len(), &lines[1]["code"]), (2, &"oversized".into()));
+        assert_eq!((metrics.records.get(), metrics.rejected.get(), metrics.dead_letters.get()), (1, 1, 1));
         assert_eq!(STANDARD.decode(lines[1]["record_base64"].as_str().unwrap()).unwrap(), record.as_bytes());
         assert_eq!(lines[1]["id"], format!("{:032x}", xxhash_rust::xxh3::xxh3_128(record.as_bytes())));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the file");

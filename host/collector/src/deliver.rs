@@ -38,8 +38,8 @@ pub enum Event {
         /// What could not be mapped.
         rejects: Vec<Reject>,
     },
-    /// Asks to settle what came before, and to say so.
-    Settle(oneshot::Sender<()>),
+    /// A session ends: asks to settle what came before, and to say whether its cursor is saved.
+    Settle(Arc<dyn Session>, oneshot::Sender<Result<(), CheckpointError>>),
 }
 
 /// A record that could not be mapped.
@@ -135,15 +135,21 @@ impl<O: Output> Deliver<O> {
     /// Nothing more can be delivered, or nothing more may be settled.
     pub async fn run(mut self, mut events: mpsc::Receiver<Event>) -> Result<O, DeliverError> {
         loop {
-            let event = match events.try_recv() {
-                Ok(event) => event,
-                Err(_) => {
-                    self.settle().await?;
-                    match events.recv().await {
-                        Some(event) => event,
-                        None => return Ok(self.output),
+            let event = if self.waiting.is_empty() {
+                events.recv().await
+            } else {
+                let due = SETTLE_EVERY.saturating_sub(self.since.elapsed());
+                match tokio::time::timeout(due, events.recv()).await {
+                    Ok(event) => event,
+                    Err(_) => {
+                        self.settle().await?;
+                        continue;
                     }
                 }
+            };
+            let Some(event) = event else {
+                self.settle().await?;
+                return Ok(self.output);
             };
             match event {
                 Event::Documents(session, part) => self.deliver(&*session, part).await?,
@@ -159,10 +165,16 @@ impl<O: Output> Deliver<O> {
                         self.settle().await?;
                     }
                 }
-                Event::Settle(done) => {
+                Event::Settle(session, done) => {
                     self.settle().await?;
+                    // What could not be saved is tried once more; a later session must not meet this one's cursor.
+                    let unsaved = self.waiting.iter().position(|(other, _)| Arc::ptr_eq(other, &session));
+                    let result = match unsaved.map(|at| self.waiting.swap_remove(at)) {
+                        Some((session, sequence)) => session.settle(sequence, &*self.checkpoints),
+                        None => Ok(()),
+                    };
                     // Whoever asked may have gone.
-                    let _ = done.send(());
+                    let _ = done.send(result);
                 }
             }
         }

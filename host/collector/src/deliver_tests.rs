@@ -244,15 +244,30 @@ async fn what_could_not_be_flushed_is_not_settled() {
     assert_eq!(case.journal(), ["send 1", "flush"]);
 }
 
+fn unsaved() -> CheckpointError {
+    CheckpointError::Io { file: PathBuf::from("c"), source: io::ErrorKind::StorageFull.into() }
+}
+
 #[tokio::test]
-async fn a_cursor_that_could_not_be_saved_is_saved_with_the_next() {
+async fn a_cursor_that_could_not_be_saved_is_tried_again_when_its_session_ends() {
     let mut case = Case::new();
-    let source = io::ErrorKind::StorageFull.into();
-    case.commits = vec![CheckpointError::Io { file: PathBuf::from("c"), source }];
-    let (done, _) = oneshot::channel();
-    let events = vec![case.mapped(1, Vec::new()), Event::Settle(done), case.mapped(2, Vec::new())];
+    case.commits = vec![unsaved()];
+    let (done, mut saved) = oneshot::channel();
+    let events = vec![case.mapped(1, Vec::new()), Event::Settle(case.session.clone(), done)];
     case.run(events).await.unwrap();
-    assert_eq!(case.journal(), ["flush", "flush", "settle 2"]);
+    assert_eq!(case.journal(), ["flush", "settle 1"]);
+    assert!(saved.try_recv().unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_session_that_ends_unsaved_is_told_and_not_saved_later() {
+    let mut case = Case::new();
+    case.commits = vec![unsaved(), unsaved()];
+    let (done, mut saved) = oneshot::channel();
+    let events = vec![case.mapped(1, Vec::new()), Event::Settle(case.session.clone(), done)];
+    case.run(events).await.unwrap();
+    assert_eq!(case.journal(), ["flush"]);
+    assert!(saved.try_recv().unwrap().unwrap_err().is_transient());
 }
 
 #[tokio::test]

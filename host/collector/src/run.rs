@@ -200,8 +200,11 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     check(config, &components)?;
     let checkpoints = Arc::new(LocalCheckpoints::open(&config.data_path)?);
     let failed = |path: PathBuf| move |source| RunError::File { path, source };
-    let agent = identify(&config.data_path, config.name.as_deref()).map_err(failed(config.data_path.clone()))?;
-    let path = config.dead_letter_path.join(DEAD_LETTERS);
+    let meta = config.data_path.join("meta.json");
+    let agent = identify(&config.data_path, config.name.as_deref()).map_err(failed(meta))?;
+    let folder = &config.dead_letter_path;
+    std::fs::create_dir_all(folder).map_err(failed(folder.clone()))?;
+    let path = folder.join(DEAD_LETTERS);
     let letters = DeadLetterFile::open(&path).map_err(failed(path))?;
     let output = AnyOutput::open(&config.output)?;
     let (events, received) = mpsc::channel(EVENTS);
@@ -221,6 +224,9 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
         inputs.spawn(run_input(shared.clone(), input.clone(), component, stop.clone()));
     }
     drop(shared);
+    if inputs.is_empty() {
+        tracing::warn!("all inputs have `enabled: false`: there is nothing to do");
+    }
 
     let mut failures = Vec::new();
     let mut gather = async || {
@@ -228,11 +234,13 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
             match ended {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "an input has ended; the others go on");
+                    tracing::error!(%error, "an input has ended; others, if there are any, go on");
                     failures.push(error);
                 }
                 Err(error) => {
-                    tracing::error!(%error, "an input has ended in a way that it must not; please report this")
+                    tracing::error!(%error, "an input has ended in a way that it must not; please report this");
+                    let cause = InputCause::Thread(error.to_string());
+                    failures.push(InputError { input: "(unknown)".to_owned(), cause });
                 }
             }
         }
@@ -344,7 +352,7 @@ async fn run_session(
         once: shared.once,
         budget: Budget::default(),
         max_record_size: input.max_record_size,
-        dead_letters: shared.letters.of_input(&input.id, input.max_record_size),
+        dead_letters: shared.letters.of_input(&input.id, input.max_record_size, metrics.clone()),
     };
     let InputSource::Graph(settings) = &input.source;
     let source = Graph::open(&ALERTS, settings, start)?;
@@ -401,12 +409,16 @@ async fn run_session(
         None => worked.await,
     };
     let (done, settled) = oneshot::channel();
-    if shared.events.send(Event::Settle(done)).await.is_ok() {
-        // Delivery says itself why it ended.
-        let _ = settled.await;
-    }
+    // Where delivery has ended it says itself why.
+    let saved = match shared.events.send(Event::Settle(run, done)).await {
+        Ok(()) => settled.await.unwrap_or(Ok(())),
+        Err(_) => Ok(()),
+    };
     match worked {
-        Ok(Ok(())) => Ok(fed?),
+        Ok(Ok(())) => {
+            fed?;
+            Ok(saved?)
+        }
         worked => Err(ended(worked)),
     }
 }

@@ -14,8 +14,8 @@ const RECEIVED_AT = 1_735_689_600_000n;
 
 const text = (file) => (existsSync(file) ? readFileSync(file, "utf8") : undefined);
 
-/** What the component makes of a case: the documents' bytes, what lies beside them, and the receipt. */
-function make(input, settings, answers) {
+/** What the component makes of a case's files: the documents' bytes, what lies beside them, and the receipts. */
+function make(files, settings, answers) {
   const parts = [];
   const documents = [];
   const component = load({
@@ -28,9 +28,14 @@ function make(input, settings, answers) {
       return answer && JSON.stringify(answer.fragment);
     },
   });
-  const [{ name: feed }] = component.describe().feeds;
-  const receipt = component.Pipeline.open(settings).push({ feed, receivedAt: RECEIVED_AT, payloads: [input] });
-  return { ndjson: Buffer.concat(parts), documents, receipt };
+  const [{ name: first }] = component.describe().feeds;
+  const pipeline = component.Pipeline.open(settings);
+  const receipts = files.map(({ bytes, feed = first }) =>
+    pipeline.push({ feed, receivedAt: RECEIVED_AT, payloads: [bytes] }),
+  );
+  // A case of one file is a stream that goes on; a folder is finished.
+  if (files.some(({ feed }) => feed)) receipts.push(pipeline.finish());
+  return { ndjson: Buffer.concat(parts), documents, receipts };
 }
 
 /** A position in 100 ns ticks as a time. */
@@ -40,9 +45,11 @@ function instant(ticks) {
 }
 
 /** The receipt as `<case>.receipt.json` has it: what is zero or empty is left out, but for records and mapped. */
-function summary({ documents, receipt }) {
-  const [{ records, mapped, held, dropped, rejected }] = receipt.tallies;
-  const rejects = receipt.rejects.map((reject) => ({
+function summary(files, { documents, receipts }) {
+  const total = (count) => receipts.reduce((sum, { tallies }) => sum + tallies.reduce((sum, tally) => sum + tally[count], 0), 0);
+  const [records, mapped, held, dropped, rejected] = ["records", "mapped", "held", "dropped", "rejected"].map(total);
+  const rejectsOf = ({ rejects }, at) => rejects.map((reject) => ({
+    ...(files[at]?.feed && { file: files[at].name }),
     offset: Number(reject.offset),
     length: Number(reject.length),
     id: hex(reject),
@@ -50,6 +57,9 @@ function summary({ documents, receipt }) {
     ...(reject.path && { path: reject.path }),
     message: reject.message,
   }));
+  const rejects = receipts.flatMap(rejectsOf);
+  const drift = {};
+  for (const { name, count } of receipts.flatMap(({ drift }) => drift)) drift[name] = (drift[name] ?? 0) + count;
   return {
     records,
     mapped,
@@ -60,7 +70,7 @@ function summary({ documents, receipt }) {
       document.position ? `${hex(document)} at ${instant(document.position)}` : hex(document),
     ),
     ...(rejects.length && { rejects }),
-    ...(receipt.drift.length && { drift: Object.fromEntries(receipt.drift.map(({ name, count }) => [name, count])) }),
+    ...(Object.keys(drift).length && { drift }),
   };
 }
 
@@ -71,15 +81,27 @@ function difference(wanted, made) {
   return [`documents differ from line ${wantedLines.findIndex((line, at) => line !== madeLines[at]) + 1} on`];
 }
 
+/** The files of a case: one, or those of a folder in their order, each of the feed that its name ends with. */
+function inputs(path) {
+  if (existsSync(`${path}.ndjson`)) return [{ bytes: readFileSync(`${path}.ndjson`) }];
+  return readdirSync(path)
+    .filter((name) => /^\d+-/.test(name))
+    .sort()
+    .map((name) => ({ name, feed: name.replace(/^\d+-|\..*$/g, ""), bytes: readFileSync(join(path, name)) }));
+}
+
 function problems(path) {
-  const settings = text(`${path}.settings.json`) ?? "{}";
-  const answers = JSON.parse(text(`${path}.lookups.json`) ?? "[]");
-  const made = make(readFileSync(`${path}.ndjson`), settings, answers);
-  const receipt = text(`${path}.receipt.json`);
+  const files = inputs(path);
+  // What belongs to a case stands beside its file, or in its folder.
+  const beside = existsSync(`${path}.ndjson`) ? (name) => `${path}.${name}` : (name) => join(path, name);
+  const settings = text(beside("settings.json")) ?? "{}";
+  const answers = JSON.parse(text(beside("lookups.json")) ?? "[]");
+  const made = make(files, settings, answers);
+  const receipt = text(beside("receipt.json"));
   if (!receipt) return ["nothing is expected of it: `defenderbeat golden --bless` writes it"];
   return [
-    ...difference(readFileSync(`${path}.expected.ndjson`), made.ndjson),
-    ...(isDeepStrictEqual(summary(made), JSON.parse(receipt)) ? [] : ["the receipt differs"]),
+    ...difference(readFileSync(beside("expected.ndjson")), made.ndjson),
+    ...(isDeepStrictEqual(summary(files, made), JSON.parse(receipt)) ? [] : ["the receipt differs"]),
   ];
 }
 
@@ -88,9 +110,9 @@ if (!folder) {
   console.error("usage: node golden.mjs FOLDER");
   process.exit(2);
 }
-const cases = readdirSync(folder)
-  .filter((name) => name.endsWith(".ndjson") && !name.endsWith(".expected.ndjson"))
-  .map((name) => name.slice(0, -".ndjson".length))
+const cases = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() || /(?<!\.expected)\.ndjson$/.test(entry.name))
+  .map((entry) => entry.name.replace(/\.ndjson$/, ""))
   .sort();
 let failed = 0;
 for (const name of cases) {

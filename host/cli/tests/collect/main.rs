@@ -12,6 +12,7 @@
 )]
 
 mod kill;
+#[cfg(target_os = "linux")]
 mod memory;
 mod once;
 mod program;

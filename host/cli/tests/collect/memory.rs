@@ -4,7 +4,6 @@ use defenderbeat_simulator::{AlertOptions, GraphOptions, Options};
 
 use crate::program::{Program, Tenant, log};
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_page_of_200_mb_passes_in_64_mib() {
     use std::process::Stdio;

@@ -1,6 +1,8 @@
 //! One cycle.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 
 use defenderbeat_simulator::{AccessOptions, AlertOptions, Options};
 
@@ -140,20 +142,59 @@ fn a_torn_checkpoint_is_said_and_loses_nothing() {
 fn a_terminated_process_settles_what_is_under_way() {
     let tenant = tenant(2_000);
     let program = Program::new(&tenant, &[]);
-    let process = program
-        .command(&["run"])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    let killed = std::process::Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
+    let mut process = program.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // Once it says something, it hears signals.
+    let mut said = BufReader::new(process.stderr.take().unwrap());
+    let mut log = String::new();
+    said.read_line(&mut log).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let killed = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
     assert!(killed.success());
-    let output = process.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", log(&output));
-    assert!(log(&output).contains("stopping"), "{}", log(&output));
+    said.read_to_string(&mut log).unwrap();
+    assert!(process.wait().unwrap().success(), "{log}");
+    assert!(log.contains("stopping"), "{log}");
     let before = program.documents().len();
     assert!(program.once().status.success());
     assert_eq!(program.delivered(), tenant.expected());
     assert_eq!(program.documents().len(), 2_000, "what left before ({before}) was settled and is not delivered again");
+}
+
+#[test]
+fn a_start_is_remembered_although_nothing_was_found() {
+    let tenant = tenant(0);
+    let program = Program::new(&tenant, &[]);
+    let output = program.once();
+    assert!(output.status.success(), "{}", log(&output));
+    assert!(program.folder.path().join("data/checkpoints/contoso.checkpoint").exists(), "{}", log(&output));
+}
+
+#[test]
+fn a_cursor_that_cannot_be_saved_is_a_failure() {
+    let tenant = tenant(5);
+    let program = Program::new(&tenant, &[]);
+    // A folder where the new file would be, which root cannot write either.
+    let obstacle = program.folder.path().join("data/checkpoints/contoso.checkpoint.new");
+    fs::create_dir_all(&obstacle).unwrap();
+    let output = program.once();
+    assert_eq!(output.status.code(), Some(1), "{}", log(&output));
+    assert!(log(&output).contains("contoso.checkpoint"), "{}", log(&output));
+    fs::remove_dir(&obstacle).unwrap();
+    assert!(program.once().status.success());
+    assert_eq!(program.delivered(), tenant.expected());
+}
+
+#[test]
+fn an_input_that_fails_for_good_does_not_keep_another_from_collecting() {
+    let tenant = tenant(5);
+    let program = Program::new(&tenant, &[]);
+    let url = tenant.simulator.url();
+    let options = format!("tenant_id: t, client_id: c, client_secret: w, url: '{url}', login_url: '{url}'");
+    let config = program.folder.path().join("defenderbeat.yml");
+    let text = fs::read_to_string(&config).unwrap();
+    let both = text.replace("inputs:\n", &format!("inputs:\n  - {{id: fabrikam, type: alert, {options}}}\n"));
+    fs::write(&config, both).unwrap();
+    let output = program.once();
+    assert_eq!(output.status.code(), Some(1), "{}", log(&output));
+    assert!(log(&output).contains("input fabrikam"), "{}", log(&output));
+    assert_eq!(program.delivered(), tenant.expected());
 }

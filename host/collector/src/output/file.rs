@@ -35,6 +35,8 @@ struct Current {
     length: u64,
     /// Something was written since the last sync.
     dirty: bool,
+    /// There is more than whole parts, and it could not be removed yet.
+    torn: bool,
 }
 
 fn today() -> u32 {
@@ -50,14 +52,14 @@ impl File {
     pub fn open(settings: FileOutput) -> Result<Self, OutputError> {
         let mut output = Self { settings, today, current: None };
         let folder = output.settings.path.clone();
-        let failed = |source| OutputError::File { file: folder.clone(), source };
+        let failed = |source| OutputError::Open { file: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
         if let Some(place) = output.places().map_err(failed)?.pop() {
             let path = output.path(place);
-            let failed = |source| OutputError::File { file: path.clone(), source };
+            let failed = |source| OutputError::Open { file: path.clone(), source };
             let (file, length) = mend(&path).map_err(failed)?;
             if length == 0 || !output.settings.rotate_on_startup {
-                output.current = Some(Current { file, path, length, dirty: false });
+                output.current = Some(Current { file, path, length, dirty: false, torn: false });
             }
         }
         Ok(output)
@@ -115,13 +117,22 @@ impl File {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, self.settings.permissions);
         let file = options.open(&path)?;
-        sync_folder(&self.settings.path)?;
+        if let Err(error) = sync_folder(&self.settings.path) {
+            // A file that is not used would count as one of those to keep.
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
         places.push(place);
         let excess = places.len().saturating_sub(self.settings.number_of_files);
-        for old in places.into_iter().take(excess) {
-            fs::remove_file(self.path(old))?;
+        for old in places.into_iter().take(excess).map(|old| self.path(old)) {
+            if let Err(error) = fs::remove_file(&old)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                let file = old.display();
+                tracing::warn!(%file, %error, "an old file cannot be deleted; this is tried again with the next one");
+            }
         }
-        Ok(Current { file, path, length: 0, dirty: false })
+        Ok(Current { file, path, length: 0, dirty: false, torn: false })
     }
 
     fn sync(&mut self) -> Result<(), OutputError> {
@@ -136,12 +147,16 @@ impl File {
 impl Current {
     /// Appends all or nothing.
     fn append(&mut self, documents: &Documents, metadata: bool) -> io::Result<()> {
+        if self.torn {
+            truncate(&self.path, self.length)?;
+            self.torn = false;
+        }
         let mut out = BufWriter::with_capacity(BUFFER, &self.file);
         let written = documents.write(metadata, &mut out).and_then(|()| out.flush());
         // What is left in the buffer after an error must not be written by its drop.
         drop(out.into_parts());
         if let Err(error) = written {
-            self.file.set_len(self.length)?;
+            self.torn = truncate(&self.path, self.length).is_err();
             return Err(error);
         }
         self.length = self.file.metadata()?.len();
@@ -173,9 +188,14 @@ pub(crate) fn mend(path: &Path) -> io::Result<(fs::File, u64)> {
             bytes = length - end,
             "the last line was cut when the process ended: it is removed, and its document comes again"
         );
-        file.set_len(end)?;
+        truncate(path, end)?;
     }
     Ok((file, end))
+}
+
+/// Cuts a file, through a handle of its own: on Windows one that is open for appending may not.
+pub(crate) fn truncate(path: &Path, length: u64) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.set_len(length)
 }
 
 impl Output for File {

@@ -16,7 +16,7 @@ use crate::config;
 pub use console::Console;
 pub use discard::Discard;
 pub use file::File;
-pub(crate) use file::mend;
+pub(crate) use file::{mend, truncate};
 
 /// Documents of one input, one a line, with what delivering them takes.
 #[derive(Clone, Debug)]
@@ -93,6 +93,14 @@ pub enum OutputError {
     #[error("output.file: {}: {source}; what is waiting is kept and tried again", file.display())]
     File {
         /// The file.
+        file: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The folder or the file written last cannot be used at the start.
+    #[error("output.file: {}: {source}; make it, give this user the right to write there, or choose another path", file.display())]
+    Open {
+        /// The folder or file.
         file: PathBuf,
         /// The cause.
         source: io::Error,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -53,16 +54,19 @@ pub(crate) fn settings(tenant: &Tenant) -> GraphSettings {
     }
 }
 
-/// Keeps what is set aside.
-#[derive(Debug, Default)]
-struct Letters(Arc<Mutex<Vec<Vec<u8>>>>);
+/// Keeps what is set aside, unless the disk is full.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Letters {
+    pub(crate) kept: Arc<Mutex<Vec<Vec<u8>>>>,
+    pub(crate) full: Arc<AtomicBool>,
+}
 
-struct Letter(Vec<u8>, Arc<Mutex<Vec<Vec<u8>>>>);
+struct Letter(Vec<u8>, Letters);
 
 impl DeadLetters for Letters {
     fn open(&self, feed: &str, received_at: i64) -> std::io::Result<Box<dyn DeadLetter>> {
         assert!(feed == "alerts" && received_at > 0);
-        Ok(Box::new(Letter(Vec::new(), self.0.clone())))
+        Ok(Box::new(Letter(Vec::new(), self.clone())))
     }
 }
 
@@ -74,7 +78,10 @@ impl DeadLetter for Letter {
     }
 
     fn keep(self: Box<Self>) -> std::io::Result<()> {
-        self.1.lock().unwrap().push(self.0);
+        if self.1.full.load(Ordering::Relaxed) {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.1.kept.lock().unwrap().push(self.0);
         Ok(())
     }
 }
@@ -93,7 +100,7 @@ pub(crate) struct Collector {
     pub(crate) errors: Vec<serde_json::Value>,
     pub(crate) deliveries: usize,
     pub(crate) records: usize,
-    pub(crate) letters: Arc<Mutex<Vec<Vec<u8>>>>,
+    pub(crate) letters: Letters,
 }
 
 impl Collector {
@@ -104,7 +111,7 @@ impl Collector {
         deliveries: usize,
         settle_last: bool,
     ) -> Result<(), Error> {
-        let start = Start { dead_letters: Arc::new(Letters(self.letters.clone())), ..start(self.cursor.clone()) };
+        let start = Start { dead_letters: Arc::new(self.letters.clone()), ..start(self.cursor.clone()) };
         let graph = Graph::open(&ALERTS, settings, start)?;
         for number in 1..=deliveries {
             let Some(delivery) = graph.next().await? else { return Ok(()) };

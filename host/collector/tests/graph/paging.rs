@@ -1,5 +1,6 @@
 //! Which records leave, and how often.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use defenderbeat_collector::source::graph::Error;
@@ -226,15 +227,18 @@ async fn a_record_that_is_too_long_is_set_aside_once_and_the_rest_leaves() {
     };
     tenant.script(move |_, _| Some(Fault::Answer(200, "", body.clone())));
     let mut collector = Collector::default();
+    collector.letters.full.store(true, Ordering::Relaxed);
+    collector.whole_cycle(&settings(&tenant)).await.unwrap_err();
+    collector.letters.full.store(false, Ordering::Relaxed);
     for _ in 0..2 {
         collector.whole_cycle(&settings(&tenant)).await.unwrap();
         collector.assert_exactly(&tenant);
-        assert!(*collector.letters.lock().unwrap() == [long.clone().into_bytes()]);
+        assert!(*collector.letters.kept.lock().unwrap() == [long.clone().into_bytes()]);
     }
     let cut = format!(r#"{{"value":[{{"id":"cut","text":"{}"#, "y".repeat(5 << 20));
     tenant.script(move |_, _| Some(Fault::Answer(200, "", cut.clone())));
     collector.whole_cycle(&settings(&tenant)).await.unwrap_err();
-    assert_eq!(collector.letters.lock().unwrap().len(), 1, "what is cut off is not kept");
+    assert_eq!(collector.letters.kept.lock().unwrap().len(), 1, "what is cut off is not kept");
 }
 
 #[tokio::test]

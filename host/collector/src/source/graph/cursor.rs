@@ -12,6 +12,9 @@ use crate::source::Position;
 /// they cover: 100,000 ids are 2.4 MB, and ten minutes with that many alerts are a month's worth for most tenants.
 const SEEN: usize = 100_000;
 
+/// Ids without a position kept at most. They are placed at the present, above a boundary that may stand still.
+const UNPLACED: usize = 1000;
+
 /// How records are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -54,6 +57,8 @@ pub(super) struct Progress {
     overlap: Position,
     ids: HashSet<u128>,
     by_position: BTreeMap<Position, Vec<u128>>,
+    /// Those without a position of their own, oldest first, and where they are kept.
+    unplaced: VecDeque<(Position, u128)>,
     /// What waits for its batch to be settled.
     pending: VecDeque<Pending>,
     /// What is settled.
@@ -69,8 +74,10 @@ struct Pending {
 }
 
 impl Progress {
-    /// Starts at a position.
+    /// Starts at a position. It counts as unsaved: a start that is not saved would move with the clock, and what lies between
+    /// would never be read.
     pub(super) fn new(boundary: Position, overlap: Position) -> Self {
+        let start = Pending { sequence: 0, ids: Vec::new(), reached: Some((boundary, Mode::default())) };
         Self {
             boundary,
             floor: boundary,
@@ -78,7 +85,8 @@ impl Progress {
             overlap,
             ids: HashSet::new(),
             by_position: BTreeMap::new(),
-            pending: VecDeque::new(),
+            unplaced: VecDeque::new(),
+            pending: VecDeque::from([start]),
             settled: (boundary, Mode::default()),
         }
     }
@@ -92,6 +100,7 @@ impl Progress {
         let mut progress = Self::new(saved.boundary, overlap);
         (progress.floor, progress.mode) = (saved.floor, saved.mode);
         progress.settled = (saved.boundary, saved.mode);
+        progress.pending.clear();
         for (position, text) in saved.seen {
             for id in text.as_bytes().chunks(32) {
                 let id = std::str::from_utf8(id).ok().filter(|id| id.len() == 32);
@@ -116,16 +125,32 @@ impl Progress {
     /// Whether a document or a reject is new. If so it counts as delivered from now on, and is remembered as such once
     /// its batch is settled. Without a position (0) it is remembered as long as if it were of the present.
     pub(super) fn admit(&mut self, sequence: u64, id: u128, position: Position) -> bool {
-        let position = if position == 0 { self.boundary.max(now()) } else { position };
-        if position < self.floor {
+        let place = if position == 0 { self.boundary.max(now()) } else { position };
+        if place < self.floor {
             // Nothing is asked for there; should a server send it all the same, it is delivered.
             return true;
         }
-        if !self.insert(id, position) {
+        if !self.insert(id, place) {
             return false;
+        }
+        if position == 0 {
+            self.unplaced.push_back((place, id));
+            if self.unplaced.len() > UNPLACED
+                && let Some((place, id)) = self.unplaced.pop_front()
+            {
+                self.ids.remove(&id);
+                if let Some(ids) = self.by_position.get_mut(&place) {
+                    ids.retain(|other| *other != id);
+                }
+            }
         }
         self.pending_of(sequence).ids.push(id);
         true
+    }
+
+    /// Whether an id has been admitted.
+    pub(super) fn knows(&self, id: u128) -> bool {
+        self.ids.contains(&id)
     }
 
     /// Notes that everything below a position was read with the batches up to `sequence`. Never goes back.
@@ -259,6 +284,26 @@ mod tests {
         progress.reach(1, 900_000, Mode::Ordered);
         let again = Progress::load(&progress.settle(1), 1_000_000).unwrap();
         assert_eq!((again.ids.len(), again.start()), (SEEN, 1010));
+    }
+
+    #[test]
+    fn a_start_is_saved_even_where_nothing_was_found() {
+        let mut progress = Progress::new(1000, 100);
+        assert!(progress.is_unsaved());
+        let again = Progress::load(&progress.settle(1), 100).unwrap();
+        assert!(!progress.is_unsaved() && !again.is_unsaved());
+        assert_eq!(again.boundary, 1000);
+    }
+
+    #[test]
+    fn ids_without_a_position_do_not_grow_without_end() {
+        let mut progress = Progress::new(1000, 100);
+        for id in 0..5000 {
+            assert!(progress.admit(1, id, 0));
+        }
+        assert!(!progress.admit(1, 4999, 0));
+        let again = Progress::load(&progress.settle(1), 100).unwrap();
+        assert_eq!(again.ids.len(), UNPLACED);
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Poller {
                         aside.write(bytes)?;
                         if last && !ended {
                             page.records += 1;
-                            aside.keep(|id| self.shared.state().progress.admit(self.sequence, id, 0))?;
+                            self.keep(aside)?;
                         } else {
                             oversized = Some(aside);
                         }
@@ -140,6 +140,16 @@ impl Poller {
         Ok(page)
     }
 
+    /// Keeps a record that is too long, unless it was kept before. It counts as kept only once it is.
+    fn keep(&self, aside: Aside) -> Result<(), Error> {
+        let id = aside.hash.digest128();
+        if !self.shared.state().progress.knows(id) {
+            aside.letter.keep().map_err(Error::DeadLetter)?;
+            self.shared.state().progress.admit(self.sequence, id, 0);
+        }
+        Ok(())
+    }
+
     /// Hands a batch on, an empty one too.
     pub(super) async fn deliver(&mut self, batch: &mut Batch) -> Result<(), Stop> {
         let Batch { payloads, .. } = std::mem::take(batch);
@@ -153,7 +163,7 @@ impl Poller {
         self.deliver(&mut Batch { bytes: record.len(), payloads: vec![record] }).await
     }
 
-    async fn all_mapped(&mut self) -> Result<(), Stop> {
+    pub(super) async fn all_mapped(&mut self) -> Result<(), Stop> {
         let sequence = self.sequence;
         let mut mapped = self.shared.mapped.subscribe();
         let waited = mapped.wait_for(|mapped| *mapped >= sequence).await;
@@ -175,11 +185,6 @@ impl Aside {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.hash.update(bytes);
         self.letter.write(bytes).map_err(Error::DeadLetter)
-    }
-
-    /// Keeps it, unless it was kept before.
-    fn keep(self, fresh: impl FnOnce(u128) -> bool) -> Result<(), Error> {
-        if fresh(self.hash.digest128()) { self.letter.keep().map_err(Error::DeadLetter) } else { Ok(()) }
     }
 }
 

@@ -192,8 +192,16 @@ impl Poller {
             }
             if let Some(error) = chain.broken {
                 if !advanced {
-                    let Some(wait) = retry.failed(None) else { return Err(error.into()) };
-                    sleep(wait).await;
+                    match retry.failed(None) {
+                        Some(wait) => sleep(wait).await,
+                        // Something came: the instant may come through in parts.
+                        None if chain.records > 0 => {
+                            self.whole(Window::between(from, from + 1), Mode::Ordered).await?;
+                            from += 1;
+                            retry = Retry::new(&retry_settings);
+                        }
+                        None => return Err(error.into()),
+                    }
                 }
             } else if chain.complete && (!advanced || from >= began) {
                 // What was updated after the beginning is for the next cycle, or a busy tenant would be asked without
@@ -248,8 +256,10 @@ impl Poller {
             if let Some(error) = chain.broken {
                 match retry.failed(None) {
                     Some(wait) => sleep(wait).await,
-                    // A shorter answer may come through.
-                    None if window.split(self.feed, None).is_some() => return Ok(Fits::Partly(None)),
+                    // A shorter answer may come through, if anything does.
+                    None if chain.records > 0 && window.split(self.feed, None).is_some() => {
+                        return Ok(Fits::Partly(None));
+                    }
                     None => return Err(error.into()),
                 }
             } else if chain.complete {
@@ -266,6 +276,8 @@ impl Poller {
 
     /// Reads a page and those that it links to. With `mode` the records ascend, and the boundary follows page by page.
     async fn chain(&mut self, url: &Url, mode: Option<Mode>) -> Result<Chain, Stop> {
+        // What a failed cycle left behind must not count as this one's.
+        self.all_mapped().await?;
         self.shared.state().order = Order::default();
         let mut url = url.clone();
         let mut linked = false;
