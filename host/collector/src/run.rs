@@ -65,6 +65,14 @@ pub enum RunError {
         /// The cause.
         source: defenderbeat_runtime::Error,
     },
+    /// An option of an input's source is wrong.
+    #[error("input {input}: {source}")]
+    Source {
+        /// The input's id.
+        input: String,
+        /// The cause.
+        source: Box<graph::Error>,
+    },
     /// There is no component for an input.
     #[error("input {input}: type {kind} is not built yet")]
     NoComponent {
@@ -173,17 +181,21 @@ fn component<'a>(input: &Input, components: &'a [(Kind, Component)]) -> Result<&
     found.map(|(_, component)| component).ok_or_else(missing)
 }
 
-/// Opens the component of every input, to see whether it takes its settings; collects nothing.
+/// Opens the component of every input, to see whether it takes its settings, and prepares its source; collects nothing and
+/// sends nothing.
 ///
 /// # Errors
 ///
-/// The first input whose component refuses them.
+/// The first input whose component or source refuses its options.
 pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), RunError> {
     let nobody = Agent { id: String::new(), name: String::new(), version: String::new(), ephemeral_id: String::new() };
     for input in &config.inputs {
         let setup = setup(input, &nobody, Arc::new(()));
         Pipeline::open(component(input, components)?, setup)
             .map_err(|source| RunError::Component { input: input.id.clone(), source })?;
+        let InputSource::Graph(settings) = &input.source;
+        graph::check(&ALERTS, settings)
+            .map_err(|source| RunError::Source { input: input.id.clone(), source: Box::new(source) })?;
     }
     Ok(())
 }

@@ -103,6 +103,17 @@ fn a_configuration_that_is_wrong_says_where() {
     let output = program.command(&["test", "config"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(log(&output).contains("drop_feelds"), "{}", log(&output));
+    for (option, words) in [
+        ("inputs.0.proxy_url=nonsense", "proxy_url"),
+        ("inputs.0.proxy_url=ftp://proxy", "proxy_url"),
+        ("inputs.0.ssl.certificate_authorities=[/nonexistent.pem]", "ssl.certificate_authorities"),
+        ("inputs.0.endpoint_params={client_id: x}", "endpoint_params"),
+    ] {
+        let program = Program::new(&tenant, &[option]);
+        let output = program.command(&["test", "config"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{option}");
+        assert!(log(&output).contains(words), "{}", log(&output));
+    }
     let program = Program::new(&tenant, &[]);
     let output = program.command(&["test", "config"]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"Config OK\n".as_slice()));

@@ -5,6 +5,9 @@ use url::{Host, Url};
 
 use super::{Error, HttpSettings, error, tls};
 
+/// Schemes of proxies.
+const PROXIES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
+
 /// Sends requests. Cheap to clone; clones share connections.
 ///
 /// Follows no redirect by itself and talks HTTP/1.1 only: a poller has one request under way, which leaves
@@ -29,7 +32,8 @@ impl Client {
             .tls_backend_preconfigured(tls::config(&settings.ssl)?);
         if let Some(proxy) = &settings.proxy_url {
             // The address may hold a password, so no cause that repeats it is kept.
-            let proxy = Proxy::all(proxy.expose()).map_err(|_| Error::Settings {
+            let known = Url::parse(proxy.expose()).is_ok_and(|url| PROXIES.contains(&url.scheme()) && url.has_host());
+            let proxy = Proxy::all(proxy.expose()).ok().filter(|_| known).ok_or_else(|| Error::Settings {
                 option: "proxy_url",
                 message: "is not a proxy's address such as http://proxy.example.com:3128".into(),
             })?;

@@ -106,11 +106,7 @@ impl Graph {
             Some(cursor) => Progress::load(cursor, overlap)?,
             None => Progress::new(now().saturating_sub(ticks(settings.initial_interval)), overlap),
         };
-        let base = settings.base()?;
-        let http = settings.http();
-        let client = Client::new(&http, &base)?;
-        let tokens = Tokens::new(client.clone(), &settings.credentials()?, http.retry.clone())?;
-        let service = Service::new(client, base, tokens, http.retry.clone(), feed.permission);
+        let service = service(feed, settings)?;
         let state = State { progress, order: page::Order::default(), ended: None };
         let shared = Arc::new(Shared { state: Mutex::new(state), mapped: watch::Sender::new(0) });
         // One delivery waits while another is mapped and a third is filled.
@@ -118,6 +114,24 @@ impl Graph {
         let poller = Poller::new(feed, settings, start, service, shared.clone(), sender);
         Ok(Self { shared, deliveries: tokio::sync::Mutex::new(receiver), task: tokio::spawn(poller.run()) })
     }
+}
+
+/// Checks options that only show when they are used: certificates, the proxy's address, the form of the token request.
+/// Nothing is sent.
+///
+/// # Errors
+///
+/// The option at fault.
+pub fn check(feed: &'static Feed, settings: &GraphSettings) -> Result<(), Error> {
+    Ok(service(feed, settings).map(drop)?)
+}
+
+fn service(feed: &'static Feed, settings: &GraphSettings) -> Result<Service, crate::http::Error> {
+    let base = settings.base()?;
+    let http = settings.http();
+    let client = Client::new(&http, &base)?;
+    let tokens = Tokens::new(client.clone(), &settings.credentials()?, http.retry.clone())?;
+    Ok(Service::new(client, base, tokens, http.retry, feed.permission))
 }
 
 impl Source for Graph {
