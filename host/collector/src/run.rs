@@ -246,7 +246,9 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
             match ended {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "an input has ended; others, if there are any, go on");
+                    if !inputs.is_empty() {
+                        tracing::error!(%error, "an input has ended; the others go on");
+                    }
                     failures.push(error);
                 }
                 Err(error) => {

@@ -115,7 +115,8 @@ impl std::fmt::Display for Answer {
         write!(f, "{} answered {}", self.host, self.status)?;
         for (separator, text) in [(" ", &self.code), (": ", &self.message), ("; ", &self.advice)] {
             if !text.is_empty() {
-                write!(f, "{separator}{text}")?;
+                // The service's own words are a sentence; here they are a part of one.
+                write!(f, "{separator}{}", text.trim_end_matches('.'))?;
             }
         }
         if !self.request_id.is_empty() {
