@@ -94,8 +94,13 @@ impl<'t, 'r> Record<'t, 'r> {
         let shown: String = shown.chars().take(100).collect();
         self.errors.push(format!("{place}: {shown} {cause}"));
         if let Some(raw) = value.raw() {
-            self.unmapped.push((Cow::Owned(path.replace("[]", "")), Cow::Borrowed(raw)));
+            self.keep_unmapped(path, Cow::Borrowed(raw));
         }
+    }
+
+    /// Keeps a raw value that no field takes, under its source path without the marks of lists.
+    fn keep_unmapped(&mut self, path: &str, json: Cow<'r, str>) {
+        self.unmapped.push((Cow::Owned(path.replace("[]", "")), json));
     }
 
     /// Computes the cells of a scope whose slots are filled, in the order of their rows.
@@ -258,7 +263,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
                 Some(_) => {
                     let name = join(node.path, &key);
                     self.record.errors.push(format!("{name}: holds a number or an escape that cannot be read"));
-                    self.record.unmapped.push((Cow::Owned(name), Cow::Borrowed(value.get())));
+                    self.record.keep_unmapped(&name, Cow::Borrowed(value.get()));
                 }
                 None => self.unknown(node, &key, value.get()),
             }
@@ -288,7 +293,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         let name = join(node.path, key);
         if node.keep == NONE {
             if !Value::from_json(value).is_missing() {
-                self.record.unmapped.push((Cow::Owned(name.replace("[]", "")), Cow::Borrowed(value)));
+                self.record.keep_unmapped(&name, Cow::Borrowed(value));
             }
         } else {
             let mut text = String::with_capacity(key.len() + 3);
@@ -297,7 +302,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             let taken = self.scope.outputs.iter().any(|output| output.object == node.keep && output.key == text)
                 || self.scope.objects.iter().any(|object| object.open.strip_suffix('{') == Some(text.as_str()));
             if taken {
-                self.record.unmapped.push((Cow::Owned(name.replace("[]", "")), Cow::Borrowed(value)));
+                self.record.keep_unmapped(&name, Cow::Borrowed(value));
             } else {
                 self.kept.push(Kept { object: node.keep, key: text, value });
             }
@@ -312,7 +317,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         }
         let place = self.record.place(path);
         self.record.errors.push(format!("{place}: is not {wanted}"));
-        self.record.unmapped.push((Cow::Owned(path.replace("[]", "")), value));
+        self.record.keep_unmapped(path, value);
     }
 }
 
@@ -520,7 +525,7 @@ impl<'r> ItemSeed<'_, '_, 'r> {
         }
         let place = self.record.place(&format!("{}[]", self.list.path));
         self.record.errors.push(format!("{place}: is not an object"));
-        self.record.unmapped.push((Cow::Owned(self.list.path.replace("[]", "")), value));
+        self.record.keep_unmapped(self.list.path, value);
     }
 }
 

@@ -234,6 +234,10 @@ impl DeadLetter for Spool {
         self.file.write_all(bytes)
     }
 
+    fn id(&self) -> u128 {
+        self.hash.digest128()
+    }
+
     fn keep(self: Box<Self>) -> io::Result<()> {
         let message = format!("{} bytes are over max_record_size, which is {}", self.length, self.max_record_size);
         let letter = Letter {
@@ -244,7 +248,7 @@ impl DeadLetter for Spool {
             path: "",
             message: &message,
             offset: None,
-            id: format!("{:032x}", self.hash.digest128()),
+            id: format!("{:032x}", self.id()),
             content: Content::RecordBase64(String::new()),
         };
         // The record, which is as long as it likes, goes in before the last quote.

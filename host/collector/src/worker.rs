@@ -139,10 +139,8 @@ fn rejects<S: Source>(run: &Run<S>, sequence: u64, batch: &Batch, receipt: &Rece
         }
         let payload = usize::try_from(reject.payload).ok().and_then(|at| batch.payloads.get(at));
         let begin = usize::try_from(reject.offset).unwrap_or(usize::MAX);
-        let length = usize::try_from(reject.length).unwrap_or(usize::MAX);
-        let bytes = payload.and_then(|payload| {
-            payload.get(begin..begin.saturating_add(length)).map(|_| payload.slice(begin..begin + length))
-        });
+        let end = begin.saturating_add(usize::try_from(reject.length).unwrap_or(usize::MAX));
+        let bytes = payload.filter(|payload| end <= payload.len()).map(|payload| payload.slice(begin..end));
         rejects.push(Reject {
             feed: batch.feed.clone(),
             received_at: batch.received_at,

@@ -88,6 +88,8 @@ pub trait DeadLetters: fmt::Debug + Send + Sync {
 pub trait DeadLetter: Send {
     /// Takes its next bytes.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Hash of its bytes so far, XXH3-128: its identity once all of them are written.
+    fn id(&self) -> u128;
     /// Keeps it; once this returns it is synced to disk.
     fn keep(self: Box<Self>) -> io::Result<()>;
 }

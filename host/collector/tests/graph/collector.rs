@@ -77,6 +77,10 @@ impl DeadLetter for Letter {
         Ok(())
     }
 
+    fn id(&self) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(&self.0)
+    }
+
     fn keep(self: Box<Self>) -> std::io::Result<()> {
         if self.1.full.load(Ordering::Relaxed) {
             return Err(std::io::ErrorKind::StorageFull.into());

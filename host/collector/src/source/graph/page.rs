@@ -5,13 +5,12 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use defenderbeat_records::{Piece, Splitter};
 use url::Url;
-use xxhash_rust::xxh3::Xxh3;
 
 use super::poll::{Poller, Stop};
 use super::window::SECOND;
 use super::{Error, now, position};
 use crate::http::{self, Body};
-use crate::source::{Budget, DeadLetter, DeadLetters, Delivery, Position};
+use crate::source::{Budget, DeadLetter, Delivery, Position};
 
 /// The key under which a page keeps its records.
 const RECORDS: &str = "value";
@@ -116,14 +115,14 @@ impl Poller {
                         batch.payloads.push(Bytes::copy_from_slice(bytes));
                     }
                     Piece::Oversized { bytes, last, .. } => {
-                        let open = || Aside::open(&*self.dead_letters, self.feed.name);
-                        let mut aside = oversized.take().map_or_else(open, Ok)?;
-                        aside.write(bytes)?;
+                        let open = || self.dead_letters.open(self.feed.name, unix_millis());
+                        let mut letter = oversized.take().map_or_else(open, Ok).map_err(Error::DeadLetter)?;
+                        letter.write(bytes).map_err(Error::DeadLetter)?;
                         if last && !ended {
                             page.records += 1;
-                            self.keep(aside)?;
+                            self.keep(letter)?;
                         } else {
-                            oversized = Some(aside);
+                            oversized = Some(letter);
                         }
                     }
                 }
@@ -141,10 +140,10 @@ impl Poller {
     }
 
     /// Keeps a record that is too long, unless it was kept before. It counts as kept only once it is.
-    fn keep(&self, aside: Aside) -> Result<(), Error> {
-        let id = aside.hash.digest128();
+    fn keep(&self, letter: Box<dyn DeadLetter>) -> Result<(), Error> {
+        let id = letter.id();
         if !self.shared.state().progress.knows(id) {
-            aside.letter.keep().map_err(Error::DeadLetter)?;
+            letter.keep().map_err(Error::DeadLetter)?;
             self.shared.state().progress.admit(self.sequence, id, 0);
         }
         Ok(())
@@ -168,23 +167,6 @@ impl Poller {
         let mut mapped = self.shared.mapped.subscribe();
         let waited = mapped.wait_for(|mapped| *mapped >= sequence).await;
         waited.map(|_| ()).map_err(|_| Stop::Gone)
-    }
-}
-
-/// A record that is too long, on its way to the dead-letter file.
-struct Aside {
-    letter: Box<dyn DeadLetter>,
-    hash: Xxh3,
-}
-
-impl Aside {
-    fn open(letters: &dyn DeadLetters, feed: &str) -> Result<Self, Error> {
-        Ok(Self { letter: letters.open(feed, unix_millis()).map_err(Error::DeadLetter)?, hash: Xxh3::new() })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.hash.update(bytes);
-        self.letter.write(bytes).map_err(Error::DeadLetter)
     }
 }
 
