@@ -1,15 +1,17 @@
-//! What a guest component needs, and nothing of a vendor or of the mapping.
+//! What a guest component needs, and nothing of a vendor.
 //!
 //! A guest implements [`Guest`] and says `defenderbeat_sdk::export!(MyGuest);`. The [`Driver`] does the rest: it cuts
 //! payloads into records, hands them to the guest one by one, collects documents into parts and keeps the receipt, so
 //! that every record has exactly one fate. The driver knows no WebAssembly: tests, benchmarks and fuzzing call it
-//! natively, with a [`Host`] of their own; the component is a thin layer over the same code.
+//! natively, with a [`Host`] of their own; the component is a thin layer over the same code. A guest that maps with
+//! `defenderbeat-mapping` finds in [`engine`] what lies between the two.
 //!
 //! Nothing here reads a clock, draws a random number or opens a file. The same settings, facts, bytes, times and
 //! lookups give the same parts and receipts everywhere.
 
 mod documents;
 mod driver;
+pub mod engine;
 mod guest;
 mod host;
 mod receipt;

@@ -1,0 +1,70 @@
+//! Between the mapping engine and the contract: what every guest with an engine needs.
+
+use std::cell::RefCell;
+
+use defenderbeat_mapping::{Engine, Lookup, Mapped, Settings};
+
+use crate::documents::{Documents, Meta};
+use crate::guest::{Fate, Outcome, Record, SettingsError};
+use crate::receipt::Code;
+
+/// Reads the settings of a pipeline.
+///
+/// # Errors
+///
+/// Names the key at fault.
+pub fn settings(json: &str) -> Result<Settings, SettingsError> {
+    Settings::parse(json).map_err(|error| SettingsError { path: error.path, message: error.message })
+}
+
+/// Maps a record to one document of the first route.
+pub fn map(engine: &mut Engine, record: &Record<'_>, out: &mut Documents<'_>) -> Outcome {
+    map_as(engine, record, out, |id| id)
+}
+
+/// As [`map`], for a document with another identity than the table's, which is what `identity` is given.
+pub fn map_as(
+    engine: &mut Engine,
+    record: &Record<'_>,
+    out: &mut Documents<'_>,
+    identity: impl FnOnce(u128) -> u128,
+) -> Outcome {
+    let mapped = engine.map(record.bytes, record.received_at, &HostLookup::new(out));
+    let Mapped { id, time, position, dropped, drift } = match mapped {
+        Ok(mapped) => mapped,
+        Err(error) => {
+            let fate = Fate::Rejected { code: Code::Malformed, path: String::new(), message: error.to_string() };
+            return Outcome { fate, position: 0 };
+        }
+    };
+    for name in &drift {
+        out.drift(name, 1);
+    }
+    if dropped {
+        return Outcome { fate: Fate::Dropped, position };
+    }
+    out.buffer().extend_from_slice(engine.document().as_bytes());
+    out.commit(Meta { route: 0, id: identity(id), time, position });
+    Outcome { fate: Fate::Mapped, position }
+}
+
+/// The longest record that the settings allow, in bytes.
+pub fn max_record_size(engine: &Engine) -> usize {
+    engine.max_record_size().unwrap_or(crate::DEFAULT_MAX_RECORD_SIZE)
+}
+
+/// Answers the engine's questions from the host's own data.
+pub struct HostLookup<'a, 'd>(RefCell<&'a mut Documents<'d>>);
+
+impl<'a, 'd> HostLookup<'a, 'd> {
+    /// Asks through `out`.
+    pub fn new(out: &'a mut Documents<'d>) -> Self {
+        Self(RefCell::new(out))
+    }
+}
+
+impl Lookup for HostLookup<'_, '_> {
+    fn find(&self, kind: &str, key: &str) -> Option<String> {
+        self.0.borrow_mut().lookup(kind, key)
+    }
+}
