@@ -48,6 +48,7 @@ impl<'a, 'r> Args<'a, 'r> {
     pub fn value(&self, index: usize) -> &'a Value<'r> {
         match self.sources.get(index) {
             Some(Source::Value(value)) => self.values.get(*value),
+            Some(Source::First(values)) => self.values.first(values),
             _ => &Value::Missing,
         }
     }
@@ -67,6 +68,14 @@ impl<'a, 'r> Args<'a, 'r> {
         }
     }
 
+    /// Whether argument `index` is this text, or a list that has it.
+    pub fn has(&self, index: usize, text: &str) -> bool {
+        match self.value(index) {
+            Value::List(all) => all.iter().any(|value| value.string().is_some_and(|value| value == text)),
+            value => value.string().is_some_and(|value| value == text),
+        }
+    }
+
     /// Asks the host.
     pub fn lookup(&self, kind: &str, key: &str) -> Option<String> {
         self.lookup.find(kind, key)
@@ -79,6 +88,7 @@ pub struct Results<'r> {
     pub(crate) values: Vec<Value<'r>>,
     pub(crate) errors: Vec<String>,
     pub(crate) failures: Vec<(Value<'r>, &'static str)>,
+    pub(crate) failed: bool,
 }
 
 impl<'r> Results<'r> {
@@ -95,6 +105,13 @@ impl<'r> Results<'r> {
     /// Reports a value that cannot be mapped: it is named in `error.message` and kept under `unmapped`.
     pub fn fail(&mut self, value: Value<'r>, cause: &'static str) {
         self.failures.push((value, cause));
+    }
+
+    /// Reports an error of the whole record: as [`error`](Self::error), and the document says that it is about a failure
+    /// and keeps its original.
+    pub fn failure(&mut self, cause: impl Into<String>) {
+        self.errors.push(cause.into());
+        self.failed = true;
     }
 
     /// Reports a field error: `cause` is appended to `error.message`, the rest of the record is mapped.

@@ -26,6 +26,10 @@ pub(crate) fn convert<'r>(
             failed(value, cause);
             value.clone()
         }),
+        (Op::JsonObject, _) => json_object(value).unwrap_or_else(|cause| {
+            failed(value, cause);
+            Value::Missing
+        }),
         (_, Value::Raw(json)) if json.starts_with('[') => {
             let mut kept = Vec::new();
             for item in elements(json) {
@@ -70,13 +74,19 @@ fn scalar<'r>(op: Op, value: &Value<'r>, lookups: &'static [Dictionary]) -> Resu
         }
         Op::Ip => {
             let text = value.string().ok_or("is not an IP address")?;
+            // A dash stands for none.
+            if text == "-" {
+                return Ok(Value::Missing);
+            }
             if text.parse::<IpAddr>().is_ok() { Ok(value.clone()) } else { Err("is not an IP address") }
         }
         Op::Mac => Ok(Value::from_text(mac(&value.string().ok_or("is not a MAC address")?))),
         Op::Object => Ok(value.raw().filter(|json| is_container(json)).map_or(Value::Missing, Value::Raw)),
         Op::Url => url::parts(&value.string().ok_or("is not a URL")?).map(Value::Json).ok_or("is not a URL"),
         Op::Lookup(dictionary) => Ok(find(value, lookups.get(usize::from(dictionary)))),
-        Op::Copy | Op::Json | Op::List => Ok(value.clone()),
+        Op::Copy | Op::Json | Op::JsonObject | Op::List => Ok(value.clone()),
+        // The engine asks, which knows the host.
+        Op::Ask(_) => Ok(Value::Missing),
     }
 }
 
@@ -161,6 +171,22 @@ fn json_text<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
     Ok(if crate::write::json(parsed.get(), &mut json) { Value::Json(json) } else { Value::Missing })
 }
 
+fn json_object<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
+    let parsed = json_text(value)?;
+    let fits = match &parsed {
+        Value::Raw(json) => is_object(json),
+        Value::Json(json) => is_object(json),
+        other => other.is_missing(),
+    };
+    if fits { Ok(parsed) } else { Err("is not an object") }
+}
+
+/// Whether JSON text is an object or a list of objects, as far as anything is left of it.
+fn is_object(json: &str) -> bool {
+    let objects = |item: &str| item.starts_with('{') || Value::from_json(item).is_missing();
+    json.starts_with('{') || (json.starts_with('[') && elements(json).into_iter().all(objects))
+}
+
 fn find<'r>(value: &Value<'_>, dictionary: Option<&'static Dictionary>) -> Value<'r> {
     let (Some(text), Some(dictionary)) = (value.text(), dictionary) else { return Value::Missing };
     let key = if dictionary.ignore_case { Cow::Owned(text.to_lowercase()) } else { text };
@@ -195,6 +221,7 @@ mod tests {
             (Op::Truth, "0", Some("false")),
             (Op::Truth, "\"yes\"", None),
             (Op::Ip, "\"FE80::1\"", Some("\"FE80::1\"")),
+            (Op::Ip, "\"-\"", None),
             (Op::Mac, "\"000c2910f1da\"", Some("\"00-0C-29-10-F1-DA\"")),
             (Op::Mac, "\"00:0c:29\"", Some("\"00-0C-29\"")),
             (Op::Json, r#""{\"a\": [1, null]}""#, Some(r#"{"a":[1]}"#)),

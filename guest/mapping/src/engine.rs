@@ -10,7 +10,7 @@ use crate::identity::{Identity, hash};
 use crate::processors;
 use crate::raw::Queried;
 use crate::settings::{PRESERVE_ORIGINAL, Settings};
-use crate::table::{Accumulator, Builtin, From, OnError, Table};
+use crate::table::{Accumulator, Builtin, From, NONE, OnError, Table};
 use crate::time::{self, Ticks};
 use crate::value::Value;
 use crate::values::{Numbers, Values};
@@ -131,7 +131,10 @@ impl Engine {
         }
 
         let value = |slot: u16| values.get(slot);
-        let own_id = table.identity.first().is_some_and(|slot| !value(*slot).is_missing());
+        let own_id = match table.identity_members {
+            NONE => table.identity.first().is_some_and(|slot| !value(*slot).is_missing()),
+            _ => state.members.is_some(),
+        };
         if !own_id && let Some(error) = failure(json) {
             return Ok(self.write_failure(json, &error, received_at));
         }
@@ -142,12 +145,15 @@ impl Engine {
                     identity.add(number, &text);
                 }
             }
+            if let Some(members) = state.members {
+                identity.add_members(members);
+            }
             identity.finish()
         } else {
             hash(record)
         };
         let instant = |slot: u16| value(slot).string().and_then(|text| time::parse(&text));
-        let timestamp = instant(table.time).unwrap_or(time::from_millis(received_at));
+        let timestamp = table.time.iter().find_map(|slot| instant(*slot)).unwrap_or(time::from_millis(received_at));
         let position = instant(table.position).and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(0);
 
         state.compute(&table.scope, &mut values);
@@ -158,7 +164,7 @@ impl Engine {
         }
         if !state.errors.is_empty() {
             let error = Value::Text(Cow::Borrowed(PIPELINE_ERROR));
-            match table.on_error {
+            match if state.failed { OnError::Replace } else { table.on_error } {
                 OnError::Keep => {}
                 OnError::Append => values.set(table.kind, Value::List(vec![values.get(table.kind).clone(), error])),
                 OnError::Replace => values.set(table.kind, error),
@@ -179,7 +185,7 @@ impl Engine {
         received_at: i64,
     ) {
         let table = self.table;
-        let failed = !state.errors.is_empty() && table.preserve_original_on_error;
+        let failed = state.failed || (!state.errors.is_empty() && table.preserve_original_on_error);
         let presets = &self.presets;
         let original = self.settings.preserve_original_event || failed;
         let preset = |text: &str, out: &mut String| {
@@ -199,6 +205,9 @@ impl Engine {
                     if !value.is_missing() {
                         writer.field(output.object, output.key, |out| write::value(value, out));
                     }
+                }
+                From::First(all) => {
+                    writer.field(output.object, output.key, |out| write::value(values.first(all), out));
                 }
                 From::Accumulator(accumulator) => {
                     let values =

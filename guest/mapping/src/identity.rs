@@ -16,10 +16,27 @@ impl Identity {
         self.0.update(text.as_bytes());
     }
 
+    /// Adds the sum of the shares of an object's members.
+    pub(crate) fn add_members(&mut self, sum: u128) {
+        self.0.update(&sum.to_le_bytes());
+    }
+
     /// The identity.
     pub fn finish(&self) -> u128 {
         self.0.digest128()
     }
+}
+
+/// The share that one member of an object has in an identity where the order of members does not matter; shares are
+/// added, modulo 2^128. It is the product of two XXH3-128 with seed 0: of the value's JSON text as delivered, and of the
+/// key (escapes resolved), made odd so that no value is lost. Frozen too.
+pub(crate) fn member(key: u128, json: &str) -> u128 {
+    xxh3_128(json.as_bytes()).wrapping_mul(key)
+}
+
+/// The part of [`member`] that comes from the key.
+pub fn member_key(key: &str) -> u128 {
+    xxh3_128(key.as_bytes()) | 1
 }
 
 /// The identity of bytes that have none of their own: XXH3-128 with seed 0.
@@ -39,6 +56,20 @@ mod tests {
         identity.add(1, "2021-05-04T15:36:07.4066667Z");
         assert_eq!(format!("{:032x}", identity.finish()), "5be0efbe91f62ebdf07d0ae79438d8c5");
         assert_eq!(hash(b""), 0x99aa06d3014798d86001c324468d497f);
+    }
+
+    #[test]
+    fn members_count_whatever_their_order_and_cannot_trade_values() {
+        let sum = |members: &[(&str, &str)]| {
+            let mut identity = Identity::default();
+            identity.add_members(
+                members.iter().fold(0, |sum: u128, (key, json)| sum.wrapping_add(member(member_key(key), json))),
+            );
+            format!("{:032x}", identity.finish())
+        };
+        assert_eq!(sum(&[("a", "1"), ("b", "\"x\"")]), "d9ff75cf9a738f1f15a22df070ce4847");
+        assert_eq!(sum(&[("b", "\"x\""), ("a", "1")]), sum(&[("a", "1"), ("b", "\"x\"")]));
+        assert_ne!(sum(&[("a", "\"x\""), ("b", "1")]), sum(&[("a", "1"), ("b", "\"x\"")]));
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod write;
 
 pub use args::{Args, Function, Lookup, NoLookup, Results};
 pub use engine::{Engine, Malformed, Mapped};
-pub use identity::{Identity, hash as hash_bytes};
+pub use identity::{Identity, hash as hash_bytes, member_key};
 pub use raw::check as check_json_path;
 pub use settings::{Settings, SettingsError};
 pub use url::PARTS as URL_PARTS;

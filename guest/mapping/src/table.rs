@@ -25,8 +25,13 @@ pub struct Table {
     pub accumulators: &'static [Accumulator],
     /// Slots hashed into the document's identity; the first is the record's own id.
     pub identity: &'static [u16],
-    /// Slot of the event's time; [`NONE`]: the time of receipt.
-    pub time: u16,
+    /// Slots of the event's time, of which the first that holds one counts; else it is the time of receipt.
+    pub time: &'static [u16],
+    /// Node whose members are hashed into the identity too, each by itself, so that their order does not matter;
+    /// [`NONE`]: none.
+    pub identity_members: u16,
+    /// What unmapped names leave out of their source path, such as `properties.`.
+    pub below: &'static str,
     /// Slot of the time that the source's cursor runs on.
     pub position: u16,
     /// Value that becomes `event.kind`.
@@ -80,7 +85,7 @@ pub struct Scope {
     pub outputs_always: &'static [u16],
     /// Lists below this scope.
     pub lists: &'static [List],
-    /// Slot that tells an item's kind by the last dotted segment of its text.
+    /// Value that tells kinds: the last dotted segment of its text, or of each text of a list.
     pub kind: u16,
     /// Kinds that rows distinguish; the index is the bit in [`Lift::kinds`].
     pub kinds: &'static [&'static str],
@@ -105,8 +110,12 @@ pub struct Node {
 pub struct Kid {
     /// The key, unescaped.
     pub key: &'static str,
+    /// What the key adds to an identity that is made of members: [`crate::member_key`].
+    pub hash: u128,
     /// Slot that keeps the raw value.
     pub slot: u16,
+    /// Value that is true where the member is there and not null, even when it is empty.
+    pub presence: u16,
     /// Node of an object below.
     pub node: u16,
     /// List below, as an index into [`Scope::lists`].
@@ -142,6 +151,8 @@ pub struct List {
 pub enum Source {
     /// A value of the same scope.
     Value(u16),
+    /// The first of several values that is there.
+    First(&'static [u16]),
     /// An accumulator, complete when the record has been read.
     Accumulator(u16),
 }
@@ -155,6 +166,8 @@ pub struct Cell {
     pub step: Step,
     /// First value that takes a result.
     pub value: u16,
+    /// Bits of the kinds that it is computed for; 0: all.
+    pub kinds: u64,
     /// Accumulators that the result is added to.
     pub lifts: &'static [Lift],
 }
@@ -224,8 +237,10 @@ pub enum Op {
     Ip,
     /// A MAC address: upper case, pairs joined by `-`.
     Mac,
-    /// JSON text, parsed.
+    /// JSON text, parsed; what is no JSON text stays text.
     Json,
+    /// JSON text of an object or of a list of objects, parsed.
+    JsonObject,
     /// A single value as a list of one.
     List,
     /// An object as it is; anything else is nothing, and no error.
@@ -234,6 +249,9 @@ pub enum Op {
     Url,
     /// A value of a dictionary; what is not in it is nothing.
     Lookup(u16),
+    /// What the host knows of it, by the kind of the question; of several values the first that it knows. Nothing, and
+    /// no error, where it knows none.
+    Ask(&'static str),
 }
 
 /// Values by key, for `as: lookup`.
@@ -272,6 +290,8 @@ pub struct Output {
 pub enum From {
     /// A value of the scope.
     Value(u16),
+    /// The first of several values that is there.
+    First(&'static [u16]),
     /// An accumulator.
     Accumulator(u16),
     /// What the engine supplies.

@@ -42,6 +42,29 @@ impl<'r> Value<'r> {
         if text.is_empty() { Value::Missing } else { Value::Text(text) }
     }
 
+    /// A copy of JSON text, compact, empties pruned.
+    pub fn pruned(json: &str) -> Self {
+        let mut pruned = String::with_capacity(json.len());
+        if write::json(json, &mut pruned) { Value::Json(pruned) } else { Value::Missing }
+    }
+
+    /// The members of an object, keys unescaped, values as they are written; of text that holds an object, too. None
+    /// where it is no object.
+    pub fn members<T>(&self, read: impl FnOnce(Vec<(Cow<'_, str>, &str)>) -> T) -> Option<T> {
+        let text;
+        let json = match self {
+            Value::Raw(json) if json.starts_with('"') => {
+                text = self.string()?;
+                &*text
+            }
+            Value::Raw(json) => json,
+            Value::Json(json) => json,
+            Value::Text(text) => text,
+            _ => return None,
+        };
+        crate::walk::members(json).map(read)
+    }
+
     /// Whether there is nothing.
     pub fn is_missing(&self) -> bool {
         matches!(self, Value::Missing)

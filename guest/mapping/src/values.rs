@@ -35,6 +35,11 @@ impl<'r> Values<'r> {
         usize::from(place).checked_sub(1).and_then(|at| self.set.get(at)).unwrap_or(&Value::Missing)
     }
 
+    /// The first of several values that is there.
+    pub(crate) fn first(&self, indexes: &[u16]) -> &Value<'r> {
+        indexes.iter().map(|index| self.get(*index)).find(|value| !value.is_missing()).unwrap_or(&Value::Missing)
+    }
+
     /// Sets the value at an index.
     pub(crate) fn set(&mut self, index: u16, value: Value<'r>) {
         let Some(place) = self.places.get_mut(usize::from(index)) else { return };

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 
 use crate::args::{Args, Lookup, Results};
 use crate::convert::convert;
+use crate::identity;
 use crate::set::{Gathered, elements};
-use crate::table::{Accumulator, From, Kid, Lift, List, NONE, Node, Scope, Shape, Source, Step, Table};
+use crate::table::{Accumulator, From, Kid, Lift, List, NONE, Node, Op, Scope, Shape, Source, Step, Table};
 use crate::value::{Value, unescape};
 use crate::values::{Numbers, Values};
 use crate::write::{self, ObjectWriter};
@@ -23,6 +24,8 @@ pub(crate) struct Record<'t, 'r> {
     pub(crate) unmapped: Vec<(Cow<'static, str>, Cow<'r, str>)>,
     /// Messages of field errors.
     pub(crate) errors: Vec<String>,
+    /// Whether a function called the record a failure.
+    pub(crate) failed: bool,
     /// Names that the table does not know.
     pub(crate) drift: Vec<String>,
     pub(crate) lookup: &'t dyn Lookup,
@@ -30,6 +33,8 @@ pub(crate) struct Record<'t, 'r> {
     pub(crate) duplicates: bool,
     /// Indexes of the lists that are being read.
     trail: Vec<usize>,
+    /// The sum of the hashes of the members that identity is made of.
+    pub(crate) members: Option<u128>,
     /// How many values above are kept whole: what no row names in them is neither unmapped nor unknown.
     whole: usize,
     spare: Vec<Values<'r>>,
@@ -52,14 +57,28 @@ impl<'t, 'r> Record<'t, 'r> {
             gathered,
             unmapped: Vec::new(),
             errors: Vec::new(),
+            failed: false,
             drift: Vec::new(),
             lookup,
             duplicates,
             trail: Vec::new(),
+            members: None,
             whole: 0,
             spare: Vec::new(),
             numbers: Numbers::default(),
         }
+    }
+
+    /// Whether the members of a node are hashed into the record's identity.
+    fn is_identified(&self, node: &'static Node) -> bool {
+        let table = self.table;
+        table.scope.nodes.get(usize::from(table.identity_members)).is_some_and(|wanted| std::ptr::eq(wanted, node))
+    }
+
+    /// Adds a member to the record's identity: members in another order have the same sum.
+    fn add_member(&mut self, key: u128, raw: &str) {
+        let sum = self.members.get_or_insert(0);
+        *sum = sum.wrapping_add(identity::member(key, raw));
     }
 
     fn lift(&mut self, lift: Lift, kind: u64, value: &Value<'r>) {
@@ -100,21 +119,26 @@ impl<'t, 'r> Record<'t, 'r> {
 
     /// Keeps a raw value that no field takes, under its source path without the marks of lists.
     fn keep_unmapped(&mut self, path: &str, json: Cow<'r, str>) {
+        let path = path.strip_prefix(self.table.below).unwrap_or(path);
         self.unmapped.push((Cow::Owned(path.replace("[]", "")), json));
     }
 
     /// Computes the cells of a scope whose slots are filled, in the order of their rows.
     pub(crate) fn compute(&mut self, scope: &'static Scope, values: &mut Values<'r>) {
-        let kind = kind(scope, values);
+        let mut kinds = Kinds::default();
         let mut numbers = std::mem::take(&mut self.numbers);
         numbers.gather(values.touched(), scope.cells_of, scope.cells_always);
         while let Some(cell) = numbers.pop().and_then(|number| scope.cells.get(usize::from(number))) {
+            if cell.kinds != 0 && cell.kinds & kinds.of(scope, values) == 0 {
+                continue;
+            }
             match &cell.step {
                 Step::Const(json) => values.set(cell.value, Value::Raw(json)),
                 Step::Convert(source, op) => {
                     let taken;
                     let value = match source {
                         Source::Value(value) => values.get(*value),
+                        Source::First(all) => values.first(all),
                         Source::Accumulator(at) => {
                             taken = self
                                 .gathered
@@ -129,8 +153,13 @@ impl<'t, 'r> Record<'t, 'r> {
                     if cell.value == NONE {
                         for lift in cell.lifts {
                             let value = value.clone();
-                            self.lift(*lift, kind, &value);
+                            self.lift(*lift, kinds.of_lift(*lift, scope, values), &value);
                         }
+                        continue;
+                    }
+                    if let Op::Ask(question) = op {
+                        let answer = ask(self.lookup, question, value);
+                        values.set(cell.value, answer);
                         continue;
                     }
                     let mut failures = Vec::new();
@@ -141,7 +170,7 @@ impl<'t, 'r> Record<'t, 'r> {
                         self.fail(cell.path, &value, cause);
                     }
                     for lift in cell.lifts {
-                        self.lift(*lift, kind, &result);
+                        self.lift(*lift, kinds.of_lift(*lift, scope, values), &result);
                     }
                     values.set(cell.value, result);
                 }
@@ -153,13 +182,14 @@ impl<'t, 'r> Record<'t, 'r> {
                         self.fail(cell.path, &value, cause);
                     }
                     for cause in given.errors {
-                        let message = format!("{}: {cause}", self.place(cell.path));
-                        self.errors.push(message);
+                        let place = self.place(cell.path);
+                        self.errors.push(if place.is_empty() { cause } else { format!("{place}: {cause}") });
                     }
+                    self.failed |= given.failed;
                     given.values.truncate(usize::from(*results));
                     for (result, lift) in *lifts {
                         if let Some(value) = given.values.get(usize::from(*result)) {
-                            self.lift(*lift, kind, value);
+                            self.lift(*lift, kinds.of_lift(*lift, scope, values), value);
                         }
                     }
                     for (index, value) in (cell.value..).zip(given.values) {
@@ -196,6 +226,9 @@ impl<'t, 'r> Record<'t, 'r> {
                         writer.field(output.object, output.key, |out| write::value(value, out));
                     }
                 }
+                From::First(all) => {
+                    writer.field(output.object, output.key, |out| write::value(values.first(all), out));
+                }
                 From::Rest => write_kept(kept, output.object, &mut writer),
                 From::Accumulator(_) | From::Builtin(_) => {}
             }
@@ -228,11 +261,46 @@ pub(crate) fn write_kept(kept: &[Kept<'_>], object: u16, writer: &mut ObjectWrit
     }
 }
 
-/// The bit of an item's kind.
-fn kind(scope: &Scope, values: &Values<'_>) -> u64 {
-    let Some(text) = values.get(scope.kind).string() else { return 0 };
-    let name = text.rsplit('.').next().unwrap_or_default();
-    scope.kinds.iter().position(|kind| *kind == name).map_or(0, |bit| 1 << bit)
+/// The bits of the kinds of an object, found when the first row asks for them.
+#[derive(Default)]
+struct Kinds(Option<u64>);
+
+impl Kinds {
+    /// The kinds where a lift distinguishes any; it may come before the row that tells them.
+    fn of_lift(&mut self, lift: Lift, scope: &Scope, values: &Values<'_>) -> u64 {
+        if lift.kinds == 0 { 0 } else { self.of(scope, values) }
+    }
+
+    fn of(&mut self, scope: &Scope, values: &Values<'_>) -> u64 {
+        *self.0.get_or_insert_with(|| {
+            let bit = |value: &Value<'_>| {
+                let text = value.string()?;
+                let name = text.rsplit('.').next().unwrap_or_default();
+                scope.kinds.iter().position(|kind| *kind == name).map(|bit| 1 << bit)
+            };
+            match values.get(scope.kind) {
+                Value::List(all) => all.iter().filter_map(bit).sum(),
+                one => bit(one).unwrap_or(0),
+            }
+        })
+    }
+}
+
+/// What the host knows of a value, or of the first of several that it knows.
+fn ask<'r>(lookup: &dyn Lookup, question: &str, value: &Value<'r>) -> Value<'r> {
+    let one = |value: &Value<'r>| lookup.find(question, &value.string()?);
+    let answer = match value {
+        Value::List(all) => all.iter().find_map(one),
+        Value::Raw(json) if json.starts_with('[') => {
+            elements(json).into_iter().find_map(|element| one(&Value::from_json(element)))
+        }
+        value => one(value),
+    };
+    let mut json = String::new();
+    match answer {
+        Some(answer) if write::json(&answer, &mut json) => Value::Json(json),
+        _ => Value::Missing,
+    }
 }
 
 /// Reads an object of a scope. `'w` is the time of reading.
@@ -278,6 +346,9 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             Shape::Single => (!json.starts_with(['{', '[']) || !holds_object(json), "a single value"),
             Shape::Object => (json.starts_with('{') || is_list_of_objects(json), "an object"),
         };
+        if kid.presence != NONE && json != "null" {
+            self.values.set(kid.presence, Value::Bool(true));
+        }
         let value = Value::from_json(json);
         if fits || value.is_missing() {
             self.values.set(kid.slot, value);
@@ -422,15 +493,26 @@ impl<'de: 'r, 'r> Visitor<'de> for ObjectSeed<'_, '_, '_, 'r> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let ObjectSeed { reader, node } = self;
+        let identified = reader.record.whole == 0 && reader.record.is_identified(node);
+        if identified {
+            reader.record.members.get_or_insert(0);
+        }
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
             let Some(kid) = node.kid(&key) else {
-                reader.unknown(node, &key, map.next_value::<&RawValue>()?.get());
+                let raw = map.next_value::<&RawValue>()?.get();
+                if identified {
+                    reader.record.add_member(identity::member_key(&key), raw);
+                }
+                reader.unknown(node, &key, raw);
                 continue;
             };
             let below = reader.scope.nodes.get(usize::from(kid.node));
             let list = reader.scope.lists.get(usize::from(kid.list));
             if kid.slot != NONE {
                 let raw: &'de str = map.next_value::<&RawValue>()?.get();
+                if identified {
+                    reader.record.add_member(kid.hash, raw);
+                }
                 reader.fill(node, kid, raw);
                 if below.is_none() && list.is_none() {
                     continue;
@@ -569,6 +651,32 @@ impl<'de: 'r, 'r> Visitor<'de> for ItemSeed<'_, '_, 'r> {
         self.record.spare.push(values);
         Ok(())
     }
+}
+
+/// The members of the object that text is, in its order.
+pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
+    struct Members;
+
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(Cow<'de, str>, &'de str)>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+                members.push((key, map.next_value::<&'de RawValue>()?.get()));
+            }
+            Ok(members)
+        }
+    }
+
+    let mut parser = serde_json::Deserializer::from_str(json);
+    let members = parser.deserialize_map(Members).ok()?;
+    parser.end().ok()?;
+    Some(members)
 }
 
 /// Checks that text is one JSON value.

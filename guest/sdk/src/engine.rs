@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use defenderbeat_mapping::{Engine, Lookup, Mapped, Settings};
+use defenderbeat_mapping::{Engine, Lookup, Malformed, Mapped, Settings};
 
 use crate::documents::{Documents, Meta};
 use crate::guest::{Fate, Outcome, Record, SettingsError};
@@ -30,6 +30,17 @@ pub fn map_as(
     identity: impl FnOnce(u128) -> u128,
 ) -> Outcome {
     let mapped = engine.map(record.bytes, record.received_at, &HostLookup::new(out));
+    commit(engine, mapped, out, identity)
+}
+
+/// What became of a record that the engine just mapped: its document leaves with the identity that `identity` makes of
+/// the table's.
+pub fn commit(
+    engine: &Engine,
+    mapped: Result<Mapped, Malformed>,
+    out: &mut Documents<'_>,
+    identity: impl FnOnce(u128) -> u128,
+) -> Outcome {
     let Mapped { id, time, position, dropped, drift } = match mapped {
         Ok(mapped) => mapped,
         Err(error) => {

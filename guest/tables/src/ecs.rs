@@ -11,14 +11,21 @@ use crate::diagnostics::{Diagnostics, nearest};
 pub struct Ecs(BTreeMap<String, String>);
 
 impl Ecs {
-    /// Reads a list: name, type and `array` or nothing, separated by tabs; lines that begin with `#` are comments.
+    /// Reads the lists (`*.tsv`) of a folder: name, type and `array` or nothing, separated by tabs; lines that begin with
+    /// `#` are comments.
     ///
     /// # Errors
     ///
-    /// The file cannot be read.
-    pub fn load(file: &Path) -> Result<Self, Diagnostics> {
-        let text =
-            fs::read_to_string(file).map_err(|error| Diagnostics::one(file, format!("cannot be read: {error}")))?;
+    /// A file cannot be read.
+    pub fn load(folder: &Path) -> Result<Self, Diagnostics> {
+        let unreadable = |error| Diagnostics::one(folder, format!("cannot be read: {error}"));
+        let mut text = String::new();
+        for entry in fs::read_dir(folder).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            if file.extension().is_some_and(|extension| extension == "tsv") {
+                text.push_str(&fs::read_to_string(&file).map_err(unreadable)?);
+            }
+        }
         Ok(Self::parse(&text))
     }
 

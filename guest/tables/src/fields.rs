@@ -1,5 +1,6 @@
 //! The fields of documents as Rust source, for programs that check documents without the tables.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -22,20 +23,29 @@ pub fn build(names: &[&str]) -> Result<(), String> {
     let pipelines = root.join("pipelines");
     let mut source = String::from("/// Own fields by pipeline.\nstatic DATASETS: &[(&str, &[Field])] = &[\n");
     for name in names {
-        let compiled = compile_guest(&pipelines, &root.join("guest").join(name), name)?;
-        let own = compiled.fields().iter().filter(|field| !field.ecs);
-        let fields: String = own.map(|field| literal(&field.path, &field.kind, Some(field))).collect();
+        let mut own: BTreeMap<String, Field> = BTreeMap::new();
+        for (_, compiled) in compile_guest(&pipelines, &root.join("guest").join(name), name)? {
+            for field in compiled.fields().iter().filter(|field| !field.ecs) {
+                let known = own.entry(field.path.clone()).or_insert_with(|| field.clone());
+                if known.kind != field.kind {
+                    return Err(format!("{}: {} in one pipeline, {} in another", field.path, known.kind, field.kind));
+                }
+                known.as_delivered |= field.as_delivered;
+                known.open |= field.open;
+            }
+        }
+        let fields: String =
+            own.values().map(|field| literal(&field.path, &field.kind, field.as_delivered, field.open)).collect();
         // Writing to a String cannot fail.
         let _ = writeln!(source, "({name:?}, &[\n{fields}]),");
     }
-    let ecs = Ecs::load(&pipelines.join("ecs/fields.tsv")).map_err(|wrong| wrong.to_string())?;
-    let fields: String = ecs.iter().map(|(path, kind)| literal(path, kind, None)).collect();
+    let ecs = Ecs::load(&pipelines.join("ecs")).map_err(|wrong| wrong.to_string())?;
+    let fields: String = ecs.iter().map(|(path, kind)| literal(path, kind, false, false)).collect();
     let _ = writeln!(source, "];\n/// Fields of the Elastic Common Schema.\nstatic ECS: &[Field] = &[\n{fields}];");
     let target = variable("OUT_DIR")?.join("fields.rs");
     fs::write(&target, source).map_err(|error| format!("writing {}: {error}", target.display()))
 }
 
-fn literal(path: &str, kind: &str, field: Option<&Field>) -> String {
-    let (as_delivered, open) = field.map_or((false, false), |field| (field.as_delivered, field.open));
+fn literal(path: &str, kind: &str, as_delivered: bool, open: bool) -> String {
     format!("Field {{ path: {path:?}, kind: {kind:?}, as_delivered: {as_delivered}, open: {open} }},\n")
 }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use defenderbeat_mapping::member_key;
 use defenderbeat_mapping::table::{Shape, hash_key};
 
 use crate::compiled::{Compiled, Gather};
 use crate::model::OnErrorKind;
-use crate::scope::{Computation, From, Lift, List, NONE, Output, Scope, Source};
+use crate::scope::{Cell, Computation, From, Lift, List, NONE, Output, Scope, Source};
 
 pub(crate) fn rust(compiled: &Compiled) -> String {
     let mut statics = String::new();
@@ -33,7 +34,7 @@ pub(crate) fn rust(compiled: &Compiled) -> String {
 pub static TABLE: t::Table = t::Table {{
     dataset: {dataset:?}, module: {module:?}, ecs: {ecs:?}, digest: {digest:?},
     scope: {scope},
-    accumulators: {accumulators}, identity: {identity}, time: {time}, position: {position}, kind: {kind},
+    accumulators: {accumulators}, identity: {identity}, identity_members: {identity_members}, below: {below:?}, time: {time}, position: {position}, kind: {kind},
     on_error: t::OnError::{on_error}, preserve_original_on_error: {preserve},
     lookups: {lookups}, json_paths: {json_paths}, labels: {labels},
 }};\n",
@@ -42,7 +43,9 @@ pub static TABLE: t::Table = t::Table {{
         digest = compiled.digest,
         accumulators = list(accumulators),
         identity = list(compiled.identity.iter().map(|slot| number(*slot))),
-        time = number(compiled.time),
+        identity_members = number(compiled.identity_members),
+        below = compiled.below,
+        time = list(compiled.time.iter().map(|slot| number(*slot))),
         position = number(compiled.position),
         kind = number(compiled.kind),
         preserve = compiled.preserve_original,
@@ -76,8 +79,10 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     let nodes = scope.nodes.iter().enumerate().map(|(index, node)| {
         let kids = list(node.kids.iter().map(|(key, kid)| {
             format!(
-                "t::Kid {{ key: {key:?}, slot: {}, node: {}, list: {}, shape: t::Shape::{:?} }}",
+                "t::Kid {{ key: {key:?}, hash: {:#x}, slot: {}, presence: {}, node: {}, list: {}, shape: t::Shape::{:?} }}",
+                member_key(key),
                 number(kid.slot),
+                number(kid.presence),
                 number(kid.node),
                 number(kid.list),
                 scope.shapes.get(&kid.slot).unwrap_or(&Shape::Any)
@@ -94,19 +99,21 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     });
     let cells = scope.cells.iter().map(|cell| {
         let step = match &cell.step {
-            Computation::Convert { from, op } => format!("t::Step::Convert(t::Source::Value({from}), t::Op::{op})"),
+            Computation::Convert { from, op } => format!("t::Step::Convert({}, t::Op::{op})", source(from)),
             Computation::Const(json) => format!("t::Step::Const({json:?})"),
             Computation::Call { function, from, results, lifts } => {
-                let from = list(from.iter().map(|source| match source {
-                    Source::Value(value) => format!("t::Source::Value({value})"),
-                    Source::Accumulator(accumulator) => format!("t::Source::Accumulator({accumulator})"),
-                }));
+                let from = list(from.iter().map(source));
                 let lifts = list(lifts.iter().map(|(result, lift)| format!("({result}, {})", self::lift(lift))));
                 format!("t::Step::Call {{ function: defenderbeat_mapping::Function(crate::functions::{function}), from: {from}, results: {results}, lifts: {lifts} }}")
             }
         };
         let lifts = list(cell.lifts.iter().map(lift));
-        format!("t::Cell {{ path: {:?}, step: {step}, value: {}, lifts: {lifts} }}", cell.path, number(cell.value))
+        format!(
+            "t::Cell {{ path: {:?}, step: {step}, value: {}, kinds: {}, lifts: {lifts} }}",
+            cell.path,
+            number(cell.value),
+            cell.kinds
+        )
     });
     let object_list = objects.iter().map(|object| {
         let chain =
@@ -118,6 +125,7 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
         let (key, object) = output.path.split_last().map_or(("", &[][..]), |(key, object)| (key.as_str(), object));
         let from = match &output.from {
             From::Value(value) => format!("t::From::Value({value})"),
+            From::First(values) => format!("t::From::First({})", list(values.iter().map(u16::to_string))),
             From::Accumulator(accumulator) => format!("t::From::Accumulator({accumulator})"),
             From::Builtin(builtin) => format!("t::From::Builtin(t::Builtin::{builtin})"),
             From::Rest => "t::From::Rest".to_owned(),
@@ -129,11 +137,12 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
             output.duplicate
         )
     });
-    let reads: Vec<Vec<u16>> = scope.cells.iter().map(|cell| reads(&cell.step)).collect();
+    let reads = reads(&scope.cells);
     let shows: Vec<Vec<u16>> = outputs
         .iter()
-        .map(|output| match output.from {
-            From::Value(value) => vec![value],
+        .map(|output| match &output.from {
+            From::Value(value) => vec![*value],
+            From::First(values) => values.clone(),
             _ => Vec::new(),
         })
         .collect();
@@ -168,22 +177,48 @@ fn lift(lift: &Lift) -> String {
     format!("t::Lift {{ accumulator: {}, kinds: {} }}", lift.accumulator, lift.kinds)
 }
 
-/// The values that make a computation worth its while; none where it is computed always.
-fn reads(step: &Computation) -> Vec<u16> {
-    match step {
-        Computation::Convert { from, .. } => vec![*from],
-        Computation::Const(_) => Vec::new(),
-        Computation::Call { from, .. } => {
-            let values: Vec<u16> = from
-                .iter()
-                .filter_map(|source| match source {
-                    Source::Value(value) => Some(*value),
-                    Source::Accumulator(_) => None,
-                })
-                .collect();
-            if values.len() == from.len() { values } else { Vec::new() }
-        }
+fn source(source: &Source) -> String {
+    match source {
+        Source::Value(value) => format!("t::Source::Value({})", number(*value)),
+        Source::First(values) => format!("t::Source::First({})", list(values.iter().map(u16::to_string))),
+        Source::Accumulator(accumulator) => format!("t::Source::Accumulator({accumulator})"),
     }
+}
+
+/// For each cell the slots that make it worth its while, whether it reads them or what other cells make of them; none
+/// where it is computed always.
+fn reads(cells: &[Cell]) -> Vec<Vec<u16>> {
+    let mut all: Vec<Vec<u16>> = Vec::new();
+    for cell in cells {
+        let sources = match &cell.step {
+            Computation::Convert { from, .. } => std::slice::from_ref(from),
+            Computation::Const(_) => &[],
+            Computation::Call { from, .. } => from.as_slice(),
+        };
+        let mut slots = Vec::new();
+        let mut always = false;
+        for source in sources {
+            let values = match source {
+                Source::Value(value) => std::slice::from_ref(value),
+                Source::First(values) => values.as_slice(),
+                Source::Accumulator(_) => {
+                    always = true;
+                    continue;
+                }
+            };
+            for value in values {
+                match cells.iter().zip(&all).find(|(maker, _)| maker.makes(*value)) {
+                    Some((_, slots)) if slots.is_empty() => always = true,
+                    Some((_, inner)) => slots.extend(inner),
+                    None => slots.push(*value),
+                }
+            }
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        all.push(if always { Vec::new() } else { slots });
+    }
+    all
 }
 
 /// For each value, the numbers of what names it.

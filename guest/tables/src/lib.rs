@@ -52,10 +52,7 @@ impl Functions {
         let mut names = Vec::new();
         let Ok(signature) = regex::Regex::new(r"(?m)^pub(?:\(crate\))? fn (\w+)<'r>\(") else { return Self(names) };
         for folder in folders {
-            let mut files: Vec<PathBuf> =
-                fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-            files.sort();
-            for file in files {
+            for file in files(folder) {
                 let module = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
                 let text = fs::read_to_string(&file).unwrap_or_default();
                 names.extend(
@@ -69,19 +66,21 @@ impl Functions {
     }
 }
 
-/// Compiles the pipeline in `file`, with its includes beside it and the ECS list in `ecs/fields.tsv` beside it.
+/// Compiles the pipeline in `file`, with its includes; the ECS lists lie in `ecs` beside it or one folder up.
 ///
 /// # Errors
 ///
 /// All that is wrong with the tables, each with file, line and a hint.
 pub fn compile(file: &Path, functions: &Functions) -> Result<Compiled, Diagnostics> {
     let folder = file.parent().unwrap_or(Path::new("."));
-    let ecs = Ecs::load(&folder.join("ecs/fields.tsv"))?;
+    let beside = folder.join("ecs");
+    let ecs = Ecs::load(&if beside.is_dir() { beside } else { folder.join("../ecs") })?;
     compile::compile(file, &ecs, functions)
 }
 
 /// For `build.rs` of a guest: compiles `../../pipelines/<name>.yml` into `$OUT_DIR/<name>.rs`, which defines
-/// `static TABLE: Table`, and tells cargo which files it depends on. Functions are looked for in the guest's
+/// `static TABLE: Table`, and tells cargo which files it depends on. Where `../../pipelines/<name>` is a folder, each of
+/// its files becomes a module with a `TABLE`, and `DIGEST` is the digest of all. Functions are looked for in the guest's
 /// `src/functions` and in those that come with the engine.
 ///
 /// # Errors
@@ -89,21 +88,53 @@ pub fn compile(file: &Path, functions: &Functions) -> Result<Compiled, Diagnosti
 /// The diagnostics, one a paragraph.
 pub fn build(name: &str) -> Result<(), String> {
     let guest = variable("CARGO_MANIFEST_DIR")?;
-    let compiled = compile_guest(&guest.join("../../pipelines"), &guest, name)?;
+    let pipelines = compile_guest(&guest.join("../../pipelines"), &guest, name)?;
+    let rust = match pipelines.as_slice() {
+        [(stem, only)] if stem == name => only.rust(),
+        several => {
+            let modules = several.iter().map(|(stem, compiled)| {
+                format!("/// The table of `{stem}.yml`.\npub mod {stem} {{\n{}}}\n", compiled.rust())
+            });
+            let digests: String = several.iter().map(|(_, compiled)| compiled.digest()).collect();
+            let digest = xxhash_rust::xxh3::xxh3_128(digests.as_bytes());
+            let modules: String = modules.collect();
+            format!("{modules}/// Digest of all tables.\npub const DIGEST: &str = \"{digest:032x}\";\n")
+        }
+    };
     let target = variable("OUT_DIR")?.join(format!("{name}.rs"));
-    fs::write(&target, compiled.rust()).map_err(|error| format!("writing {}: {error}", target.display()))
+    fs::write(&target, rust).map_err(|error| format!("writing {}: {error}", target.display()))
 }
 
-/// Compiles the pipeline of the guest whose crate lies in `guest`, and tells cargo what that depends on.
+/// Compiles the pipelines of the guest whose crate lies in `guest`, by the stems of their files, and tells cargo what
+/// that depends on.
 #[allow(clippy::print_stdout, reason = "cargo reads the output of build scripts")]
-fn compile_guest(pipelines: &Path, guest: &Path, name: &str) -> Result<Compiled, String> {
+fn compile_guest(pipelines: &Path, guest: &Path, name: &str) -> Result<Vec<(String, Compiled)>, String> {
     let own = guest.join("src/functions");
     let common = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mapping/src/functions");
     let functions = Functions::scan(&[own.clone(), common.clone()]);
     for path in [pipelines, &own, &common] {
         println!("cargo::rerun-if-changed={}", path.display());
     }
-    compile(&pipelines.join(format!("{name}.yml")), &functions).map_err(|wrong| wrong.to_string())
+    let single = pipelines.join(format!("{name}.yml"));
+    let files = if single.is_file() { vec![single] } else { files(&pipelines.join(name)) };
+    if files.is_empty() {
+        return Err(format!("{}/{name}: no pipeline is there", pipelines.display()));
+    }
+    files
+        .into_iter()
+        .map(|file| {
+            let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            compile(&file, &functions).map(|compiled| (stem, compiled)).map_err(|wrong| wrong.to_string())
+        })
+        .collect()
+}
+
+/// The files of a folder, sorted by name.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
 }
 
 fn variable(name: &str) -> Result<PathBuf, String> {

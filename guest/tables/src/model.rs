@@ -14,7 +14,9 @@ pub(crate) struct Pipeline {
     pub(crate) _about: String,
     #[serde(default)]
     pub(crate) identity: Vec<String>,
-    pub(crate) time: Option<String>,
+    pub(crate) identity_members: Option<String>,
+    #[serde(default)]
+    pub(crate) time: OneOrMany<String>,
     pub(crate) position: Option<String>,
     #[serde(default)]
     pub(crate) on_error: OnError,
@@ -23,12 +25,15 @@ pub(crate) struct Pipeline {
     #[serde(default)]
     pub(crate) labels: Vec<String>,
     #[serde(default)]
+    pub(crate) include: Vec<String>,
+    pub(crate) below: Option<String>,
+    #[serde(default)]
     pub(crate) rows: Vec<Spanned<Row>>,
     #[serde(default)]
     pub(crate) lists: Vec<Spanned<List>>,
 }
 
-/// A file that a list includes.
+/// A file that a list or a pipeline includes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fragment {
@@ -86,10 +91,20 @@ pub(crate) struct Row {
     pub(crate) related: Option<String>,
     #[serde(default)]
     pub(crate) dup: bool,
+    #[serde(default, rename = "else")]
+    pub(crate) otherwise: bool,
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
     #[serde(default)]
     pub(crate) about: String,
+}
+
+impl Row {
+    /// Whether the row copies what another row gave, whatever its type.
+    pub(crate) fn is_copy_of_field(&self) -> bool {
+        self.conversion.as_deref().is_none_or(|name| name == "list")
+            && matches!(self.from.as_slice(), [Arg::Path(path)] if path.starts_with('@'))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -37,6 +37,7 @@ pub(crate) struct Node {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kid {
     pub(crate) slot: u16,
+    pub(crate) presence: u16,
     pub(crate) node: u16,
     pub(crate) list: u16,
 }
@@ -53,19 +54,22 @@ pub(crate) struct Cell {
     pub(crate) path: String,
     pub(crate) step: Computation,
     pub(crate) value: u16,
+    pub(crate) kinds: u64,
     pub(crate) lifts: Vec<Lift>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Computation {
-    Convert { from: u16, op: String },
+    Convert { from: Source, op: String },
     Call { function: String, from: Vec<Source>, results: u16, lifts: Vec<(u16, Lift)> },
     Const(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Value(u16),
+    /// The first that is there.
+    First(Vec<u16>),
     Accumulator(u16),
 }
 
@@ -85,9 +89,22 @@ pub(crate) struct Output {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum From {
     Value(u16),
+    /// The first that is there.
+    First(Vec<u16>),
     Accumulator(u16),
     Builtin(String),
     Rest,
+}
+
+impl Cell {
+    /// Whether a value is a result of the cell.
+    pub(crate) fn makes(&self, value: u16) -> bool {
+        let results = match &self.step {
+            Computation::Call { results, .. } => *results,
+            _ => 1,
+        };
+        self.value != NONE && (self.value..self.value.saturating_add(results)).contains(&value)
+    }
 }
 
 impl Scope {
@@ -120,6 +137,21 @@ impl Scope {
             kid.slot = slot;
         }
         slot
+    }
+
+    /// The value that is true where the member at a path is there and not null, even when it is empty.
+    pub(crate) fn presence(&mut self, path: &[Step]) -> u16 {
+        let slot = self.slot(path);
+        let Some((node, key)) = self.descend(path) else { return NONE };
+        let known = self.kid(node, &key).map_or(NONE, |kid| kid.presence);
+        if known != NONE || slot == NONE {
+            return known;
+        }
+        let value = self.new_value();
+        if let Some(kid) = self.kid_mut(node, &key) {
+            kid.presence = value;
+        }
+        value
     }
 
     /// The list at a path without lists.
@@ -173,7 +205,12 @@ impl Scope {
     }
 
     fn kid_mut(&mut self, node: usize, key: &str) -> Option<&mut Kid> {
-        Some(self.nodes.get_mut(node)?.kids.entry(key.to_owned()).or_insert(Kid { slot: NONE, node: NONE, list: NONE }))
+        Some(self.nodes.get_mut(node)?.kids.entry(key.to_owned()).or_insert(Kid {
+            slot: NONE,
+            presence: NONE,
+            node: NONE,
+            list: NONE,
+        }))
     }
 
     /// The bits of kinds.
@@ -187,19 +224,32 @@ impl Scope {
         })
     }
 
-    /// The value of a conversion, computed once however many rows ask for it; adds the lifts to it.
-    pub(crate) fn convert(&mut self, path: &str, from: u16, op: &str, lifts: &[Lift]) -> u16 {
+    /// The value of a conversion, computed once however many rows ask for it; adds the lifts to it. Kinds other than 0
+    /// restrict it.
+    pub(crate) fn convert(&mut self, path: &str, from: Source, op: &str, kinds: u64, lifts: &[Lift]) -> u16 {
+        let plain = match &from {
+            Source::Value(value) if op == "Copy" && kinds == 0 => Some(*value),
+            _ => None,
+        };
         let step = Computation::Convert { from, op: op.to_owned() };
-        if let Some(cell) = self.cells.iter_mut().find(|cell| cell.step == step) {
+        if let Some(cell) = self.cells.iter_mut().find(|cell| cell.step == step && cell.kinds == kinds) {
             cell.lifts.extend(lifts.iter().filter(|lift| !cell.lifts.contains(lift)).copied().collect::<Vec<_>>());
-            return if cell.value == NONE { from } else { cell.value };
+            return plain.unwrap_or(cell.value);
         }
-        if op == "Copy" && lifts.is_empty() {
-            return from;
+        if let Some(value) = plain
+            && lifts.is_empty()
+        {
+            return value;
         }
-        let value = if op == "Copy" { NONE } else { self.new_value() };
-        self.cells.push(Cell { path: path.to_owned(), step, value, lifts: lifts.to_vec() });
-        if value == NONE { from } else { value }
+        let value = if plain.is_some() { NONE } else { self.new_value() };
+        self.cells.push(Cell { path: path.to_owned(), step, value, kinds, lifts: lifts.to_vec() });
+        plain.unwrap_or(value)
+    }
+
+    /// The node of an object that some path leads through.
+    pub(crate) fn node(&mut self, path: &[Step]) -> Option<u16> {
+        let (node, key) = self.descend(path)?;
+        self.kid(node, &key).map(|kid| kid.node).filter(|node| *node != NONE)
     }
 
     /// Outputs sorted by path, the unknown keys of an object behind its own.

@@ -3,4 +3,5 @@
 pub mod ip;
 pub mod process;
 pub mod time;
+pub mod url;
 pub mod user;

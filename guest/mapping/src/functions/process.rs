@@ -46,6 +46,84 @@ pub fn name<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     }
 }
 
+/// The arguments of a command line and how many they are, cut by the rules that Microsoft's C run-time had before 2008
+/// ("Parsing C command-line arguments", older edition): outside of quotes spaces and tabs separate; 2n backslashes before
+/// a quote are n and the quote begins or ends quoted text, 2n+1 are n and a literal quote; in quoted text two quotes are
+/// one and end it. Empty arguments are left out.
+pub fn arguments<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let Some(line) = args.text(0) else { return };
+    let list = split_command_line(&line);
+    let count = i64::try_from(list.len()).unwrap_or(i64::MAX);
+    if count > 0 {
+        results.set(0, Value::List(list.into_iter().map(Value::from_text).collect()));
+        results.set(1, Value::Long(count));
+    }
+}
+
+/// Of [`arguments`] the first: the program.
+pub fn first_argument<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    if let Value::List(list) = args.value(0)
+        && let Some(first) = list.first()
+    {
+        results.set(0, first.clone());
+    }
+}
+
+/// The program that one command line names.
+pub fn program<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    if let Some(line) = args.text(0) {
+        results.set(0, Value::from_text(name_of_command_line(&line)));
+    }
+}
+
+fn split_command_line(line: &str) -> Vec<String> {
+    let mut list = Vec::new();
+    let mut argument = String::new();
+    let mut quoted = false;
+    let mut rest = line;
+    while !rest.is_empty() {
+        // All that needs a thought is ASCII, so that text between is copied whole.
+        let end = rest.find(['\\', '"', ' ', '\t']).unwrap_or(rest.len());
+        let (plain, tail) = rest.split_at(end);
+        argument.push_str(plain);
+        let backslashes = tail.bytes().take_while(|byte| *byte == b'\\').count();
+        let (slashes, tail) = tail.split_at(backslashes);
+        let mut chars = tail.chars();
+        match chars.next() {
+            Some('"') => {
+                argument.push_str(slashes.get(..backslashes / 2).unwrap_or_default());
+                if backslashes % 2 == 1 {
+                    argument.push('"');
+                } else if quoted && chars.as_str().starts_with('"') {
+                    argument.push('"');
+                    chars.next();
+                    quoted = false;
+                } else {
+                    quoted = !quoted;
+                }
+            }
+            Some(separator @ (' ' | '\t')) => {
+                argument.push_str(slashes);
+                if quoted {
+                    argument.push(separator);
+                } else if !argument.is_empty() {
+                    list.push(std::mem::take(&mut argument));
+                }
+            }
+            // A character behind backslashes, or the end.
+            other => {
+                argument.push_str(slashes);
+                argument.extend(other);
+            }
+        }
+        rest = chars.as_str();
+    }
+    if !argument.is_empty() {
+        list.push(argument);
+    }
+    list
+}
+
 /// The program a command line names: its text before the first space, after the last `/`, without double quotes.
 pub fn name_of_command_line(line: &str) -> String {
     let program = line.trim().split(' ').next().unwrap_or_default();
@@ -55,6 +133,25 @@ pub fn name_of_command_line(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn command_lines_are_cut_as_windows_did() {
+        for (line, list) in [
+            (r#""a b" c"#, &["a b", "c"][..]),
+            (r#"a\"b c"#, &["a\"b", "c"]),
+            (r#""a\\" b"#, &["a\\", "b"]),
+            (r"C:\x\y z", &[r"C:\x\y", "z"]),
+            (r#""a""b" c"#, &["a\"b c"]),
+            (r#"  x   ""  y"#, &["x", "y"]),
+            (r"ends\", &[r"ends\"]),
+            ("\"open end", &["open end"]),
+            ("a\tb 'c d'", &["a", "b", "'c", "d'"]),
+            (r#"a\\\"b \é"#, &[r#"a\"b"#, r"\é"]),
+            ("", &[]),
+        ] {
+            assert_eq!(split_command_line(line), list, "{line}");
+        }
+    }
 
     #[test]
     fn the_program_of_a_command_line() {

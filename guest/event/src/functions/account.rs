@@ -1,0 +1,37 @@
+//! Accounts of device tables.
+
+use defenderbeat_mapping::{Args, Results, Value};
+
+use super::word;
+
+/// Accounts that every Windows has, by SID: Microsoft sends their names in lower case or translated.
+const WELL_KNOWN: [(&str, &str); 3] =
+    [("S-1-5-18", "SYSTEM"), ("S-1-5-19", "LOCAL SERVICE"), ("S-1-5-20", "NETWORK SERVICE")];
+
+/// `user.name`, `.domain` and `.id`, then name and domain as they were sent. Arguments: kinds, then name, domain and SID
+/// of the account, of the request and of the process that acts.
+pub(crate) fn of_device<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let is = |kinds: &[&str]| kinds.iter().any(|kind| args.has(0, kind));
+    let acts = is(&["library", "registry", "network", "driver", "api", "file"]);
+    let first = |part: usize, order: &[usize]| {
+        let found = order.iter().find(|account| !args.value(*account + part).is_missing()).copied();
+        found.map(|account| (args.value(account + part), args.text(account + 2)))
+    };
+    let (account, request, actor) = (1, 4, 7);
+    let own_name = [request, account, actor];
+    let own_domain = [account, request, actor];
+    let wanted = if acts { 3 } else { 2 };
+    if let Some((name, sid)) = first(0, own_name.get(..wanted).unwrap_or_default()) {
+        let known = WELL_KNOWN.iter().find(|(known, _)| sid.as_deref() == Some(*known));
+        results.set(0, known.map_or_else(|| name.clone(), |(_, name)| word(name)));
+        results.set(3, name.clone());
+    }
+    if let Some((domain, sid)) = first(1, own_domain.get(..wanted).unwrap_or_default()) {
+        let known = WELL_KNOWN.iter().any(|(known, _)| sid.as_deref() == Some(*known));
+        results.set(1, if known { word("NT AUTHORITY") } else { domain.clone() });
+        results.set(4, domain.clone());
+    }
+    let sid = |account: usize, allowed: bool| Some(args.value(account + 2)).filter(|sid| allowed && !sid.is_missing());
+    let id = sid(account, true).or_else(|| sid(actor, acts)).or_else(|| sid(request, is(&["file"])));
+    results.set(2, id.cloned().unwrap_or(Value::Missing));
+}

@@ -1,0 +1,49 @@
+//! Tables of identities, cloud applications and cloud audits.
+
+use std::borrow::Cow;
+
+use defenderbeat_mapping::{Args, Results, Value};
+
+use super::{table, word, words};
+
+/// The kinds that rows of `app.yml` distinguish: `identity`, `logon`, `cloud_app`, `cloud_audit`; `other` than identity.
+pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    results.set(
+        0,
+        match table::name(args, 0) {
+            "IdentityInfo" => word("identity"),
+            "IdentityLogonEvents" => words(["logon", "other"]),
+            "CloudAppEvents" => words(["cloud_app", "other"]),
+            "CloudAuditEvents" => words(["cloud_audit", "other"]),
+            _ => word("other"),
+        },
+    );
+}
+
+/// `event.kind`, `.category` and `.type`.
+pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let identity = args.has(0, "identity");
+    results.set(0, word(if identity { "asset" } else { "event" }));
+    let category = [("logon", "authentication"), ("identity", "iam"), ("cloud_audit", "configuration")];
+    if let Some((_, category)) = category.into_iter().find(|(kind, _)| args.has(0, kind)) {
+        results.set(1, words([category]));
+    }
+    results.set(2, if identity { words(["info", "user"]) } else { words(["info"]) });
+}
+
+/// The user that the record of the source service names.
+pub(crate) fn user<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let id = |members: Vec<(Cow<'_, str>, &str)>| {
+        members.into_iter().find(|(key, _)| key == "UserId").map(|(_, raw)| Value::pruned(raw))
+    };
+    if let Some(id) = args.value(0).members(id).flatten() {
+        results.set(0, id);
+    }
+}
+
+/// An address that is known not to be private.
+pub(crate) fn public_address<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    if matches!(args.value(1), Value::Bool(false)) {
+        results.set(0, args.value(0).clone());
+    }
+}

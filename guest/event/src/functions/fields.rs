@@ -1,0 +1,141 @@
+//! Columns that hold JSON.
+
+use std::borrow::Cow;
+
+use defenderbeat_mapping::{Args, Results, Value};
+
+use super::{ends_with, table};
+
+/// Members of AdditionalFields that go to fields of their own: the index of the result for each.
+const DNS: [(&str, usize); 6] =
+    [("query", 2), ("qclass_name", 3), ("qtype_name", 4), ("rcode_name", 5), ("answers", 6), ("TTLs", 7)];
+const CALL: [(&str, usize); 4] =
+    [("RegionSize", 9), ("ProtectionMask", 10), ("BaseAddress", 11), ("DesiredAccess", 12)];
+const FLAGS: [&str; 7] = ["AA", "TC", "RD", "RA", "AD", "CD", "DO"];
+const POSIX: [&str; 6] =
+    ["EffectiveGroup", "EffectiveUser", "FilePermissions", "ProcessGroupId", "RealUser", "SessionId"];
+
+/// AdditionalFields of device tables (arguments: category, action type, the column): result 0 is what stays of them,
+/// the others are what is lifted out: the direction of a connection, the parts of a DNS inspection (with the flags that
+/// are set), the parameters of a system call; the last result tells what POSIX members say: `all` where all are
+/// there, `sid` where one of the users has a SID, as on macOS.
+pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let value = args.value(2);
+    if value.is_missing() {
+        return;
+    }
+    let action = args.text(1).unwrap_or_default();
+    let table = table::name(args, 0);
+    let lifted: &[(&str, usize)] = match table {
+        "DeviceNetworkEvents" if action.eq_ignore_ascii_case("DnsConnectionInspected") => &DNS,
+        "DeviceEvents" if ends_with(&action, "apicall") => &CALL,
+        _ => &[],
+    };
+    let dns = std::ptr::eq(lifted, &DNS[..]);
+    let done = value.members(|members| {
+        let mut json = String::from("{");
+        let mut posix = 0;
+        let mut sid = false;
+        let mut flags: Vec<&'static str> = Vec::new();
+        for (key, raw) in members {
+            let target = lifted.iter().find(|(name, _)| *name == key).map(|(_, index)| *index);
+            let target = if key == "direction" { Some(1) } else { target };
+            if let Some(target) = target {
+                results.set(target, lift(&key, raw));
+                continue;
+            }
+            if dns && text_is(raw, "true") {
+                flags.extend(FLAGS.iter().find(|flag| **flag == key));
+            }
+            if let Some(name) = key.strip_prefix("InitiatingProcessPosix")
+                && POSIX.contains(&name)
+                && raw != "null"
+            {
+                posix += 1;
+                sid |= name.ends_with("User") && has_sid(raw);
+            }
+            if let Some(member) = Value::pruned(raw).to_json() {
+                let key = Value::Text(Cow::Borrowed(&*key)).to_json().unwrap_or_default();
+                let comma = if json.len() > 1 { "," } else { "" };
+                json.extend([comma, &key, ":", &member]);
+            }
+        }
+        json.push('}');
+        if json.len() > 2 {
+            results.set(0, Value::Json(json));
+        }
+        flags.sort_by_key(|flag| FLAGS.iter().position(|known| known == flag));
+        results.set(8, super::words(flags));
+        let said = [("all", posix == POSIX.len()), ("sid", sid)];
+        results.set(13, super::words(said.into_iter().filter(|(_, is)| *is).map(|(word, _)| word)));
+    });
+    if done.is_none() {
+        match value.string().as_deref() {
+            Some("[]" | "null") => {}
+            Some(_) => results.fail(value.clone(), "is not the JSON text of an object"),
+            None => results.fail(value.clone(), "is not an object"),
+        }
+    }
+}
+
+/// A member that is lifted out, with the type of its field.
+fn lift<'r>(key: &str, raw: &str) -> Value<'r> {
+    let value = Value::from_json(raw);
+    match key {
+        "answers" | "TTLs" => {
+            let text = value.string().map_or(Cow::Borrowed(raw), |text| Cow::Owned(text.into_owned()));
+            let Ok(items) = serde_json::from_str::<Vec<serde_json::Value>>(&text) else { return Value::Missing };
+            let item = |item: serde_json::Value| match (key, item.as_f64()) {
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    reason = "a lifetime is seconds in 32 bits; the cast saturates"
+                )]
+                ("TTLs", Some(seconds)) => Value::Long(seconds as i64),
+                _ => Value::pruned(&item.to_string()),
+            };
+            let items: Vec<Value<'r>> = items.into_iter().map(item).collect();
+            if items.is_empty() { Value::Missing } else { Value::List(items) }
+        }
+        "ProtectionMask" => Value::from_text(value.text().unwrap_or_default().into_owned()),
+        _ => Value::pruned(raw),
+    }
+}
+
+fn text_is(raw: &str, text: &str) -> bool {
+    Value::from_json(raw).text().is_some_and(|value| value == text)
+}
+
+fn has_sid(raw: &str) -> bool {
+    let sid = |members: Vec<(Cow<'_, str>, &str)>| {
+        members.iter().any(|(key, raw)| key == "Sid" && !Value::from_json(raw).is_missing())
+    };
+    Value::from_json(raw).members(sid).unwrap_or(false)
+}
+
+/// The names of LoggedOnUsers, in their order.
+pub(crate) fn users<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    #[derive(serde::Deserialize)]
+    struct User {
+        #[serde(rename = "UserName")]
+        name: Option<String>,
+    }
+    let value = args.value(0);
+    if value.is_missing() {
+        return;
+    }
+    let text = value.string().or_else(|| value.raw().map(Cow::Borrowed)).unwrap_or_default();
+    match serde_json::from_str::<Option<Vec<User>>>(&text) {
+        Ok(users) => {
+            let names = users.into_iter().flatten().filter_map(|user| user.name).map(Value::from_text);
+            results.set(0, Value::List(names.collect()));
+        }
+        Err(_) => results.fail(value.clone(), "is not the JSON text of a list of users"),
+    }
+}
+
+/// The first argument where the second is there too.
+pub(crate) fn with<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    if !args.value(1).is_missing() {
+        results.set(0, args.value(0).clone());
+    }
+}

@@ -1,0 +1,53 @@
+//! Functions that rows of `pipelines/event/*.yml` name.
+
+pub(crate) mod account;
+pub(crate) mod action;
+pub(crate) mod agent;
+pub(crate) mod alert;
+pub(crate) mod app;
+pub(crate) mod cloud;
+pub(crate) mod device;
+pub(crate) mod dns;
+pub(crate) mod email;
+pub(crate) mod fields;
+pub(crate) mod inventory;
+pub(crate) mod network;
+pub(crate) mod os;
+pub(crate) mod path;
+pub(crate) mod program;
+pub(crate) mod registry;
+pub(crate) mod table;
+pub(crate) mod techniques;
+
+pub(crate) use defenderbeat_mapping::functions::{process, url};
+
+use std::borrow::Cow;
+
+use defenderbeat_mapping::Value;
+
+/// A value of constant text.
+fn word<'r>(text: &'static str) -> Value<'r> {
+    Value::Text(Cow::Borrowed(text))
+}
+
+/// A list of constant texts; nothing where there is none.
+fn words<'r>(texts: impl IntoIterator<Item = &'static str>) -> Value<'r> {
+    let list: Vec<Value<'r>> = texts.into_iter().map(word).collect();
+    if list.is_empty() { Value::Missing } else { Value::List(list) }
+}
+
+/// Whether text has a word, whatever the case of ASCII letters.
+fn contains(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Whether text begins so, whatever the case of ASCII letters.
+fn starts_with(text: &str, start: &str) -> bool {
+    text.as_bytes().get(..start.len()).is_some_and(|part| part.eq_ignore_ascii_case(start.as_bytes()))
+}
+
+/// Whether text ends so, whatever the case of ASCII letters.
+fn ends_with(text: &str, end: &str) -> bool {
+    let from = text.len().checked_sub(end.len());
+    from.and_then(|from| text.as_bytes().get(from..)).is_some_and(|part| part.eq_ignore_ascii_case(end.as_bytes()))
+}

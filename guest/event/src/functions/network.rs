@@ -1,0 +1,64 @@
+//! Addresses and protocols.
+
+use std::borrow::Cow;
+
+use defenderbeat_mapping::{Args, Results, Value};
+
+use super::contains;
+
+/// A hardware address in upper case with `-` for `:` and `.`, no separators added.
+pub(crate) fn mac_text<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    if let Some(text) = args.text(0) {
+        results.set(0, Value::from_text(separated(&text)));
+    }
+}
+
+/// A hardware address as a list of one, pairs joined by `-`.
+pub(crate) fn mac_list<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let Some(text) = args.text(0) else { return };
+    let mut text = separated(&text);
+    if !text.contains('-') {
+        let characters: Vec<char> = text.chars().collect();
+        let pairs: Vec<String> = characters.chunks(2).map(|pair| pair.iter().collect()).collect();
+        text = pairs.join("-");
+    }
+    results.set(0, Value::List(vec![Value::from_text(text)]));
+}
+
+fn separated(text: &str) -> String {
+    text.replace([':', '.'], "-").to_uppercase()
+}
+
+/// The text without the braces around it.
+pub(crate) fn without_braces<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let Some(text) = args.text(0) else { return };
+    let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    results.set(0, inner.map_or_else(|| args.value(0).clone(), |inner| Value::from_text(inner.to_owned())));
+}
+
+/// `network.transport` and `network.protocol` from the columns Protocol and RequestProtocol and the action type.
+pub(crate) fn protocols<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let mut protocol = Cow::Borrowed("");
+    let transport = args.text(0).unwrap_or_default().to_lowercase();
+    let transport = match transport.as_str() {
+        "ntlm" => {
+            protocol = Cow::Borrowed("ntlm");
+            String::new()
+        }
+        "tcpv4" | "tcpv6" => "tcp".to_owned(),
+        "negotiate" | "microsoft_authentication_package_v1_0" => String::new(),
+        _ => transport,
+    };
+    results.set(0, Value::from_text(transport));
+    if let Some(requested) = args.text(1) {
+        protocol = Cow::Owned(requested.to_lowercase());
+    }
+    if let Some(action) = args.text(2)
+        && let Some(word) = ["ftp", "ssl", "http", "dns"].into_iter().find(|word| contains(&action, word))
+    {
+        protocol = Cow::Borrowed(word);
+    }
+    if protocol != "local" && protocol != "unknown" {
+        results.set(1, Value::from_text(protocol));
+    }
+}

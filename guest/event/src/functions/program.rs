@@ -1,0 +1,96 @@
+//! Processes of device tables.
+
+use std::borrow::Cow;
+
+use defenderbeat_mapping::time::parse;
+use defenderbeat_mapping::{Args, Identity, Results, Value};
+
+use super::{ends_with, word};
+
+/// The path of the process that acts, from kinds, its folder path and its file name. The path is complete in most
+/// tables; calls and logons may carry the folder alone.
+pub(crate) fn executable<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let folder_only =
+        args.has(0, "logon_events") || (args.has(0, "device_events") && (args.has(0, "api") || args.has(0, "driver")));
+    let value = if folder_only { join(args, 1, 2) } else { args.value(1).clone() };
+    results.set(0, value);
+}
+
+/// The path of the process that a call is about, from its folder path and its file name.
+pub(crate) fn target<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    results.set(0, join(args, 0, 1));
+}
+
+/// The path of a driver, from its folder path and its file name.
+pub(crate) fn driver<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    results.set(0, join(args, 0, 1));
+}
+
+/// A path with a file name at its end.
+fn join<'r>(args: &Args<'_, 'r>, path: usize, name: usize) -> Value<'r> {
+    let (Some(path_text), Some(name_text)) = (args.text(path), args.text(name)) else {
+        return match args.value(path) {
+            Value::Missing => args.value(name).clone(),
+            path => path.clone(),
+        };
+    };
+    if ends_with(&path_text, &name_text) {
+        return args.value(path).clone();
+    }
+    let separator = if path_text.contains('\\') || !path_text.contains('/') { '\\' } else { '/' };
+    let folder = path_text.strip_suffix(separator).unwrap_or(&path_text);
+    Value::from_text(format!("{folder}{separator}{name_text}"))
+}
+
+/// What a signature status says of the process that created another.
+pub(crate) fn signature<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let truth = match args.text(0).as_deref() {
+        Some("Valid") => true,
+        Some("Unsigned") => false,
+        _ => {
+            results.set(1, args.value(0).clone());
+            return;
+        }
+    };
+    results.set(0, Value::Bool(truth));
+    results.set(1, if truth { word("trusted") } else { args.value(0).clone() });
+    results.set(2, Value::Bool(truth));
+}
+
+/// `process.entity_id` and `process.parent.entity_id`: a hash over device, process id and time of creation, because
+/// process ids are used again; a process has the same one in every table. Arguments: kinds, DeviceId, then id and time
+/// of the record's own process, of the one that acts, and of that one's parent.
+pub(crate) fn entities<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let own = entity(args, 2);
+    let actor = entity(args, 4);
+    let parent = entity(args, 6);
+    if args.has(0, "created") {
+        results.set(0, own);
+        results.set(1, actor);
+    } else if args.has(0, "actor") {
+        // The record's own process, where it has one, is what process.pid is about.
+        let about_own = args.has(0, "subject") && !args.value(2).is_missing();
+        results.set(0, if about_own { own } else { actor });
+        results.set(1, parent);
+    }
+}
+
+fn entity<'r>(args: &Args<'_, 'r>, pid: usize) -> Value<'r> {
+    let (Some(device), Some(pid), Some(created)) = (args.text(1), args.text(pid), args.text(pid + 1)) else {
+        return Value::Missing;
+    };
+    let (Ok(pid), Some(created)) = (pid.trim().parse::<i64>(), parse(&created)) else { return Value::Missing };
+    let mut identity = Identity::default();
+    identity.add(0, &device);
+    identity.add(1, &pid.to_string());
+    identity.add(2, &created.to_string());
+    Value::Text(Cow::Owned(format!("{:032x}", identity.finish())))
+}
+
+/// The name of a system call: the action type without its last `ApiCall`.
+pub(crate) fn api<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    if let Some(action) = args.text(0) {
+        let name = action.get(..action.len().saturating_sub("ApiCall".len())).unwrap_or_default();
+        results.set(0, Value::from_text(name.to_owned()));
+    }
+}

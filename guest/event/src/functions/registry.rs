@@ -1,0 +1,49 @@
+//! The Windows registry.
+
+use std::borrow::Cow;
+
+use defenderbeat_mapping::{Args, Results, Value};
+
+use super::starts_with;
+
+/// Hives and their short names.
+const HIVES: [(&str, &str); 10] = [
+    ("HKEY_CLASSES_ROOT\\", "HKCR"),
+    ("HKEY_CURRENT_CONFIG\\", "HKCC"),
+    ("HKEY_CURRENT_USER\\", "HKCU"),
+    ("HKEY_LOCAL_MACHINE\\", "HKLM"),
+    ("HKEY_USERS\\", "HKU"),
+    ("HKCR\\", "HKCR"),
+    ("HKCC\\", "HKCC"),
+    ("HKCU\\", "HKCU"),
+    ("HKLM\\", "HKLM"),
+    ("HKU\\", "HKU"),
+];
+
+/// `registry.hive`, `.key`, `.value` and `.path` from key and value name, each with the previous one as a second choice.
+/// Without a value name the path ends with `\`: a default value, or one whose name is hidden.
+pub(crate) fn split<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let first = |index: usize| args.text(index).or_else(|| args.text(index + 1));
+    let value = first(2);
+    results.set(2, Value::from_text(value.as_deref().unwrap_or_default().to_owned()));
+    let Some(text) = first(0) else { return };
+    let (hive, key) = match HIVES.iter().find(|(name, _)| starts_with(&text, name)) {
+        Some((name, short)) => (*short, text.get(name.len()..).unwrap_or_default().trim_start_matches('\\')),
+        None => ("", &*text),
+    };
+    results.set(0, Value::from_text(hive));
+    results.set(1, Value::from_text(key.to_owned()));
+    if !key.is_empty() {
+        let path = format!("{hive}\\{key}\\{}", value.as_deref().unwrap_or_default());
+        results.set(3, Value::Text(Cow::Owned(path)));
+    }
+}
+
+/// The data of a value, as texts.
+pub(crate) fn data<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    if let Some(text) = args.text(0) {
+        let value =
+            if args.value(0).string().is_some() { args.value(0).clone() } else { Value::from_text(text.into_owned()) };
+        results.set(0, Value::List(vec![value]));
+    }
+}
