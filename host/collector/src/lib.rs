@@ -11,6 +11,7 @@ pub mod config;
 pub mod dead_letter;
 pub mod deliver;
 pub mod http;
+pub mod lookup;
 pub mod metrics;
 pub mod oauth;
 pub mod output;
