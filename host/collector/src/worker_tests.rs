@@ -153,7 +153,7 @@ fn deliveries_end_in_order_whoever_maps_them() {
     let process = Process::start(data.path(), json!({}));
     // Every third takes long; positions tell them apart.
     let record = |number: u64| {
-        let work = if number % 3 == 0 { 20_000_000 } else { 0 };
+        let work = if number.is_multiple_of(3) { 20_000_000 } else { 0 };
         json!({"do": "all", "of": [{"do": "work", "n": work}, {"do": "position", "n": number}]})
     };
     let records: Vec<Value> = (1..=60).map(record).collect();

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use defenderbeat_collector::config::{
-    Agent, Config, ConfigError, ConsoleOutput, FileOutput, Geoip, Inventory, InventorySizes, Kind, LogLevel, Output,
-    Source,
+    Agent, Config, ConfigError, ConsoleOutput, FileOutput, GeoipOptions, Inventory, InventorySizes, Kind, LogLevel,
+    Output, Source,
 };
 use defenderbeat_collector::http::VerificationMode;
 use defenderbeat_collector::source::graph::GraphSettings;
@@ -503,9 +503,9 @@ fn an_inventory_has_sizes_or_is_off() {
 #[test]
 fn databases_of_addresses_are_named_by_their_files() {
     let config = load(&format!("{}geoip.city: c.mmdb\n", input("workers: 3")), &["geoip.asn=a.mmdb"]).unwrap();
-    assert_eq!(config.geoip, Geoip { city: Some("c.mmdb".into()), asn: Some("a.mmdb".into()) });
+    assert_eq!(config.geoip, GeoipOptions { city: Some("c.mmdb".into()), asn: Some("a.mmdb".into()) });
     assert_eq!(config.inputs[0].workers, Some(3));
-    assert_eq!(load(&input(""), &[]).unwrap().geoip, Geoip::default());
+    assert_eq!(load(&input(""), &[]).unwrap().geoip, GeoipOptions::default());
 }
 
 #[test]

@@ -26,11 +26,11 @@ impl Default for Inventory {
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>, extend("format" = "or-off"))]
 pub struct InventorySizes {
-    /// Devices whose operating system and name are remembered. 50,000 of them take about 10 MiB a worker.
+    /// Devices whose operating system and name are remembered. Make it as many as the tenants have; each worker has them in memory.
     #[schemars(range(min = 1))]
     pub devices: u32,
 
-    /// Files whose signer is remembered. 100,000 of them take about 10 MiB a worker.
+    /// Files whose signer is remembered.
     #[schemars(range(min = 1))]
     pub signatures: u32,
 }

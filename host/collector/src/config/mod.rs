@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Place, Problem};
 pub use inventory::{Inventory, InventorySizes};
-pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, Geoip, Input, Kind, LogLevel, Output, Source};
+pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, GeoipOptions, Input, Kind, LogLevel, Output, Source};
 pub use reference::reference;
 pub(crate) use schema::in_order;
 use yaml::Node;
@@ -43,7 +43,7 @@ pub struct Config {
     /// Folder of what could not be mapped or delivered.
     pub dead_letter_path: PathBuf,
     /// Databases of addresses.
-    pub geoip: Geoip,
+    pub geoip: GeoipOptions,
     /// What is logged.
     pub log_level: LogLevel,
     /// How long a stop waits.

@@ -36,7 +36,7 @@ pub(super) struct File {
 
     pub(super) dead_letter: DeadLetterOptions,
 
-    pub(super) geoip: Geoip,
+    pub(super) geoip: GeoipOptions,
 
     pub(super) logging: LoggingOptions,
 
@@ -57,7 +57,7 @@ impl Default for File {
             output: Outputs::default(),
             path: PathOptions::default(),
             dead_letter: DeadLetterOptions::default(),
-            geoip: Geoip::default(),
+            geoip: GeoipOptions::default(),
             logging: LoggingOptions::default(),
             name: None,
             shutdown_timeout: Duration::from_secs(30),
@@ -116,8 +116,8 @@ pub struct Input {
     #[serde(default = "max_record_size", with = "units::Bytes")]
     pub max_record_size: usize,
 
-    /// Threads that map this input's records side by side, each with 20 to 60 MiB of memory. Without it: one for each
-    /// core where records come as a stream, and one where they are polled.
+    /// Threads that map this input's records side by side, each with memory of its own. Without it: one for each core where
+    /// records come as a stream, and one where they are polled.
     #[schemars(range(min = 1, max = 256))]
     pub workers: Option<usize>,
 
@@ -352,7 +352,7 @@ pub(super) struct DeadLetterOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
-pub struct Geoip {
+pub struct GeoipOptions {
     /// The file of a database of cities, such as `GeoLite2-City.mmdb`. Without it documents have no `geo` fields.
     pub city: Option<PathBuf>,
 
