@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use defenderbeat_collector::config::{Config, Kind, LogLevel};
+use defenderbeat_collector::config::{Config, GeoipOptions, Kind, LogLevel};
+use defenderbeat_collector::lookup::Data;
 use defenderbeat_collector::run::{self, Options};
 use defenderbeat_runtime::{Component, Engine};
 use tokio::sync::watch;
@@ -52,6 +53,12 @@ fn load(config: &Config) -> Result<Vec<(Kind, Component)>> {
     Ok(components)
 }
 
+/// The host's own data, with the databases of a configuration.
+fn data(config: &Config) -> Result<Data> {
+    let GeoipOptions { city, asn } = &config.geoip;
+    Data::open(city.as_deref(), asn.as_deref()).context("geoip")
+}
+
 fn log(level: LogLevel) {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -75,11 +82,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     log(config.log_level);
     let components = load(&config)?;
+    let lookup = Arc::new(data(&config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let (tell, stop) = watch::channel(false);
     let result = runtime.block_on(async {
         tokio::spawn(signals(tell));
-        run::run(&config, Options { once: arguments.once, components, lookup: Arc::new(()), stop }).await
+        run::run(&config, Options { once: arguments.once, components, lookup, stop }).await
     });
     // Threads that are in the middle of something do not keep the process from ending.
     runtime.shutdown_background();
@@ -122,6 +130,7 @@ async fn signal() -> std::io::Result<()> {
 pub(crate) fn test_config(arguments: &ConfigArguments) -> Result<ExitCode> {
     let config = arguments.load()?;
     run::check(&config, &load(&config)?)?;
+    data(&config)?;
     println!("Config OK");
     Ok(ExitCode::SUCCESS)
 }

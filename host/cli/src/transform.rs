@@ -13,11 +13,13 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use defenderbeat_collector::config::Inventory;
 use defenderbeat_collector::dead_letter::{Content, DeadLetterFile, Letter, timestamp};
+use defenderbeat_collector::lookup::{Data, Geoip};
 use defenderbeat_collector::source::DeadLetter;
 use defenderbeat_records::{DEFAULT_MAX_RECORD_SIZE, Piece, Splitter};
 use defenderbeat_runtime::{
-    Batch, Diagnostics, Engine, Feed, Level, Options, Part, Pipeline, Setup, SinkError, Transform,
+    Batch, Diagnostics, Engine, Feed, Level, Options, Part, Pipeline, Setup, SinkError, State, Transform,
 };
 
 use crate::components;
@@ -49,6 +51,12 @@ pub(crate) struct Arguments {
     /// Adds a tag to each document.
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+    /// A folder of MaxMind databases, such as GeoLite2-City.mmdb and GeoLite2-ASN.mmdb, which tell where addresses are.
+    #[arg(long, value_name = "DIR")]
+    geoip: Option<PathBuf>,
+    /// Remembers devices and files, and tells more about records that come later.
+    #[arg(long)]
+    inventory: bool,
     /// When the records were received, RFC 3339; the present where it is not given.
     #[arg(long, value_name = "TIME")]
     received_at: Option<DateTime<Utc>>,
@@ -70,14 +78,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (mut input, is_file) = open(&arguments.file)?;
     let engine = Engine::new(Options::default())?;
     let component = components::load(&engine, &arguments.dataset, arguments.component.as_deref())?;
-    let settings = serde_json::json!({
-        "tags": arguments.tags,
-        "preserve_original_event": arguments.preserve_original_event,
-        "preserve_duplicate_custom_fields": arguments.preserve_duplicate_custom_fields,
-    });
-    let setup = Setup { settings: settings.to_string(), diagnostics: Arc::new(Stderr), ..Setup::default() };
-    let pipeline = Pipeline::open(&component, setup)?;
     let feed = component.descriptor().feeds.first().context("the component has no feed")?;
+    if arguments.inventory && feed.state != State::Facts {
+        eprintln!("defenderbeat transform: --inventory: {} keeps none", component.descriptor().name);
+        return Ok(ExitCode::from(2));
+    }
+    let pipeline = Pipeline::open(&component, setup(arguments, feed)?)?;
     let mut mapper = Mapper {
         pipeline,
         batch: Records::default(),
@@ -114,6 +120,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let seconds = began.elapsed().as_secs_f64();
     eprintln!("{}: {summary} in {seconds:.3} s", arguments.dataset);
     Ok(if summary.rejected > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// How the component is opened: with the settings of the command line, and the host's own data.
+fn setup(arguments: &Arguments, feed: &Feed) -> Result<Setup> {
+    let mut settings = serde_json::json!({
+        "tags": arguments.tags,
+        "preserve_original_event": arguments.preserve_original_event,
+        "preserve_duplicate_custom_fields": arguments.preserve_duplicate_custom_fields,
+    });
+    if let (State::Facts, Some(settings)) = (feed.state, settings.as_object_mut()) {
+        let inventory = if arguments.inventory { Inventory::default() } else { Inventory::Off };
+        settings.insert("inventory".to_owned(), serde_json::to_value(inventory)?);
+    }
+    let geoip = arguments.geoip.as_deref().map(Geoip::find).transpose().context("--geoip")?;
+    let lookup = Arc::new(Data::new(geoip.unwrap_or_default()));
+    Ok(Setup { settings: settings.to_string(), lookup, diagnostics: Arc::new(Stderr), ..Setup::default() })
 }
 
 /// The input, and whether all of it is there already.
@@ -211,6 +233,7 @@ impl Mapper {
             Batch { feed: self.feed.name.clone(), received_at: self.received_at, payloads: vec![payload.clone()] };
         let mut sink = |part: Part| io::stdout().write_all(&part.ndjson).map_err(SinkError::from);
         let receipt = self.pipeline.push(&batch, &mut sink).map_err(unwrap_io)?;
+        self.pipeline.learn(&receipt.facts)?;
         for tally in &receipt.tallies {
             self.summary.records += u64::from(tally.records);
             self.summary.documents += u64::from(tally.documents);

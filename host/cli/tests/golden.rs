@@ -148,3 +148,14 @@ fn cases_of_elastic_package_run_with_their_options() {
     let (passed, said) = golden(&alert, &[]);
     assert!(!passed && said.contains("document 0: changed event.severity: 47 -> 73"), "{said}");
 }
+
+#[test]
+fn databases_answer_only_when_a_case_is_blessed() {
+    let (_root, alert) = folder(&[("case.ndjson", RECORD)]);
+    let (passed, said) = golden(&alert, &["--geoip", "databases"]);
+    assert!(!passed && said.contains("--bless"), "{said}");
+    let (passed, said) = golden(&alert, &["--bless", "--geoip", "databases"]);
+    assert!(!passed && said.contains("--geoip: reading databases"), "{said}");
+    assert!(golden(&alert, &["--bless"]).0);
+    assert!(!alert.join("case.lookups.json").exists(), "there is nothing to answer");
+}

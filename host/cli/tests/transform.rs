@@ -176,3 +176,18 @@ fn another_component_runs_in_place_of_the_embedded_one_unless_it_asks_for_more()
     assert_eq!(greedy.status.code(), Some(1));
     assert!(said(&greedy).contains("wasi:clocks/wall-clock"), "{}", said(&greedy));
 }
+
+#[test]
+fn databases_and_inventory_that_cannot_be_had_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let output = transform(&["alert", "--geoip", path], &alert(1));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(&format!("--geoip: {path} has no City and no ASN database")), "{}", said(&output));
+    std::fs::write(folder.path().join("city.mmdb"), "torn").unwrap();
+    let output = transform(&["alert", "--geoip", path], &alert(1));
+    assert!(said(&output).contains("city.mmdb is no whole MaxMind database"), "{}", said(&output));
+    let output = transform(&["alert", "--inventory"], &alert(1));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("--inventory: alert keeps none"), "{}", said(&output));
+}

@@ -1,7 +1,7 @@
 //! Sources, outputs, delivery and checkpoints: all of the collector that touches the network or a disk.
 //!
-//! [`run::run`] runs what a [`config::Config`] describes. For each input a [`source`] gives deliveries of records, a
-//! worker thread maps them in the sandbox (`defenderbeat_runtime`), and one [`deliver`] stage for all inputs hands the
+//! [`run::run`] runs what a [`config::Config`] describes. For each input a [`source`] gives deliveries of records,
+//! worker threads map them in the sandbox (`defenderbeat_runtime`), and one [`deliver`] stage for all inputs hands the
 //! documents to the [`output`], sets aside what cannot become a document ([`dead_letter`]) and saves what is settled
 //! ([`checkpoint`]). Channels between them hold a few parts, so whatever is slowest slows the rest down.
 
@@ -10,10 +10,14 @@ pub mod checkpoint;
 pub mod config;
 pub mod dead_letter;
 pub mod deliver;
+mod facts;
 pub mod http;
+pub mod lookup;
+mod mapper;
 pub mod metrics;
 pub mod oauth;
 pub mod output;
 pub mod run;
 pub mod source;
+mod turns;
 mod worker;

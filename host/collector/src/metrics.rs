@@ -34,6 +34,8 @@ pub struct Metrics {
     pub repeated: Counter,
     /// Unknown names met in records.
     pub drift: Counter,
+    /// Bytes of facts found in records, for later ones.
+    pub facts: Counter,
     /// Documents delivered.
     pub delivered: Counter,
     /// Documents that the output had already.
@@ -57,6 +59,7 @@ impl fmt::Display for Metrics {
             ("there already", &self.duplicates),
             ("sent again", &self.retried),
             ("dead letters", &self.dead_letters),
+            ("bytes of facts", &self.facts),
         ] {
             if counter.get() > 0 {
                 write!(formatter, ", {} {name}", counter.get())?;

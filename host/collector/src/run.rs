@@ -1,30 +1,35 @@
 //! Runs inputs: each a source, a worker thread and a session with the delivery that all of them share.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use defenderbeat_runtime::{Component, Diagnostics, Level, Limits, Lookup, Pipeline, Setup};
+use defenderbeat_runtime::{Component, Diagnostics, Level, Limits, Lookup, Pipeline, Setup, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::agent::identify;
 use crate::checkpoint::{CheckpointError, Checkpoints, LocalCheckpoints};
-use crate::config::{Agent, Config, Input, Kind, Source as InputSource};
+use crate::config::{Agent, Config, Input, Inventory, Kind, Source as InputSource};
 use crate::dead_letter::DeadLetterFile;
 use crate::deliver::{Deliver, DeliverError, Event};
+use crate::facts::Facts;
+use crate::mapper::{Mapper, Open};
 use crate::metrics::Metrics;
 use crate::output::{AnyOutput, Output as _, OutputError};
 use crate::source::graph::{self, ALERTS, Graph};
 use crate::source::{Budget, Source, Start};
-use crate::worker::{Run, WorkerError, work};
+use crate::worker::{Crew, Run, WorkerError};
 
 /// Parts on their way to the output. Few, because each may be as large as the largest record.
 const EVENTS: usize = 4;
 /// How often an input that works says what it has done.
 const REPORT_EVERY: Duration = Duration::from_secs(30);
+/// How often facts are saved: so much of them a crash loses.
+const SAVE_FACTS_EVERY: Duration = Duration::from_secs(30);
 /// Name of the file in the folder of dead letters.
 const DEAD_LETTERS: &str = "dead-letters.ndjson";
 
@@ -73,6 +78,16 @@ pub enum RunError {
         /// The cause.
         source: Box<graph::Error>,
     },
+    /// An option does not go with the type of its input.
+    #[error("input {input}: {option} {message}")]
+    Option {
+        /// The input's id.
+        input: String,
+        /// The option.
+        option: &'static str,
+        /// What is wrong.
+        message: &'static str,
+    },
     /// There is no component for an input.
     #[error("input {input}: type {kind} is not built yet")]
     NoComponent {
@@ -117,10 +132,10 @@ pub enum InputCause {
     /// Its source failed.
     #[error(transparent)]
     Source(#[from] graph::Error),
-    /// Its worker failed.
+    /// A worker of it failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
-    /// A thread cannot be started, or is gone.
+    /// It is gone: a defect of this program.
     #[error("{0}")]
     Thread(String),
 }
@@ -133,7 +148,7 @@ impl InputCause {
             Self::Source(graph::Error::Http(error)) => error.is_transient(),
             Self::Source(graph::Error::Cursor(_)) => false,
             Self::Source(_) | Self::Component(_) | Self::Thread(_) => true,
-            Self::Worker(WorkerError::Mapping(_)) => true,
+            Self::Worker(WorkerError::Mapping(_) | WorkerError::Thread(_)) => true,
             Self::Worker(WorkerError::Gone) => false,
         }
     }
@@ -146,6 +161,7 @@ struct Shared {
     checkpoints: Arc<dyn Checkpoints>,
     letters: DeadLetterFile,
     lookup: Arc<dyn Lookup>,
+    facts: BTreeMap<Kind, Arc<Facts>>,
     events: mpsc::Sender<Event>,
 }
 
@@ -166,9 +182,9 @@ impl Diagnostics for Log {
     }
 }
 
-fn setup(input: &Input, agent: &Agent, lookup: Arc<dyn Lookup>) -> Setup {
+fn setup(input: &Input, agent: &Agent, component: &Component, lookup: Arc<dyn Lookup>) -> Setup {
     Setup {
-        settings: input.component_settings(agent),
+        settings: input.component_settings(agent, keeps(component, State::Facts)),
         limits: Limits::default(),
         lookup,
         diagnostics: Arc::new(Log { input: input.id.clone() }),
@@ -181,6 +197,29 @@ fn component<'a>(input: &Input, components: &'a [(Kind, Component)]) -> Result<&
     found.map(|(_, component)| component).ok_or_else(missing)
 }
 
+/// Whether a feed of a component keeps a kind of state.
+fn keeps(component: &Component, state: State) -> bool {
+    component.descriptor().feeds.iter().any(|feed| feed.state == state)
+}
+
+/// Checks options whose meaning depends on what the component keeps.
+fn check_options(input: &Input, component: &Component) -> Result<(), RunError> {
+    let wrong = |option, message| Err(RunError::Option { input: input.id.clone(), option, message });
+    if input.inventory != Inventory::default() && !keeps(component, State::Facts) {
+        return wrong("inventory", "is an option of events only: take it away");
+    }
+    if input.workers.is_some_and(|workers| workers > 1) && keeps(component, State::Sync) {
+        return wrong("workers", "must be 1 where records build on each other: take it away");
+    }
+    Ok(())
+}
+
+/// Threads that map an input's records. Components that gather facts read streams, the others what is polled.
+fn workers(input: &Input, component: &Component) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    input.workers.unwrap_or_else(|| if keeps(component, State::Facts) { cores() } else { 1 })
+}
+
 /// Opens the component of every input, to see whether it takes its settings, and prepares its source; collects nothing and
 /// sends nothing.
 ///
@@ -190,8 +229,9 @@ fn component<'a>(input: &Input, components: &'a [(Kind, Component)]) -> Result<&
 pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), RunError> {
     let nobody = Agent { id: String::new(), name: String::new(), version: String::new(), ephemeral_id: String::new() };
     for input in &config.inputs {
-        let setup = setup(input, &nobody, Arc::new(()));
-        Pipeline::open(component(input, components)?, setup)
+        let component = component(input, components)?;
+        check_options(input, component)?;
+        Pipeline::open(component, setup(input, &nobody, component, Arc::new(())))
             .map_err(|source| RunError::Component { input: input.id.clone(), source })?;
         let InputSource::Graph(settings) = &input.source;
         graph::check(&ALERTS, settings)
@@ -229,7 +269,12 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     })
     .map_err(RunError::Thread)?;
 
-    let shared = Arc::new(Shared { once, agent, checkpoints, letters, lookup, events });
+    let mut facts = BTreeMap::new();
+    for (kind, _) in components.iter().filter(|(_, component)| keeps(component, State::Facts)) {
+        facts.insert(*kind, Arc::new(Facts::load(&config.data_path, kind.name())));
+    }
+    let _saver = Saver::start(facts.values().cloned().collect());
+    let shared = Arc::new(Shared { once, agent, checkpoints, letters, lookup, facts, events });
     let mut inputs = JoinSet::new();
     for input in config.inputs.iter().filter(|input| input.enabled) {
         let component = component(input, &components)?.clone();
@@ -283,6 +328,34 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     }
     // The inputs held the last senders of events, so delivery ends when it has delivered all of them.
     finish(delivered.await, failures)
+}
+
+/// Saves facts now and then, and when it is dropped.
+struct Saver {
+    facts: Vec<Arc<Facts>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Saver {
+    fn start(facts: Vec<Arc<Facts>>) -> Self {
+        let all = facts.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                sleep(SAVE_FACTS_EVERY).await;
+                let all = all.clone();
+                // Its result is that it panicked, which is logged.
+                let _ = tokio::task::spawn_blocking(move || all.iter().for_each(|facts| facts.save())).await;
+            }
+        });
+        Self { facts, task }
+    }
+}
+
+impl Drop for Saver {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.facts.iter().for_each(|facts| facts.save());
+    }
 }
 
 type Delivered = Result<Result<AnyOutput, RunError>, oneshot::error::RecvError>;
@@ -370,17 +443,20 @@ async fn run_session(
     };
     let InputSource::Graph(settings) = &input.source;
     let source = Graph::open(&ALERTS, settings, start)?;
-    let pipeline = Pipeline::open(component, setup(input, &shared.agent, shared.lookup.clone()))?;
+    let setup = setup(input, &shared.agent, component, shared.lookup.clone());
+    let opened = component.clone();
+    let open: Open<Pipeline> = Arc::new(move || Pipeline::open(&opened, setup.clone()));
+    let facts = shared.facts.get(&input.kind).filter(|_| input.inventory != Inventory::Off);
+    let workers = workers(input, component);
+    let mappers = (0..workers).map(|_| Mapper::new(open.clone(), facts.cloned()));
+    let mappers = mappers.collect::<Result<Vec<_>, _>>()?;
     let namespace = &input.data_stream.namespace;
     let streams = component.descriptor().routes.iter().map(|dataset| format!("logs-{dataset}-{namespace}")).collect();
-    let run = Arc::new(Run::new(input.id.clone(), streams, metrics.clone(), source, generation));
+    let run = Arc::new(Run::new(input.id.clone(), streams, metrics.clone(), source, generation, workers));
 
     let (sender, deliveries) = mpsc::channel(1);
-    let (worker_run, events) = (run.clone(), shared.events.clone());
-    let mut worked =
-        on_thread(format!("worker {}", input.id), move || work(pipeline, &worker_run, deliveries, &events))
-            .map_err(InputCause::Thread)?;
-    tracing::info!(input = input.id, kind = input.kind.name(), generation, "input starts");
+    let mut crew = Crew::start(mappers, &run, deliveries, &shared.events)?;
+    tracing::info!(input = input.id, kind = input.kind.name(), generation, workers, "input starts");
 
     let feed = async {
         let mut said = 0;
@@ -400,7 +476,7 @@ async fn run_session(
             match delivery {
                 Some(delivery) => {
                     if sender.send(delivery).await.is_err() {
-                        // The worker has ended, and says why.
+                        // The workers have ended, and say why.
                         return Ok(());
                     }
                 }
@@ -412,15 +488,19 @@ async fn run_session(
     let fed: Result<(), graph::Error> = tokio::select! {
         fed = feed => fed,
         _ = stop.wait_for(|stop| *stop) => Ok(()),
-        worked = &mut worked => {
-            early = Some(worked);
+        ended = crew.ended() => {
+            early = ended.err();
             Ok(())
         }
     };
     drop(sender);
-    let worked = match early {
-        Some(worked) => worked,
-        None => worked.await,
+    let worked = loop {
+        match (crew.ended().await, &early) {
+            (Ok(()), _) => break early.map_or(Ok(()), Err),
+            (Err(error), None) => early = Some(error),
+            // The first has caused the others, or will be met again without them.
+            (Err(_), Some(_)) => {}
+        }
     };
     let (done, settled) = oneshot::channel();
     // Where delivery has ended it says itself why.
@@ -428,18 +508,7 @@ async fn run_session(
         Ok(()) => settled.await.unwrap_or(Ok(())),
         Err(_) => Ok(()),
     };
-    match worked {
-        Ok(Ok(())) => {
-            fed?;
-            Ok(saved?)
-        }
-        worked => Err(ended(worked)),
-    }
-}
-
-fn ended(worked: Result<Result<(), WorkerError>, oneshot::error::RecvError>) -> InputCause {
-    match worked {
-        Ok(Err(error)) => error.into(),
-        Ok(Ok(())) | Err(_) => InputCause::Thread("its worker ended too early; please report this".to_owned()),
-    }
+    worked?;
+    fed?;
+    Ok(saved?)
 }

@@ -1,37 +1,52 @@
-//! The worker of an input: a plain thread that owns a pipeline and maps delivery after delivery.
+//! The workers of an input: plain threads, each with an instance of the component, that map deliveries side by side.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use defenderbeat_runtime::{Batch, Part, Receipt, SinkError, Transform};
 use tokio::sync::mpsc;
 
 use crate::checkpoint::{CheckpointError, Checkpoints, Generation};
 use crate::deliver::{Event, Reject, Selection, Session};
+use crate::mapper::Mapper;
 use crate::metrics::Metrics;
-use crate::source::{Delivery, Source};
+use crate::source::{Delivery, Position, Source};
+use crate::turns::Turns;
 
 /// Unknown names that are logged; more are only counted.
 const DRIFT_NAMES: usize = 1000;
 
-/// A run of a source, as delivery sees it.
+/// A run of a source, as its workers and delivery see it.
 pub(crate) struct Run<S> {
     pub(crate) input: String,
     pub(crate) streams: Arc<[String]>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) source: S,
-    generation: std::sync::Mutex<Generation>,
+    generation: Mutex<Generation>,
+    /// Unknown names that were logged.
+    known: Mutex<BTreeSet<String>>,
+    turns: Turns<Mapped>,
+}
+
+/// What is to be told of a delivery that is mapped.
+struct Mapped {
+    positions: Vec<Position>,
+    rejects: Vec<Reject>,
 }
 
 impl<S: Source> Run<S> {
+    /// A run with so many workers.
     pub(crate) fn new(
         input: String,
         streams: Arc<[String]>,
         metrics: Arc<Metrics>,
         source: S,
         generation: Generation,
+        workers: usize,
     ) -> Self {
-        Self { input, streams, metrics, source, generation: std::sync::Mutex::new(generation) }
+        let (generation, known, turns) = (Mutex::new(generation), Mutex::default(), Turns::new(workers));
+        Self { input, streams, metrics, source, generation, known, turns }
     }
 }
 
@@ -50,7 +65,7 @@ impl<S: Source> Session for Run<S> {
 
     fn settle(&self, sequence: u64, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
         let cursor = self.source.settled(sequence);
-        let mut generation = self.generation.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
         *generation = checkpoints.commit(&self.input, *generation, &cursor)?;
         Ok(())
     }
@@ -65,28 +80,105 @@ pub enum WorkerError {
     /// Delivery has ended, and says why.
     #[error("delivery has ended")]
     Gone,
+    /// A thread cannot be started, or ended in a way that it must not.
+    #[error("{0}")]
+    Thread(String),
 }
 
-/// Maps deliveries until there are no more.
-pub(crate) fn work<S: Source>(
-    mut pipeline: impl Transform,
+/// The workers of a session: threads that each own an instance of the component and take deliveries in turn.
+pub(crate) struct Crew {
+    ended: mpsc::UnboundedReceiver<Result<(), WorkerError>>,
+    working: usize,
+}
+
+impl Crew {
+    /// Starts a thread for each mapper. They end when there are no more deliveries.
+    ///
+    /// # Errors
+    ///
+    /// A thread cannot be started.
+    pub(crate) fn start<S: Source, T: Transform + 'static>(
+        mappers: Vec<Mapper<T>>,
+        run: &Arc<Run<S>>,
+        deliveries: mpsc::Receiver<Delivery>,
+        events: &mpsc::Sender<Event>,
+    ) -> Result<Self, WorkerError> {
+        let (tell, ended) = mpsc::unbounded_channel();
+        let deliveries = Arc::new(Mutex::new(deliveries));
+        let working = mappers.len();
+        for (mut mapper, number) in mappers.into_iter().zip(1..) {
+            let (run, deliveries, events, tell) = (run.clone(), deliveries.clone(), events.clone(), tell.clone());
+            let name = format!("worker {number} {}", run.input);
+            let failed = format!("starting thread {name}");
+            let spawned = thread::Builder::new().name(name).spawn(move || {
+                let defect = "a worker ended in a way that it must not; please report this with the log";
+                let mut leave = Leave { turns: &run.turns, tell, worked: Err(WorkerError::Thread(defect.to_owned())) };
+                leave.worked = work(&mut mapper, &run, &deliveries, &events);
+            });
+            spawned.map_err(|error| WorkerError::Thread(format!("{failed}: {error}")))?;
+        }
+        Ok(Self { ended, working })
+    }
+
+    /// Waits until all have ended, or one has failed; then it may be called again. May be dropped and called again.
+    ///
+    /// # Errors
+    ///
+    /// Why one failed.
+    pub(crate) async fn ended(&mut self) -> Result<(), WorkerError> {
+        while self.working > 0 {
+            match self.ended.recv().await {
+                Some(ended) => {
+                    self.working -= 1;
+                    ended?;
+                }
+                // Each has told.
+                None => self.working = 0,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells how a worker has ended, however that was: the others must not wait for it.
+struct Leave<'a> {
+    turns: &'a Turns<Mapped>,
+    tell: mpsc::UnboundedSender<Result<(), WorkerError>>,
+    worked: Result<(), WorkerError>,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        if self.worked.is_err() {
+            self.turns.give_up();
+        }
+        // Nobody waits any more where the process is about to end.
+        let _ = self.tell.send(std::mem::replace(&mut self.worked, Ok(())));
+    }
+}
+
+/// Maps deliveries until there are no more, or another worker has failed.
+fn work<S: Source, T: Transform>(
+    mapper: &mut Mapper<T>,
     run: &Arc<Run<S>>,
-    mut deliveries: mpsc::Receiver<Delivery>,
+    deliveries: &Mutex<mpsc::Receiver<Delivery>>,
     events: &mpsc::Sender<Event>,
 ) -> Result<(), WorkerError> {
-    let mut known = BTreeSet::new();
-    while let Some(delivery) = deliveries.blocking_recv() {
-        map(&mut pipeline, run, delivery, events, &mut known)?;
+    // The lock is held while waiting, so deliveries are taken in order; it is given back before one is mapped.
+    let take = || deliveries.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+    while !run.turns.is_given_up()
+        && let Some(delivery) = take()
+    {
+        map(mapper, run, delivery, events)?;
     }
     Ok(())
 }
 
-fn map<S: Source>(
-    pipeline: &mut impl Transform,
+fn map<S: Source, T: Transform>(
+    mapper: &mut Mapper<T>,
     run: &Arc<Run<S>>,
     delivery: Delivery,
     events: &mpsc::Sender<Event>,
-    known: &mut BTreeSet<String>,
 ) -> Result<(), WorkerError> {
     let Delivery { sequence, feed, received_at, payloads } = delivery;
     let session: Arc<dyn Session> = run.clone();
@@ -101,16 +193,20 @@ fn map<S: Source>(
             }
             events.blocking_send(Event::Documents(session.clone(), part)).map_err(|_| WorkerError::Gone.into())
         };
-        pipeline.push(&batch, &mut sink).map_err(|error| match error {
+        mapper.push(&batch, &mut sink).map_err(|error| match error {
             defenderbeat_runtime::Error::Sink(_) => WorkerError::Gone,
             error => WorkerError::Mapping(error),
         })?
     };
-    count(run, &batch, &receipt, known);
+    count(run, &batch, &receipt);
     let rejects = rejects(run, sequence, &batch, &receipt);
-    let positions: Vec<u64> = receipt.tallies.iter().map(|tally| tally.position).collect();
-    run.source.mapped(sequence, &positions);
-    events.blocking_send(Event::Mapped { session, sequence, rejects }).map_err(|_| WorkerError::Gone)
+    let positions = receipt.tallies.iter().map(|tally| tally.position).collect();
+    // All documents of it have left before, whoever tells.
+    run.turns.end(sequence, Mapped { positions, rejects }, |sequence, Mapped { positions, rejects }| {
+        run.source.mapped(sequence, &positions);
+        let mapped = Event::Mapped { session: session.clone(), sequence, rejects };
+        events.blocking_send(mapped).map_err(|_| WorkerError::Gone)
+    })
 }
 
 /// The documents of a part that have not left before.
@@ -154,14 +250,16 @@ fn rejects<S: Source>(run: &Run<S>, sequence: u64, batch: &Batch, receipt: &Rece
     rejects
 }
 
-fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt, known: &mut BTreeSet<String>) {
+fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt) {
     let metrics = &run.metrics;
+    let mut known = run.known.lock().unwrap_or_else(PoisonError::into_inner);
     metrics.bytes.add(batch.payloads.iter().map(bytes::Bytes::len).sum::<usize>());
     for tally in &receipt.tallies {
         metrics.records.add(tally.records);
         metrics.dropped.add(tally.dropped);
         metrics.rejected.add(tally.rejected);
     }
+    metrics.facts.add(receipt.facts.len());
     for drift in &receipt.drift {
         metrics.drift.add(drift.count);
         if known.len() < DRIFT_NAMES && known.insert(drift.name.clone()) {
@@ -173,3 +271,7 @@ fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt, known: &mut 
         }
     }
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -24,15 +24,17 @@ function make(files, settings, answers) {
       documents.push(...facts);
     },
     find(kind, key) {
-      const answer = answers.find((answer) => answer.kind === kind && answer.key === key);
-      return answer && JSON.stringify(answer.fragment);
+      return answers.find((answer) => answer.kind === kind && answer.key === key)?.fragment;
     },
   });
   const [{ name: first }] = component.describe().feeds;
   const pipeline = component.Pipeline.open(settings);
-  const receipts = files.map(({ bytes, feed = first }) =>
-    pipeline.push({ feed, receivedAt: RECEIVED_AT, payloads: [bytes] }),
-  );
+  const receipts = files.map(({ bytes, feed = first }) => {
+    const receipt = pipeline.push({ feed, receivedAt: RECEIVED_AT, payloads: [bytes] });
+    // What was found in a push is known in the next.
+    if (receipt.facts.length > 0) pipeline.learn(receipt.facts);
+    return receipt;
+  });
   // A case of one file is a stream that goes on; a folder is finished.
   if (files.some(({ feed }) => feed)) receipts.push(pipeline.finish());
   return { ndjson: Buffer.concat(parts), documents, receipts };

@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::components::DATASETS;
 
+/// What follows the name of an input of elastic-package in the name of its lookups.
+pub(super) const LOOKUPS: &str = "-lookups.json";
+
 /// A case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Case {
@@ -89,6 +92,9 @@ fn classify(file: &Path) -> Option<Layout> {
     if let Some(case) = name.strip_suffix("-expected.json") {
         return (!file.with_file_name(case).exists()).then_some(Layout::Orphan);
     }
+    if name.ends_with(LOOKUPS) {
+        return None;
+    }
     let expected = || file.with_file_name(format!("{name}-expected.json")).exists();
     let elastic = name.ends_with(".log") || name.ends_with(".json") && (name.starts_with("test-") || expected());
     elastic.then_some(Layout::Elastic)
@@ -131,6 +137,7 @@ mod tests {
             ("sync/expected.ndjson", ""),
             ("pipeline/test-a.log", ""),
             ("pipeline/test-a.log-expected.json", ""),
+            ("pipeline/test-a.log-lookups.json", ""),
             ("pipeline/test-a.log-config.yml", ""),
             ("pipeline/test-common-config.yml", ""),
             ("pipeline/test-b.json", ""),

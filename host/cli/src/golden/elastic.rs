@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
+use defenderbeat_collector::lookup::Data;
 use defenderbeat_runtime::{Component, Document};
 use regex::Regex;
 use serde::Deserialize;
@@ -17,10 +18,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Verdict;
-use super::case::Case;
+use super::case::{Case, LOOKUPS};
 use super::diff;
 use super::fields::{Numbers, Rules};
 use super::json::Json;
+use super::lookups::Lookups;
 use super::outcome::{Outcome, Push, Surroundings, make};
 
 /// Options of a case.
@@ -71,8 +73,8 @@ struct Events<'a> {
     events: Vec<&'a RawValue>,
 }
 
-/// Runs a case; `bless` writes what it gives where that validates.
-pub(super) fn check(case: &Case, component: &Component, bless: bool) -> Result<Verdict> {
+/// Runs a case; with `blessing`, what it gives is written where that validates.
+pub(super) fn check(case: &Case, component: &Component, blessing: Option<&Arc<Data>>) -> Result<Verdict> {
     let config = Config::load(&case.input)?;
     let settings = config.settings()?;
     let listed = config.numeric_keyword_fields.iter().cloned().collect();
@@ -80,7 +82,8 @@ pub(super) fn check(case: &Case, component: &Component, bless: bool) -> Result<V
     let records = records(&case.input)?;
     // A payload a record, so that each has its place among what is expected.
     let pushes = [Push { feed: None, payloads: records.clone() }];
-    let surroundings = Surroundings { settings, lookup: Arc::new(()) };
+    let lookups = Arc::new(Lookups::load(&beside(&case.input, LOOKUPS), blessing)?);
+    let surroundings = Surroundings { settings, lookup: lookups.clone() };
     let made = make(component, &surroundings, &pushes, false)?;
     let mut problems = Vec::new();
     if made != make(component, &surroundings, &pushes, false)? {
@@ -106,15 +109,18 @@ pub(super) fn check(case: &Case, component: &Component, bless: bool) -> Result<V
     }
     let file = beside(&case.input, "-expected.json");
     let lines: Vec<Option<&str>> = documents.iter().map(|document| document.map(|(line, _)| line)).collect();
-    if !bless {
+    if blessing.is_none() {
         problems.extend(differences(&file, &lines, &dynamic)?);
         return Ok(Verdict { problems, ..Verdict::default() });
     }
     let text = expectation(&lines)?;
     let mut verdict = Verdict { problems, ..Verdict::default() };
-    if verdict.problems.is_empty() && fs::read_to_string(&file).ok().as_ref() != Some(&text) {
-        fs::write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
-        verdict.written.push(file);
+    if verdict.problems.is_empty() {
+        if fs::read_to_string(&file).ok().as_ref() != Some(&text) {
+            fs::write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
+            verdict.written.push(file);
+        }
+        verdict.written.extend(lookups.bless()?);
     }
     Ok(verdict)
 }

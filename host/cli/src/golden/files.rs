@@ -1,33 +1,32 @@
 //! Cases in our own layout: `<case>.ndjson`, or a folder of `NN-<feed>.json`; what is expected lies beside it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use defenderbeat_runtime::{Component, Lookup};
-use serde::Deserialize;
+use defenderbeat_collector::lookup::Data;
+use defenderbeat_runtime::Component;
 
 use super::Verdict;
 use super::case::{Case, Layout, feed};
 use super::diff;
 use super::fields::{Numbers, Rules};
 use super::json::Json;
+use super::lookups::Lookups;
 use super::outcome::{Outcome, Push, Surroundings, make};
 use super::receipt;
 
-/// Runs a case; `bless` writes what it gives where that validates.
-pub(super) fn check(case: &Case, component: &Component, bless: bool) -> Result<Verdict> {
+/// Runs a case; with `blessing`, what it gives is written where that validates.
+pub(super) fn check(case: &Case, component: &Component, blessing: Option<&Arc<Data>>) -> Result<Verdict> {
     let inputs = inputs(case)?;
     let beside = |name: &str| match case.layout {
         Layout::Folder => case.input.join(name),
         _ => case.input.with_extension(name),
     };
     let settings = read(&beside("settings.json"))?.unwrap_or_default();
-    let lookup = read(&beside("lookups.json"))?.map(|text| Recorded::parse(&text)).transpose();
-    let lookup = lookup.with_context(|| format!("reading {}", beside("lookups.json").display()))?.unwrap_or_default();
+    let lookups = Arc::new(Lookups::load(&beside("lookups.json"), blessing)?);
     let mut pushes = Vec::new();
     let mut names = Vec::new();
     for input in &inputs {
@@ -37,7 +36,7 @@ pub(super) fn check(case: &Case, component: &Component, bless: bool) -> Result<V
         names.push(input.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default());
     }
     let rules = Rules::new(&case.dataset, &settings, Numbers::AsKeywords)?;
-    let surroundings = Surroundings { settings, lookup: Arc::new(lookup) };
+    let surroundings = Surroundings { settings, lookup: lookups.clone() };
     let finish = case.layout == Layout::Folder;
     let made = make(component, &surroundings, &pushes, finish)?;
     let again = make(component, &surroundings, &pushes, finish)?;
@@ -53,12 +52,15 @@ pub(super) fn check(case: &Case, component: &Component, bless: bool) -> Result<V
         if expected.as_ref() == Some(&text) {
             continue;
         }
-        if !bless {
+        if blessing.is_none() {
             problems.extend(differences(&file, expected.as_deref(), &text)?);
         } else if problems.is_empty() {
             fs::write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
             verdict.written.push(file);
         }
+    }
+    if problems.is_empty() {
+        verdict.written.extend(lookups.bless()?);
     }
     Ok(Verdict { problems, ..verdict })
 }
@@ -81,7 +83,7 @@ fn inputs(case: &Case) -> Result<Vec<PathBuf>> {
 }
 
 /// The text of a file that need not be there.
-fn read(file: &Path) -> Result<Option<String>> {
+pub(super) fn read(file: &Path) -> Result<Option<String>> {
     match fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -151,30 +153,4 @@ fn document(at: usize, expected: &str, made: &str) -> Vec<String> {
         lines.push("differs in spelling only: order of keys, white space, escapes or digits".to_owned());
     }
     lines.into_iter().map(|line| format!("document {at}: {line}")).collect()
-}
-
-/// Answers to a component's questions.
-#[derive(Default)]
-struct Recorded(BTreeMap<(String, String), String>);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    kind: String,
-    key: String,
-    fragment: serde_json::Value,
-}
-
-impl Recorded {
-    fn parse(text: &str) -> Result<Self> {
-        let answers: Vec<Answer> = serde_json::from_str(text)?;
-        let answer = |Answer { kind, key, fragment }| ((kind, key), fragment.to_string());
-        Ok(Self(answers.into_iter().map(answer).collect()))
-    }
-}
-
-impl Lookup for Recorded {
-    fn find(&self, kind: &str, key: &str) -> Option<String> {
-        self.0.get(&(kind.to_owned(), key.to_owned())).cloned()
-    }
 }

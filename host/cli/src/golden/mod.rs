@@ -10,6 +10,7 @@ mod elastic;
 mod fields;
 mod files;
 mod json;
+mod lookups;
 mod outcome;
 mod receipt;
 
@@ -17,9 +18,11 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use defenderbeat_collector::lookup::{Data, Geoip};
 use defenderbeat_runtime::{Component, Engine, Options};
 
 use crate::components;
@@ -36,6 +39,17 @@ pub(crate) struct Arguments {
     /// Writes what is made now as what is expected, unless it does not validate.
     #[arg(long)]
     bless: bool,
+    /// A folder of MaxMind databases that answer when a case is blessed; without it, addresses have the answers they had.
+    #[arg(long, value_name = "DIR", requires = "bless")]
+    geoip: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Who answers lookups when cases are blessed; none where they are only run.
+    fn data(&self) -> Result<Option<Arc<Data>>> {
+        let geoip = self.geoip.as_deref().map(Geoip::find).transpose().context("--geoip")?;
+        Ok(self.bless.then(|| Arc::new(Data::new(geoip.unwrap_or_default()))))
+    }
 }
 
 /// What came of a case.
@@ -50,12 +64,13 @@ struct Verdict {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let cases = case::find(&arguments.paths)?;
     ensure!(!cases.is_empty(), "no golden cases there: inputs are *.ndjson, folders of NN-<feed>.json, and *.log");
+    let blessing = arguments.data()?;
     let engine = Engine::new(Options::default())?;
     let mut loaded: BTreeMap<&str, Component> = BTreeMap::new();
     let mut out = std::io::stdout().lock();
     let (mut passed, mut failed) = (0, 0);
     for case in &cases {
-        let verdict = check(case, &engine, &mut loaded, arguments.bless)
+        let verdict = check(case, &engine, &mut loaded, blessing.as_ref())
             .unwrap_or_else(|error| Verdict { problems: vec![format!("{error:#}")], ..Verdict::default() });
         for file in &verdict.written {
             writeln!(out, "blessed {}", file.display())?;
@@ -81,7 +96,7 @@ fn check<'c>(
     case: &'c Case,
     engine: &Engine,
     loaded: &mut BTreeMap<&'c str, Component>,
-    bless: bool,
+    blessing: Option<&Arc<Data>>,
 ) -> Result<Verdict> {
     if let Layout::Orphan = case.layout {
         let problem = "has no input: delete it, or bring the input back".to_owned();
@@ -92,7 +107,7 @@ fn check<'c>(
     }
     let component = loaded.get(case.dataset.as_str()).context("the component is not loaded")?;
     match case.layout {
-        Layout::Elastic => elastic::check(case, component, bless),
-        Layout::File | Layout::Folder | Layout::Orphan => files::check(case, component, bless),
+        Layout::Elastic => elastic::check(case, component, blessing),
+        Layout::File | Layout::Folder | Layout::Orphan => files::check(case, component, blessing),
     }
 }

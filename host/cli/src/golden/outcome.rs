@@ -44,7 +44,7 @@ impl Outcome {
     }
 }
 
-/// Pushes everything into a pipeline of its own.
+/// Pushes everything into a pipeline of its own, which learns the facts of each push before the next.
 pub(super) fn make(
     component: &Component,
     surroundings: &Surroundings,
@@ -62,6 +62,7 @@ pub(super) fn make(
             payloads: push.payloads.clone(),
         };
         let receipt = pipeline.push(&batch, &mut gather(&mut outcome))?;
+        pipeline.learn(&receipt.facts)?;
         outcome.receipts.push(receipt);
     }
     if finish {

@@ -9,7 +9,7 @@ use crate::program::{Program, Tenant, log};
 
 const KILLS: u64 = 20;
 
-fn killed_twenty_times(unordered: bool) {
+fn killed_twenty_times(unordered: bool, workers: usize) {
     let tenant = Tenant::start(Options {
         alerts: AlertOptions {
             count: 10_000,
@@ -22,7 +22,9 @@ fn killed_twenty_times(unordered: bool) {
         faults: FaultOptions { throttled: 0.05, retry_after: 0, failed: 0.05, ..FaultOptions::default() },
         ..Options::default()
     });
-    let program = Program::new(&tenant, &["output.file.rotate_on_startup=false", "inputs.0.batch_size=1000"]);
+    let workers = format!("inputs.0.workers={workers}");
+    let options = ["output.file.rotate_on_startup=false", "inputs.0.batch_size=1000", workers.as_str()];
+    let program = Program::new(&tenant, &options);
     let mut random = 1_u64;
     for _ in 0..KILLS {
         let mut process = program.start();
@@ -47,10 +49,15 @@ fn killed_twenty_times(unordered: bool) {
 
 #[test]
 fn every_alert_arrives_although_the_process_is_killed_twenty_times() {
-    killed_twenty_times(false);
+    killed_twenty_times(false, 1);
 }
 
 #[test]
 fn every_alert_arrives_although_the_process_is_killed_twenty_times_and_nothing_is_ordered() {
-    killed_twenty_times(true);
+    killed_twenty_times(true, 1);
+}
+
+#[test]
+fn every_alert_arrives_although_the_process_is_killed_twenty_times_and_several_workers_map() {
+    killed_twenty_times(false, 3);
 }

@@ -30,6 +30,19 @@ fn alerts_are_collected_once_and_the_next_run_goes_on() {
 }
 
 #[test]
+fn several_workers_deliver_each_alert_once() {
+    let alerts = AlertOptions { count: 3000, ties: 700, ..AlertOptions::default() };
+    let tenant = Tenant::start(Options { alerts, ..Options::default() });
+    let program = Program::new(&tenant, &["inputs.0.workers=3"]);
+    for _ in 0..2 {
+        let output = program.once();
+        assert!(output.status.success() && log(&output).contains("workers=3"), "{}", log(&output));
+        assert_eq!(program.delivered(), tenant.expected());
+        assert_eq!(program.documents().len(), 3000);
+    }
+}
+
+#[test]
 fn documents_go_to_standard_output_and_the_log_to_standard_error() {
     let tenant = tenant(3);
     let program =
@@ -108,6 +121,8 @@ fn a_configuration_that_is_wrong_says_where() {
         ("inputs.0.proxy_url=ftp://proxy", "proxy_url"),
         ("inputs.0.ssl.certificate_authorities=[/nonexistent.pem]", "ssl.certificate_authorities"),
         ("inputs.0.endpoint_params={client_id: x}", "endpoint_params"),
+        ("inputs.0.inventory=off", "inventory is an option of events only"),
+        ("geoip.city=/nonexistent.mmdb", "geoip: reading /nonexistent.mmdb"),
     ] {
         let program = Program::new(&tenant, &[option]);
         let output = program.command(&["test", "config"]).output().unwrap();

@@ -41,7 +41,14 @@ impl Check<'_> {
         match (shape, &node.value) {
             (Shape::Free, _) => self.free(node, option),
             (_, Value::Null) => None,
-            (Shape::Options(known), _) => self.options(node, known, option),
+            (Shape::OrOff(_), Value::Scalar(scalar)) => {
+                let text = self.expand(node, scalar, option)?;
+                if !is_off(&text) {
+                    self.problem(&node.place, option, format!("wants {shape}"));
+                }
+                Some(false.into())
+            }
+            (Shape::Options(known) | Shape::OrOff(known), _) => self.options(node, known, option),
             (Shape::Input, _) => self.input(node, option),
             (Shape::List(shape), Value::List(elements)) => {
                 let each = elements.iter().enumerate();
@@ -93,7 +100,7 @@ impl Check<'_> {
                 }
                 Some(text.into())
             }
-            Shape::Options(_) | Shape::Input | Shape::List(_) | Shape::Map(_) | Shape::Free => None,
+            Shape::Options(_) | Shape::OrOff(_) | Shape::Input | Shape::List(_) | Shape::Map(_) | Shape::Free => None,
         }
         .ok_or_else(wanted)
     }
@@ -174,6 +181,10 @@ impl Check<'_> {
     }
 }
 
+fn is_off(text: &str) -> bool {
+    ["off", "Off", "OFF", "false", "False", "FALSE"].contains(&text)
+}
+
 /// What a variable holds is a number or a switch where it looks like one and is not in quotes.
 fn typed(text: String, plain: bool) -> Json {
     match if plain { Node::parse("", &text).map(|node| node.value) } else { Ok(Value::Null) } {
@@ -216,7 +227,7 @@ fn unknown(key: &str, known: &[Opt]) -> String {
 fn collect(known: &[Opt], prefix: &str, names: &mut Vec<String>) {
     for option in known {
         let name = join(prefix, &option.name);
-        if let Shape::Options(below) = &option.shape {
+        if let Shape::Options(below) | Shape::OrOff(below) = &option.shape {
             collect(below, &name, names);
         }
         names.push(name);

@@ -7,6 +7,7 @@
 
 mod check;
 mod error;
+mod inventory;
 mod model;
 mod reference;
 mod schema;
@@ -19,7 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::{ConfigError, Place, Problem};
-pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, Input, Kind, LogLevel, Output, Source};
+pub use inventory::{Inventory, InventorySizes};
+pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, GeoipOptions, Input, Kind, LogLevel, Output, Source};
 pub use reference::reference;
 pub(crate) use schema::in_order;
 use yaml::Node;
@@ -40,6 +42,8 @@ pub struct Config {
     pub data_path: PathBuf,
     /// Folder of what could not be mapped or delivered.
     pub dead_letter_path: PathBuf,
+    /// Databases of addresses.
+    pub geoip: GeoipOptions,
     /// What is logged.
     pub log_level: LogLevel,
     /// How long a stop waits.
@@ -134,6 +138,7 @@ impl Config {
                 output,
                 dead_letter_path: file.dead_letter.path.unwrap_or_else(|| data_path.join("dead-letter")),
                 data_path,
+                geoip: file.geoip,
                 log_level: file.logging.level,
                 shutdown_timeout: file.shutdown_timeout,
             }),

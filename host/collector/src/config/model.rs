@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::inventory::{Inventory, InventorySizes};
 use super::schema::in_order;
 use super::units;
 use crate::source::graph::GraphSettings;
@@ -35,6 +36,8 @@ pub(super) struct File {
 
     pub(super) dead_letter: DeadLetterOptions,
 
+    pub(super) geoip: GeoipOptions,
+
     pub(super) logging: LoggingOptions,
 
     /// The name of this collector in `agent.name` of each document. Without it: the name of the host.
@@ -54,6 +57,7 @@ impl Default for File {
             output: Outputs::default(),
             path: PathOptions::default(),
             dead_letter: DeadLetterOptions::default(),
+            geoip: GeoipOptions::default(),
             logging: LoggingOptions::default(),
             name: None,
             shutdown_timeout: Duration::from_secs(30),
@@ -111,6 +115,18 @@ pub struct Input {
     /// The largest record; a larger one goes to the dead letters unread. Bounds the memory of this input.
     #[serde(default = "max_record_size", with = "units::Bytes")]
     pub max_record_size: usize,
+
+    /// Threads that map this input's records side by side, each with memory of its own. Without it: one for each core where
+    /// records come as a stream, and one where they are polled.
+    #[schemars(range(min = 1, max = 256))]
+    pub workers: Option<usize>,
+
+    /// What is remembered of devices and files, to tell more about later events than these say themselves: the operating
+    /// system of a device, the signer of a file. Or `off`. For inputs of events only; all of them share what they
+    /// remember, so give them the same sizes. It is kept below `path.data`.
+    #[serde(default)]
+    #[schemars(with = "Option<InventorySizes>")]
+    pub inventory: Inventory,
 
     /// The data stream of the documents.
     #[serde(default)]
@@ -186,9 +202,9 @@ pub struct Agent {
 impl Input {
     /// The JSON text that the input's component is opened with. Its processors are this input's, which
     /// [`Config::load`](super::Config::load) has followed by the global ones. The component checks processors and rows, and
-    /// names the one at fault.
-    pub fn component_settings(&self, agent: &Agent) -> String {
-        json!({
+    /// names the one at fault. `facts`: whether the component remembers facts, so that it has an inventory.
+    pub fn component_settings(&self, agent: &Agent, facts: bool) -> String {
+        let mut settings = json!({
             "namespace": self.data_stream.namespace,
             "tags": self.tags,
             "preserve_original_event": self.preserve_original_event,
@@ -203,8 +219,11 @@ impl Input {
                 "version": agent.version,
                 "ephemeral_id": agent.ephemeral_id,
             },
-        })
-        .to_string()
+        });
+        if let (true, Some(settings)) = (facts, settings.as_object_mut()) {
+            settings.insert("inventory".to_owned(), json!(self.inventory));
+        }
+        settings.to_string()
     }
 }
 
@@ -326,6 +345,19 @@ pub(super) struct DeadLetterOptions {
     /// The folder for records that cannot be mapped and documents that the output refuses, each with the reason. Without it:
     /// `dead-letter` below `path.data`.
     pub(super) path: Option<PathBuf>,
+}
+
+/// Databases that tell where addresses are, in the MaxMind DB format. They are read at the start, into memory; a newer one
+/// takes a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub struct GeoipOptions {
+    /// The file of a database of cities, such as `GeoLite2-City.mmdb`. Without it documents have no `geo` fields.
+    pub city: Option<PathBuf>,
+
+    /// The file of a database of autonomous systems, such as `GeoLite2-ASN.mmdb`. Without it documents have no `as` fields.
+    pub asn: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize, JsonSchema)]

@@ -68,7 +68,7 @@ fn entry(text: &mut String, indent: &str, prefix: &str, option: &Opt) {
         }
     }
     match &option.shape {
-        Shape::Options(below) if !below.is_empty() => {
+        Shape::Options(below) | Shape::OrOff(below) if !below.is_empty() => {
             for option in below {
                 entry(text, indent, &key, option);
             }

@@ -28,6 +28,8 @@ pub(super) struct Opt {
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
     Options(Vec<Opt>),
+    /// Options, or `off`.
+    OrOff(Vec<Opt>),
     /// An input, whose options depend on its type.
     Input,
     List(Box<Shape>),
@@ -114,6 +116,7 @@ fn shape(schema: &Json) -> Shape {
     let number = |keyword: &str, default: u64| schema.get(keyword).and_then(Json::as_u64).unwrap_or(default);
     match (kind, schema.get("format").and_then(Json::as_str)) {
         (Some("object"), Some("input")) => Shape::Input,
+        (Some("object"), Some("or-off")) => Shape::OrOff(schema.as_object().map(members).unwrap_or_default()),
         (Some("object"), _) => match (schema.as_object(), schema.get("additionalProperties")) {
             (_, Some(values)) if values.is_object() => Shape::Map(Box::new(shape(values))),
             (Some(schema), _) => Shape::Options(members(schema)),
@@ -189,6 +192,7 @@ impl fmt::Display for Shape {
                 Some(option) => write!(f, "options below it, such as `{}`", option.name),
                 None => f.write_str("no options: {}"),
             },
+            Shape::OrOff(options) => write!(f, "off, or {}", Shape::Options(options.clone())),
             Shape::Input => f.write_str("the options of an input, such as `id` and `type`"),
             Shape::List(_) => f.write_str("a list"),
             Shape::Map(_) => f.write_str("names with values"),

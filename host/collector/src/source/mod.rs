@@ -13,9 +13,10 @@ pub type Position = u64;
 
 /// Gives records and remembers how far they have come.
 ///
-/// One task calls [`next`](Self::next); the worker that maps what it gave calls [`fresh`](Self::fresh) for each document
-/// and reject and then [`mapped`](Self::mapped), delivery by delivery; once all of a delivery is settled,
-/// [`settled`](Self::settled) gives the cursor to save.
+/// One task calls [`next`](Self::next); the workers that map what it gave, several of them side by side where an input has
+/// several, call [`fresh`](Self::fresh) for each document and reject. Then [`mapped`](Self::mapped) is called, delivery by
+/// delivery in the order of `next`, and once all of a delivery is settled, [`settled`](Self::settled), in the same order,
+/// gives the cursor to save.
 pub trait Source: Send + Sync + 'static {
     /// Why it cannot go on.
     type Error: std::error::Error + Send + Sync + 'static;
@@ -24,8 +25,8 @@ pub trait Source: Send + Sync + 'static {
     /// [`mapped`](Self::mapped) of what it gave before, so mapping has to go on meanwhile.
     fn next(&self) -> impl Future<Output = Result<Option<Delivery>, Self::Error>> + Send;
 
-    /// Whether a document or reject of a delivery is new; asked once for each, in order, before it leaves. One that is
-    /// not new has left before.
+    /// Whether a document or reject of a delivery is new; asked once for each, in order within the delivery, before it
+    /// leaves. One that is not new has left before, or is about to.
     fn fresh(&self, sequence: u64, id: u128, position: Position) -> bool;
 
     /// Takes the positions of a delivery's payloads, in order, once all of them are mapped.
@@ -38,7 +39,7 @@ pub trait Source: Send + Sync + 'static {
 /// Records to be mapped, one a payload. Without any it only carries the cursor forward.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// 1, 2, 3 ..: the order in which deliveries are mapped and settled.
+    /// 1, 2, 3 ..: the order in which deliveries are settled.
     pub sequence: u64,
     /// The feed's name in the component.
     pub feed: &'static str,
