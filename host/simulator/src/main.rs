@@ -22,7 +22,8 @@ enum Action {
     /// Runs until it is interrupted.
     Serve(Serve),
     /// Runs as long as a command, which finds the tenant in its environment: SIMULATOR_URL, SIMULATOR_TENANT_ID,
-    /// SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET. Ends with the command's status.
+    /// SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET, and for Event Hubs SIMULATOR_EVENT_HUBS_URL and
+    /// SIMULATOR_EVENT_HUBS_CONNECTION_STRING. Ends with the command's status.
     Exec(Exec),
     /// Prints alerts as NDJSON, the same for the same options.
     Generate(AlertOptions),
@@ -35,6 +36,9 @@ struct Serve {
     /// Writes the address, such as http://127.0.0.1:41234, to this file once it can be used.
     #[arg(long, value_name = "FILE")]
     address_file: Option<PathBuf>,
+    /// Writes the connection string of Event Hubs to this file, before the other.
+    #[arg(long, value_name = "FILE")]
+    connection_string_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -86,13 +90,18 @@ fn is_written(result: io::Result<()>) -> Result<Option<()>> {
 impl Serve {
     async fn run(self) -> Result<()> {
         let simulator = Simulator::start(self.options).await?;
+        if let Some(file) = &self.connection_string_file {
+            write_whole(file, &simulator.event_hubs().connection_string())
+                .with_context(|| format!("writing {}", file.display()))?;
+        }
         if let Some(file) = &self.address_file {
             write_whole(file, simulator.url()).with_context(|| format!("writing {}", file.display()))?;
         }
         let access = &simulator.options().access;
         eprintln!(
-            "listening on {}: {} alerts, tenant {}, client {}",
+            "listening on {} and {}: {} alerts, tenant {}, client {}",
             simulator.url(),
+            simulator.event_hubs().url(),
             simulator.options().alerts.count,
             access.tenant_id,
             access.client_id
@@ -122,6 +131,8 @@ impl Exec {
             .env("SIMULATOR_TENANT_ID", &access.tenant_id)
             .env("SIMULATOR_CLIENT_ID", &access.client_id)
             .env("SIMULATOR_CLIENT_SECRET", &access.client_secret)
+            .env("SIMULATOR_EVENT_HUBS_URL", simulator.event_hubs().url())
+            .env("SIMULATOR_EVENT_HUBS_CONNECTION_STRING", simulator.event_hubs().connection_string())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("running {program}"))?;
