@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::answer::Answer;
-use crate::event_hubs::EventHubs;
+use crate::event_hubs::{self, EventHubs};
 use crate::options::Options;
 use crate::tenant::{Counters, Expected, Tenant};
 use crate::{graph, token};
@@ -54,11 +54,14 @@ impl Simulator {
     /// Starts a tenant; when this returns it answers.
     pub async fn start(options: Options) -> Result<Self, Error> {
         options.check().map_err(Error::Options)?;
-        let (listener, address) = listen(options.port).await?;
-        let (hubs_listener, hubs_address) = listen(options.event_hubs.port).await?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let listen = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let hubs_listener = event_hubs::listen(options.event_hubs.port)?;
         let tenant = Arc::new(Tenant::new(options, format!("http://{address}")));
         let (stop, stopped) = watch::channel(());
-        let event_hubs = EventHubs::start(hubs_listener, hubs_address, tenant.clone(), stopped.clone());
+        let event_hubs = EventHubs::start(hubs_listener, tenant.clone(), stopped.clone());
         let server = tokio::spawn(serve(listener, tenant.clone(), stopped));
         Ok(Self { address, tenant, stop, server, event_hubs })
     }
@@ -105,15 +108,6 @@ impl Simulator {
         let _ = self.server.await;
         self.event_hubs.ended().await;
     }
-}
-
-/// Listens on a port of loopback; gives the address too.
-async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Error> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let failed = |source| Error::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
 }
 
 impl std::fmt::Debug for Tenant {

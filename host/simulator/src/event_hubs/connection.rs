@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use fe2o3_amqp::acceptor::{
     ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
+    SupportedReceiverSettleModes,
 };
 use fe2o3_amqp::types::definitions::{Error, Role};
-use fe2o3_amqp::types::messaging::TargetArchetype;
+use fe2o3_amqp::types::messaging::{Source, Target, TargetArchetype};
 use fe2o3_amqp::types::performatives::Attach;
 use fe2o3_amqp::types::primitives::{Symbol, Value};
 use tokio::net::TcpStream;
@@ -62,8 +63,7 @@ enum Link {
 pub(super) async fn serve(stream: TcpStream, namespace: Arc<Namespace>, mut stopped: watch::Receiver<()>) {
     let number = count(&namespace.tally.connections);
     let Ok(stream) = register(stream, &namespace, number) else { return };
-    let connection =
-        Arc::new(Connection { namespace, grants: Arc::default(), number, delivered: AtomicU64::new(0) });
+    let connection = Arc::new(Connection { namespace, grants: Arc::default(), number, delivered: AtomicU64::new(0) });
     tokio::select! {
         // An error says that the simulator was dropped.
         _ = stopped.changed() => {}
@@ -220,11 +220,14 @@ impl Connection {
     }
 }
 
-fn acceptor() -> LinkAcceptor<
-    fn(fe2o3_amqp::types::messaging::Source) -> Option<fe2o3_amqp::types::messaging::Source>,
-    fn(fe2o3_amqp::types::messaging::Target) -> Option<fe2o3_amqp::types::messaging::Target>,
-> {
-    LinkAcceptor::builder().max_message_size(MESSAGE).verify_incoming_source(false).verify_incoming_target(false).build()
+/// Accepts links. What is accepted is settled at once, as Event Hubs does, whatever a sender would like.
+fn acceptor() -> LinkAcceptor<fn(Source) -> Option<Source>, fn(Target) -> Option<Target>> {
+    LinkAcceptor::builder()
+        .supported_receiver_settle_modes(SupportedReceiverSettleModes::First)
+        .max_message_size(MESSAGE)
+        .verify_incoming_source(false)
+        .verify_incoming_target(false)
+        .build()
 }
 
 /// Refuses a link as AMQP has it (2.6.3): it is attached without a terminus, and closed with the reason.

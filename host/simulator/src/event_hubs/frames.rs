@@ -130,7 +130,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Complete<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Complete<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 }
@@ -185,12 +189,9 @@ mod tests {
     #[tokio::test]
     async fn frames_may_be_written_in_pieces() {
         let written = [b"AMQP\x00\x01\x00\x00".to_vec(), frame(&[0, 0x53, 0x17, 0x45]), frame(&[])].concat();
-        let expected = [
-            b"AMQP\x00\x01\x00\x00".to_vec(),
-            frame(&[0, 0x53, 0x17, 0xd0, 0, 0, 0, 5, 0, 0, 0, 1, 0x40]),
-            frame(&[]),
-        ]
-        .concat();
+        let expected =
+            [b"AMQP\x00\x01\x00\x00".to_vec(), frame(&[0, 0x53, 0x17, 0xd0, 0, 0, 0, 5, 0, 0, 0, 1, 0x40]), frame(&[])]
+                .concat();
         for size in 1..written.len() {
             let mut stream = Complete::new(io::Cursor::new(Vec::new()));
             for piece in written.chunks(size) {

@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_signature_of_the_key_is_good_for_its_resource_and_what_is_below() {
-        for resource in ["sb://127.0.0.1/defender", "amqps://other:5671/Defender/ConsumerGroups/$Default/Partitions/0"] {
+        for resource in ["sb://127.0.0.1/defender", "amqps://other:5671/Defender/ConsumerGroups/$Default/Partitions/0"]
+        {
             assert!(check(TOKEN, resource, &options()).is_ok(), "{resource}");
         }
         assert!(refusal(TOKEN, "sb://127.0.0.1/defender2").starts_with("InvalidAudience"));
@@ -138,7 +139,10 @@ mod tests {
         let resource = "sb://127.0.0.1/defender";
         assert!(refusal(&TOKEN.replace("4102444800", "4102444801"), resource).starts_with("InvalidSignature"));
         assert!(refusal(&signed("sb%3a%2f%2fhost", 1_000_000_000), resource).starts_with("ExpiredToken"));
-        assert!(refusal(&signed("sb%3a%2f%2fhost", 4_102_444_800).replace("skn=policy", "skn=x"), resource).starts_with("InvalidSignature"));
+        assert!(
+            refusal(&signed("sb%3a%2f%2fhost", 4_102_444_800).replace("skn=policy", "skn=x"), resource)
+                .starts_with("InvalidSignature")
+        );
         for malformed in ["", "eyJ", "SharedAccessSignature ", "SharedAccessSignature sr=a&se=1&skn=policy"] {
             assert!(refusal(malformed, resource).starts_with("MalformedToken"), "{malformed}");
         }

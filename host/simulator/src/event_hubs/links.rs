@@ -108,10 +108,9 @@ pub(super) async fn collect(mut receiver: Receiver, connection: &Connection, pub
 fn unpack(delivery: &Delivery<Body<Value>>) -> Option<Vec<Sent>> {
     let message = delivery.message();
     match &message.body {
-        Body::Data(batch) if *delivery.message_format() == Some(BATCH) => batch
-            .iter()
-            .map(|Data(bytes)| Body::decode_message_from_reader(SliceReader::new(bytes)).ok())
-            .collect(),
+        Body::Data(batch) if *delivery.message_format() == Some(BATCH) => {
+            batch.iter().map(|Data(bytes)| Body::decode_message_from_reader(SliceReader::new(bytes)).ok()).collect()
+        }
         _ => Some(vec![message.clone()]),
     }
 }

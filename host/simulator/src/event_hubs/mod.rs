@@ -19,21 +19,44 @@ mod request;
 mod sasl;
 mod seats;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use self::hub::EventHub;
-use self::namespace::Namespace;
 pub use self::namespace::EventHubsCounters;
+use self::namespace::Namespace;
+use crate::server::Error;
 use crate::tenant::Tenant;
 
 /// After a failed accept, such as for want of file descriptors, the server waits before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Bytes of a socket's receive buffer. The largest segment that a client may send follows from it, and Python's client sets
+/// that again as it finds it, which Linux refuses above 32767.
+const RECEIVE_BUFFER: u32 = 16 * 1024;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Listens on a port of loopback; gives the address too.
+pub(crate) fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listen = || {
+        let socket = TcpSocket::new_v4()?;
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    listen().map_err(|source| Error::Listen { address, source })
+}
 
 /// A running Event Hubs namespace.
 pub struct EventHubs {
@@ -49,8 +72,7 @@ impl std::fmt::Debug for EventHubs {
 
 impl EventHubs {
     pub(crate) fn start(
-        listener: TcpListener,
-        address: SocketAddr,
+        (listener, address): (TcpListener, SocketAddr),
         tenant: Arc<Tenant>,
         stopped: watch::Receiver<()>,
     ) -> Self {

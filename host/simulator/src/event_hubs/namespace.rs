@@ -80,17 +80,11 @@ impl Tally {
 impl Namespace {
     pub(super) fn new(tenant: Arc<Tenant>, address: SocketAddr) -> Self {
         let options = Arc::new(tenant.options.event_hubs.clone());
-        let hubs = options.hubs.iter().map(|name| {
-            (name.to_ascii_lowercase(), EventHub::new(name, options.partitions, &options.consumer_groups))
-        });
-        Self {
-            hubs: hubs.collect(),
-            options,
-            tenant,
-            address,
-            tally: Tally::default(),
-            connections: Mutex::default(),
-        }
+        let hubs = options
+            .hubs
+            .iter()
+            .map(|name| (name.to_ascii_lowercase(), EventHub::new(name, options.partitions, &options.consumer_groups)));
+        Self { hubs: hubs.collect(), options, tenant, address, tally: Tally::default(), connections: Mutex::default() }
     }
 
     /// An event hub by its name.

@@ -8,16 +8,9 @@ pub(super) enum Node<'a> {
     /// Facts on event hubs and partitions are asked for here.
     Management,
     /// An event hub, or one of its partitions, to send to.
-    Sender {
-        hub: &'a str,
-        partition: Option<&'a str>,
-    },
+    Sender { hub: &'a str, partition: Option<&'a str> },
     /// A partition, to receive from as a member of a consumer group.
-    Receiver {
-        hub: &'a str,
-        group: &'a str,
-        partition: &'a str,
-    },
+    Receiver { hub: &'a str, group: &'a str, partition: &'a str },
 }
 
 /// The path of an address, which may be a URL. Names of entities are compared without regard to case.

@@ -157,8 +157,7 @@ impl Partition {
         let annotations = message.message_annotations.get_or_insert_with(MessageAnnotations::default);
         annotations.insert("x-opt-sequence-number".into(), Value::Long(i64::try_from(sequence).unwrap_or(i64::MAX)));
         annotations.insert("x-opt-offset".into(), Value::String(offset(sequence)));
-        annotations
-            .insert("x-opt-enqueued-time".into(), Value::Timestamp(Timestamp::from_milliseconds(enqueued)));
+        annotations.insert("x-opt-enqueued-time".into(), Value::Timestamp(Timestamp::from_milliseconds(enqueued)));
         Some(message)
     }
 }

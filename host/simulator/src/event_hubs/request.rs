@@ -143,13 +143,16 @@ fn accept_token(connection: &Connection, request: &Request) -> Result<(), Refusa
     let tally = &namespace.tally;
     let number = tally.tokens.load(Ordering::Relaxed) + tally.unauthorized.load(Ordering::Relaxed);
     if namespace.fails("hub-token", namespace.options.tokens_refused, number) {
-        return Err(Refusal::unauthorized("Unauthorized access. 'Listen' claim is required to perform this operation."));
+        return Err(Refusal::unauthorized(
+            "Unauthorized access. 'Listen' claim is required to perform this operation.",
+        ));
     }
     let until = match &*property(request, "type")? {
         "jwt" => namespace.tenant.tokens.until(&token).filter(|until| *until > Instant::now()),
         _ => Some(grants::check(&token, &resource, &namespace.options)?),
     };
-    let until = until.ok_or_else(|| Refusal::unauthorized("InvalidToken: The token was not issued here, or has expired."))?;
+    let until =
+        until.ok_or_else(|| Refusal::unauthorized("InvalidToken: The token was not issued here, or has expired."))?;
     let path = node::path(&resource);
     let hub = path.split('/').next().unwrap_or_default();
     if !hub.is_empty() && !hub.starts_with('$') {
