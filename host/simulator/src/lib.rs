@@ -32,6 +32,7 @@ mod time;
 mod token;
 
 pub use generate::alerts;
+pub use generate::event::{EventOptions, Events, Table, envelopes, events};
 pub use options::{AccessOptions, AlertOptions, FaultOptions, GraphOptions, NextLink, Options};
 pub use server::{Error, Simulator};
 pub use tenant::{Counters, Expected};

@@ -215,7 +215,8 @@ impl Default for FaultOptions {
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// Reads a number from 0 to 1.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|rate| (0.0..=1.0).contains(rate))
