@@ -47,12 +47,17 @@ impl Object<'_> {
         Object::write(self.json, self.escapes, members);
     }
 
-    /// Appends a member that is a list of one object.
-    pub(super) fn list_of_object(&mut self, name: &str, members: impl FnOnce(&mut Object<'_>)) {
+    /// Appends a member that is a list of objects.
+    pub(super) fn objects(&mut self, name: &str, count: usize, members: impl FnMut(usize, &mut Object<'_>)) {
         self.name(name);
-        self.json.push('[');
-        Object::write(self.json, self.escapes, members);
-        self.json.push(']');
+        push_objects(self.json, self.escapes, count, members);
+    }
+
+    /// Appends a member that is the text of a JSON list of objects.
+    pub(super) fn objects_text(&mut self, name: &str, count: usize, members: impl FnMut(usize, &mut Object<'_>)) {
+        let mut text = String::with_capacity(512);
+        push_objects(&mut text, Escapes::Few, count, members);
+        self.set(name, &*text);
     }
 
     /// Appends a member that is the text of a JSON object.
@@ -92,9 +97,6 @@ pub(super) struct Null;
 /// A time: up to seven digits of the second.
 pub(super) struct Time(pub(super) Ticks);
 
-/// JSON that is there already.
-pub(super) struct Raw<'a>(pub(super) &'a str);
-
 impl Value for Null {
     fn write(&self, json: &mut String, _: Escapes) {
         json.push_str("null");
@@ -106,12 +108,6 @@ impl Value for Time {
         json.push('"');
         time::write(self.0, json);
         json.push('"');
-    }
-}
-
-impl Value for Raw<'_> {
-    fn write(&self, json: &mut String, _: Escapes) {
-        json.push_str(self.0);
     }
 }
 
@@ -200,6 +196,17 @@ impl Write for Escaping<'_> {
         push_escaped(self.json, text, self.escapes);
         Ok(())
     }
+}
+
+fn push_objects(json: &mut String, escapes: Escapes, count: usize, mut members: impl FnMut(usize, &mut Object<'_>)) {
+    json.push('[');
+    for index in 0..count {
+        if index > 0 {
+            json.push(',');
+        }
+        Object::write(json, escapes, |object| members(index, object));
+    }
+    json.push(']');
 }
 
 fn push_escaped(json: &mut String, text: &str, escapes: Escapes) {

@@ -9,7 +9,7 @@ use crate::generate::Dice;
 use crate::time::{SECOND, Ticks};
 
 /// Earlier records of a block that are asked whether they created the process that acts.
-const ASKED: u64 = 4;
+const ASKED: u64 = 10;
 
 /// A process.
 pub(super) struct Process<'w> {
@@ -76,7 +76,8 @@ impl<'w> Process<'w> {
         Some(Self { program, device, pid, created, account: program.listed.account, command_line, parent })
     }
 
-    fn resident(device: &'w Device, slot: usize) -> Option<Self> {
+    /// One that runs all the time.
+    pub(super) fn resident(device: &'w Device, slot: usize) -> Option<Self> {
         let (program, process) = device.resident(slot)?;
         let (parent, started_by) = device.resident(program.parent)?;
         Some(Self {

@@ -149,8 +149,13 @@ impl<'w> Record<'w> {
 
     /// Columns of every table about what happens on devices.
     pub(super) fn write_event(&self, row: &mut Object<'_>, action: &str) {
-        self.write_device(row);
+        self.write_event_without_action(row);
         row.set("ActionType", action);
+    }
+
+    /// Those without the action.
+    pub(super) fn write_event_without_action(&self, row: &mut Object<'_>) {
+        self.write_device(row);
         row.set("ReportId", self.index + 1);
     }
 }
