@@ -179,6 +179,12 @@ impl<T: Value> Value for [T] {
     }
 }
 
+impl<T: Value> Value for Vec<T> {
+    fn write(&self, json: &mut String, escapes: Escapes) {
+        self.as_slice().write(json, escapes);
+    }
+}
+
 impl<T: Value, const N: usize> Value for [T; N] {
     fn write(&self, json: &mut String, escapes: Escapes) {
         self.as_slice().write(json, escapes);

@@ -3,9 +3,14 @@
 //! A record follows from the seed and its number alone, so it is made when it is asked for and nothing is kept. Yet they
 //! fit together: devices, processes with their parents, signed files, messages and alerts recur.
 
+mod alert;
+mod cloud;
 mod device;
 mod envelope;
+mod identity;
 mod json;
+mod mail;
+mod message;
 mod options;
 mod process;
 mod record;
@@ -98,5 +103,20 @@ impl Events {
 }
 
 fn write_columns(record: &mut Record<'_>, row: &mut Object<'_>) {
-    device::write(record, row);
+    let write = match record.table {
+        table if table.is_device() => device::write,
+        Table::EmailEvents
+        | Table::EmailUrlInfo
+        | Table::EmailAttachmentInfo
+        | Table::EmailPostDeliveryEvents
+        | Table::UrlClickEvents => mail::write,
+        Table::MessageEvents | Table::MessageUrlInfo | Table::MessagePostDeliveryEvents => message::write,
+        Table::IdentityLogonEvents
+        | Table::IdentityQueryEvents
+        | Table::IdentityDirectoryEvents
+        | Table::IdentityInfo => identity::write,
+        Table::AlertInfo | Table::AlertEvidence | Table::BehaviorInfo | Table::BehaviorEntities => alert::write,
+        _ => cloud::write,
+    };
+    write(record, row);
 }
