@@ -35,6 +35,7 @@ mod token;
 pub use event_hubs::options::EventHubsOptions;
 pub use event_hubs::{EventHub, EventHubs, EventHubsCounters};
 pub use generate::alerts;
+pub use generate::event::{EventOptions, Events, Table, envelopes, events};
 pub use options::{AccessOptions, AlertOptions, FaultOptions, GraphOptions, NextLink, Options};
 pub use server::{Error, Simulator};
 pub use tenant::{Counters, Expected};

@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use defenderbeat_simulator::{AlertOptions, Options, Simulator, alerts};
+use defenderbeat_simulator::{AlertOptions, EventOptions, Options, Simulator, alerts, envelopes, events};
 use tokio::process::Command;
 
 #[derive(Parser)]
@@ -25,8 +25,26 @@ enum Action {
     /// SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET, and for Event Hubs SIMULATOR_EVENT_HUBS_URL and
     /// SIMULATOR_EVENT_HUBS_CONNECTION_STRING. Ends with the command's status.
     Exec(Exec),
-    /// Prints alerts as NDJSON, the same for the same options.
-    Generate(AlertOptions),
+    /// Prints what a tenant holds or streams as NDJSON, the same for the same options.
+    #[command(subcommand)]
+    Generate(Generate),
+}
+
+#[derive(Subcommand)]
+enum Generate {
+    /// Alerts of Graph.
+    Alerts(AlertOptions),
+    /// Records of the event stream.
+    Events(GenerateEvents),
+}
+
+#[derive(Args)]
+struct GenerateEvents {
+    #[command(flatten)]
+    options: EventOptions,
+    /// Prints envelopes, `{"records":[..]}`, that are no longer than this unless one record is: what one message holds.
+    #[arg(long, value_name = "BYTES")]
+    envelope: Option<usize>,
 }
 
 #[derive(Args)]
@@ -50,12 +68,12 @@ struct Exec {
     command: Vec<String>,
 }
 
-/// When the newest alert of `generate` was updated, where nothing else is said: any fixed time serves.
+/// When the newest alert of `generate alerts` was updated, where nothing else is said: any fixed time serves.
 const NOW: &str = "2025-06-01T12:00:00Z";
 
 fn main() -> Result<ExitCode> {
     match Arguments::parse().action {
-        Action::Generate(options) => generate(options).map(|()| ExitCode::SUCCESS),
+        Action::Generate(generate) => generate.run().map(|()| ExitCode::SUCCESS),
         Action::Serve(serve) => runtime()?.block_on(serve.run()).map(|()| ExitCode::SUCCESS),
         Action::Exec(exec) => runtime()?.block_on(exec.run()),
     }
@@ -65,26 +83,35 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the tokio runtime")
 }
 
-fn generate(mut options: AlertOptions) -> Result<()> {
-    if options.now.is_none() {
-        options.now = Some(NOW.parse().context("reading the built-in time")?);
-    }
-    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    for mut alert in alerts(&options)? {
-        alert.push(b'\n');
-        if is_written(out.write_all(&alert))?.is_none() {
-            return Ok(());
+impl Generate {
+    fn run(self) -> Result<()> {
+        let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        let written = match self {
+            Self::Alerts(mut options) => {
+                if options.now.is_none() {
+                    options.now = Some(NOW.parse().context("reading the built-in time")?);
+                }
+                write_lines(&mut out, alerts(&options)?)
+            }
+            Self::Events(GenerateEvents { options, envelope: None }) => write_lines(&mut out, events(&options)),
+            Self::Events(GenerateEvents { options, envelope: Some(size) }) => {
+                write_lines(&mut out, envelopes(events(&options), size))
+            }
+        };
+        match written.and_then(|()| out.flush()) {
+            // Whoever reads has enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other.context("writing to the standard output"),
         }
     }
-    is_written(out.flush()).map(drop)
 }
 
-/// None: whoever reads has enough.
-fn is_written(result: io::Result<()>) -> Result<Option<()>> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(None),
-        other => other.map(Some).context("writing alerts to the standard output"),
+fn write_lines(out: &mut impl Write, lines: impl Iterator<Item = impl AsRef<[u8]>>) -> io::Result<()> {
+    for line in lines {
+        out.write_all(line.as_ref())?;
+        out.write_all(b"\n")?;
     }
+    Ok(())
 }
 
 impl Serve {

@@ -220,6 +220,7 @@ impl Default for FaultOptions {
     }
 }
 
+/// Reads a number from 0 to 1.
 pub(crate) fn rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()

@@ -220,8 +220,11 @@ impl Connection {
     }
 }
 
+/// Makes a node that a client wants to be made; none are.
+type Dynamic<T> = fn(T) -> Option<T>;
+
 /// Accepts links. What is accepted is settled at once, as Event Hubs does, whatever a sender would like.
-fn acceptor() -> LinkAcceptor<fn(Source) -> Option<Source>, fn(Target) -> Option<Target>> {
+fn acceptor() -> LinkAcceptor<Dynamic<Source>, Dynamic<Target>> {
     LinkAcceptor::builder()
         .supported_receiver_settle_modes(SupportedReceiverSettleModes::First)
         .max_message_size(MESSAGE)

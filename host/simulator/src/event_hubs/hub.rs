@@ -1,10 +1,12 @@
 //! An event hub: its partitions, and what tests and demonstrations put into them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use super::generated::Envelopes;
 use super::options::DEFAULT_GROUP;
 use super::partition::{Make, Partition, Sent, data};
+use crate::generate::event::Events;
 use crate::time;
 
 /// An event hub. Clones share its content.
@@ -19,6 +21,7 @@ struct Inner {
     created: i64,
     groups: Vec<String>,
     partitions: Vec<Arc<Partition>>,
+    events: OnceLock<Events>,
     /// Whose turn it is, where a sender names no partition.
     turn: AtomicUsize,
 }
@@ -41,6 +44,7 @@ impl EventHub {
                 created: time::now() / (time::SECOND / 1000),
                 groups: groups.map(str::to_owned).collect(),
                 partitions: (0..partitions).map(|id| Arc::new(Partition::new(id))).collect(),
+                events: OnceLock::new(),
                 turn: AtomicUsize::new(0),
             }),
         }
@@ -71,6 +75,31 @@ impl EventHub {
     ) -> Option<u64> {
         let make: Make = Arc::new(make);
         Some(self.at(partition)?.extend(&make, 0, count))
+    }
+
+    /// Appends records in envelopes of so many, to all partitions in turn; they take no memory. Gives the number of
+    /// messages, which is 0 for records without an end.
+    pub fn publish_events(&self, events: &Events, records_per_message: u64) -> u64 {
+        let envelopes = Envelopes::new(events, events.count().unwrap_or(0), records_per_message, self.partitions());
+        self.extend(&envelopes, 0, envelopes.count());
+        envelopes.count()
+    }
+
+    /// The records that the options of the simulator ask for, to compare with. None: they ask for none.
+    pub fn events(&self) -> Option<&Events> {
+        self.inner.events.get()
+    }
+
+    pub(super) fn set_events(&self, events: Events) {
+        // They are set once, at the start.
+        let _ = self.inner.events.set(events);
+    }
+
+    /// Appends envelopes from a number up to, and not including, another.
+    pub(super) fn extend(&self, envelopes: &Envelopes, from: u64, to: u64) {
+        for (partition, (make, number, count)) in self.inner.partitions.iter().zip(envelopes.parts(from, to)) {
+            partition.extend(make, number, count);
+        }
     }
 
     /// Sequence number of a partition's last message. None: there is none, or no such partition.

@@ -6,6 +6,7 @@
 
 mod connection;
 mod frames;
+mod generated;
 mod grants;
 mod hub;
 mod links;
@@ -77,6 +78,9 @@ impl EventHubs {
         stopped: watch::Receiver<()>,
     ) -> Self {
         let namespace = Arc::new(Namespace::new(tenant, address));
+        for hub in namespace.hubs.values() {
+            generated::fill(hub, &namespace, &stopped);
+        }
         let server = tokio::spawn(serve(listener, namespace.clone(), stopped));
         Self { namespace, server }
     }

@@ -29,6 +29,16 @@ pub struct EventHubsOptions {
     /// Consumer groups of each event hub besides $Default, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub consumer_groups: Vec<String>,
+    /// Number of records of the event stream in each event hub. An event hub whose name ends with a hyphen and the name of
+    /// a table, as insights-logs-advancedhunting-deviceinfo does, has records of that table only.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub events: u64,
+    /// They come at this rate; without it, they are there from the start.
+    #[arg(long, value_name = "RATE")]
+    pub events_per_second: Option<f64>,
+    /// Records in a message; 350 are about 1 MB.
+    #[arg(long, default_value_t = EventHubsOptions::default().records_per_message, value_name = "N")]
+    pub records_per_message: u64,
     /// Name of the key in the connection string.
     #[arg(long, default_value_t = EventHubsOptions::default().key_name, value_name = "NAME")]
     pub key_name: String,
@@ -53,6 +63,9 @@ impl Default for EventHubsOptions {
             hubs: vec!["defender".into()],
             partitions: 4,
             consumer_groups: Vec::new(),
+            events: 0,
+            events_per_second: None,
+            records_per_message: 50,
             key_name: KEY_NAME.into(),
             key: "c2ltdWxhdGVkLWtleQ==".into(),
             drop_connection_after: 0,
@@ -70,6 +83,12 @@ impl EventHubsOptions {
         }
         if let Some(name) = self.hubs.iter().chain(&self.consumer_groups).find(|name| !is_name(name)) {
             return Err(format!("'{name}' is no name of an event hub or consumer group"));
+        }
+        if self.records_per_message == 0 {
+            return Err("records_per_message must be at least 1".to_owned());
+        }
+        if self.events_per_second.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
+            return Err("events_per_second must be above 0".to_owned());
         }
         if [self.links_refused, self.tokens_refused].iter().any(|rate| !(0.0..=1.0).contains(rate)) {
             return Err("links_refused and tokens_refused must be from 0 to 1".to_owned());
@@ -90,6 +109,9 @@ impl std::fmt::Debug for EventHubsOptions {
             .field("hubs", &self.hubs)
             .field("partitions", &self.partitions)
             .field("consumer_groups", &self.consumer_groups)
+            .field("events", &self.events)
+            .field("events_per_second", &self.events_per_second)
+            .field("records_per_message", &self.records_per_message)
             .field("key_name", &self.key_name)
             .field("key", &"[redacted]")
             .field("drop_connection_after", &self.drop_connection_after)
