@@ -9,8 +9,9 @@ const WELL_KNOWN: [(&str, &str); 3] =
     [("S-1-5-18", "SYSTEM"), ("S-1-5-19", "LOCAL SERVICE"), ("S-1-5-20", "NETWORK SERVICE")];
 
 /// `user.name`, `.domain` and `.id`, then name and domain as they were sent. Arguments: kinds, then name, domain and SID
-/// of the account, of the request and of the process that acts.
+/// of the account, of the request and of the process that acts, and the operating system: Macs send SIDs of Windows, too.
 pub(crate) fn of_device<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let windows = !args.has(10, "macos") && !args.has(10, "linux");
     let is = |kinds: &[&str]| kinds.iter().any(|kind| args.has(0, kind));
     let acts = is(&["library", "registry", "network", "driver", "api", "file"]);
     let first = |part: usize, order: &[usize]| {
@@ -22,12 +23,12 @@ pub(crate) fn of_device<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let own_domain = [account, request, actor];
     let wanted = if acts { 3 } else { 2 };
     if let Some((name, sid)) = first(0, own_name.get(..wanted).unwrap_or_default()) {
-        let known = WELL_KNOWN.iter().find(|(known, _)| sid.as_deref() == Some(*known));
+        let known = WELL_KNOWN.iter().find(|(known, _)| windows && sid.as_deref() == Some(*known));
         results.set(0, known.map_or_else(|| name.clone(), |(_, name)| word(name)));
         results.set(3, name.clone());
     }
     if let Some((domain, sid)) = first(1, own_domain.get(..wanted).unwrap_or_default()) {
-        let known = WELL_KNOWN.iter().any(|(known, _)| sid.as_deref() == Some(*known));
+        let known = WELL_KNOWN.iter().any(|(known, _)| windows && sid.as_deref() == Some(*known));
         results.set(1, if known { word("NT AUTHORITY") } else { domain.clone() });
         results.set(4, domain.clone());
     }
