@@ -1,4 +1,4 @@
-//! Runs inputs: each a source, a worker thread and a session with the delivery that all of them share.
+//! Runs inputs: each a source, its workers and a session with the delivery that all of them share.
 
 use std::collections::BTreeMap;
 use std::io;

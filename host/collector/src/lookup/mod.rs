@@ -2,7 +2,7 @@
 //!
 //! A [`Data`] answers `user-agent` always, and `geo` and `as` where it has databases in the MaxMind DB format. Answers are
 //! JSON objects without white space, their keys sorted, so they are the same wherever they are asked for. What was
-//! answered last is kept, [`KEPT`] answers of each kind.
+//! answered last is kept, 4096 answers of each kind.
 
 mod geoip;
 mod user_agent;

@@ -39,7 +39,7 @@ pub trait Source: Send + Sync + 'static {
 /// Records to be mapped, one a payload. Without any it only carries the cursor forward.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// 1, 2, 3 ..: the order in which deliveries are settled.
+    /// 1, 2, 3 .. without a gap: the order in which deliveries are settled.
     pub sequence: u64,
     /// The feed's name in the component.
     pub feed: &'static str,
