@@ -15,17 +15,27 @@ use std::process::Command;
 
 /// Sets with the percentage of leaves that has to be equal. What is missing are leaves that differ on purpose.
 const ALERTS: [(&str, &str); 2] = [("elastic-recent", "99"), ("elastic-2.15.0", "97")];
+const EVENTS: [(&str, &str); 2] = [("elastic-recent", "100"), ("elastic-2.15.0", "99")];
 
 #[test]
 fn alerts_are_mapped_as_expected() {
+    compare("alert", &ALERTS);
+}
+
+#[test]
+fn events_are_mapped_as_expected() {
+    compare("event", &EVENTS);
+}
+
+fn compare(dataset: &str, sets: &[(&str, &str)]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
     if !folder.is_dir() {
         // The macros' output is shown for tests that fail only.
         let _ = writeln!(std::io::stderr(), "skipped: there is no {}", folder.display());
         return;
     }
-    for (set, minimum) in ALERTS {
-        score(&folder, set, "alert", minimum);
+    for (set, minimum) in sets {
+        score(&folder, set, dataset, minimum);
     }
 }
 
@@ -43,6 +53,8 @@ fn score(conformance: &Path, set: &str, dataset: &str, minimum: &str) {
     for file in files {
         let mapped = Command::new(env!("CARGO_BIN_EXE_defenderbeat"))
             .args(["transform", dataset, "--preserve-original-event", "--preserve-duplicate-custom-fields"])
+            .arg("--geoip")
+            .arg(conformance.join("../geoip"))
             .arg(&file)
             .output()
             .unwrap();

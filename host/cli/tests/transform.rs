@@ -12,6 +12,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use defenderbeat_simulator::{EventOptions, events};
 use serde_json::Value;
 
 fn start(arguments: &[&str]) -> Child {
@@ -190,4 +191,17 @@ fn databases_and_inventory_that_cannot_be_had_are_refused() {
     let output = transform(&["alert", "--inventory"], &alert(1));
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("--inventory: alert keeps none"), "{}", said(&output));
+}
+
+#[test]
+fn every_column_of_every_table_of_events_has_a_field() {
+    let options = EventOptions { count: Some(4_000), ..EventOptions::default() };
+    let records: Vec<String> = events(&options).collect();
+    let output = transform(&["event"], &records.join("\n"));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("4000 records, 4000 documents, 0 dropped, 0 rejected"), "{}", said(&output));
+    for document in documents(&output) {
+        assert!(document["error"].is_null(), "{document}");
+        assert!(document["m365_defender"]["event"]["unmapped"].is_null(), "{document}");
+    }
 }

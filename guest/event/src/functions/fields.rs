@@ -15,17 +15,17 @@ const FLAGS: [&str; 7] = ["AA", "TC", "RD", "RA", "AD", "CD", "DO"];
 const POSIX: [&str; 6] =
     ["EffectiveGroup", "EffectiveUser", "FilePermissions", "ProcessGroupId", "RealUser", "SessionId"];
 
-/// AdditionalFields of device tables (arguments: category, action type, the column): result 0 is what stays of them,
+/// AdditionalFields of device tables (arguments: the column, category, action type): result 0 is what stays of them,
 /// the others are what is lifted out: the direction of a connection, the parts of a DNS inspection (with the flags that
 /// are set), the parameters of a system call; the last result tells what POSIX members say: `all` where all are
 /// there, `sid` where one of the users has a SID, as on macOS.
 pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let value = args.value(2);
+    let value = args.value(0);
     if value.is_missing() {
         return;
     }
-    let action = args.text(1).unwrap_or_default();
-    let table = table::name(args, 0);
+    let table = table::name(args, 1);
+    let action = args.text(2).unwrap_or_default();
     let lifted: &[(&str, usize)] = match table {
         "DeviceNetworkEvents" if action.eq_ignore_ascii_case("DnsConnectionInspected") => &DNS,
         "DeviceEvents" if ends_with(&action, "apicall") => &CALL,

@@ -1,0 +1,147 @@
+//! What mapping costs: native, in the sandbox, in the sandbox with interruption, beside a loop that only parses and
+//! prints the same JSON. What each table of events costs, what a second worker gains, and what the start of a process
+//! takes.
+//!
+//! All variants run in turns, one pass over the corpus each, for several rounds; a ratio compares the passes of one
+//! round, so that whatever else the machine is doing meets both. Figures are medians.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark fails by panicking and prints"
+)]
+
+mod corpus;
+mod pass;
+mod start;
+
+use std::time::Instant;
+
+use corpus::Corpus;
+use defenderbeat_alert::Alert;
+use defenderbeat_event::Event;
+use defenderbeat_simulator::Table;
+use pass::Pass;
+
+const ALERTS: usize = 10_000;
+const EVENTS: u64 = 50_000;
+/// Records of a table in the list of tables.
+const ROWS: u64 = 2_000;
+const ROUNDS: usize = 5;
+
+struct Variant {
+    name: &'static str,
+    pass: Pass,
+    seconds: Vec<f64>,
+}
+
+impl Variant {
+    fn new(name: &'static str, pass: Pass) -> Self {
+        Self { name, pass, seconds: Vec::new() }
+    }
+}
+
+/// The middle of the values.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+/// Runs all variants over the corpus, in turns.
+fn measure(corpus: &Corpus, variants: &mut [Variant]) {
+    for round in 0..=ROUNDS {
+        for variant in &mut *variants {
+            let began = Instant::now();
+            (variant.pass)(&corpus.batches);
+            // The first round only warms up.
+            if round > 0 {
+                variant.seconds.push(began.elapsed().as_secs_f64());
+            }
+        }
+    }
+}
+
+/// Seconds of one variant as parts of another's, round by round.
+fn ratio(of: &Variant, to: &Variant) -> f64 {
+    let ratios: Vec<f64> = to.seconds.iter().zip(&of.seconds).map(|(to, of)| to / of).collect();
+    median(&ratios)
+}
+
+fn mapping(corpus: &Corpus, native: Pass) {
+    let mut variants = [
+        Variant::new("serde_json, parse and print", Box::new(pass::reference)),
+        Variant::new("native", native),
+        Variant::new("sandbox", pass::sandboxed(corpus, false)),
+        Variant::new("sandbox, interruptible", pass::sandboxed(corpus, true)),
+    ];
+    measure(corpus, &mut variants);
+    println!("{} {}, {:.1} MB, one core, medians of {ROUNDS} rounds", corpus.records, corpus.name, corpus.megabytes());
+    println!(
+        "{:<30} {:>10} {:>8} {:>10} {:>10} {:>13}",
+        "", "records/s", "MB/s", "us/record", "of native", "of serde_json"
+    );
+    for variant in &variants {
+        let time = median(&variant.seconds);
+        println!(
+            "{:<30} {:>10.0} {:>8.0} {:>10.2} {:>10.2} {:>13.2}",
+            variant.name,
+            corpus.records as f64 / time,
+            corpus.megabytes() / time,
+            time * 1e6 / corpus.records as f64,
+            ratio(variant, &variants[1]),
+            ratio(variant, &variants[0]),
+        );
+    }
+    println!();
+}
+
+fn tables() {
+    println!("{ROWS} events of each table, sandbox, interruptible");
+    println!("{:<30} {:>10} {:>8} {:>10} {:>13}", "", "records/s", "MB/s", "us/record", "of serde_json");
+    for table in Table::ALL {
+        let corpus = Corpus::events(ROWS, &[table]);
+        let mut variants =
+            [Variant::new("", Box::new(pass::reference)), Variant::new(table.name(), pass::sandboxed(&corpus, true))];
+        measure(&corpus, &mut variants);
+        let time = median(&variants[1].seconds);
+        println!(
+            "{:<30} {:>10.0} {:>8.0} {:>10.2} {:>13.2}",
+            table.name(),
+            ROWS as f64 / time,
+            corpus.megabytes() / time,
+            time * 1e6 / ROWS as f64,
+            ratio(&variants[1], &variants[0]),
+        );
+    }
+    println!();
+}
+
+/// What a second worker gains, beside what a second thread gains for a loop that shares nothing.
+fn scaling(corpus: &Corpus) {
+    let mut variants = [
+        Variant::new("serde_json, one thread", Box::new(pass::reference)),
+        Variant::new("serde_json, two threads", pass::twice(|| Box::new(pass::reference))),
+        Variant::new("sandbox, one worker", pass::sandboxed(corpus, true)),
+        Variant::new("sandbox, two workers", pass::twice(|| pass::sandboxed(corpus, true))),
+    ];
+    measure(corpus, &mut variants);
+    let [one, two, worker, workers] = &variants;
+    let (loops, own) = (ratio(two, one), ratio(workers, worker));
+    println!(
+        "two workers: {own:.2} times one; two threads of serde_json: {loops:.2} times one; {:.2} of it\n",
+        own / loops
+    );
+}
+
+fn main() {
+    let alerts = Corpus::alerts(ALERTS);
+    mapping(&alerts, pass::native::<Alert>(&alerts));
+    let events = Corpus::events(EVENTS, &[]);
+    mapping(&events, pass::native::<Event>(&events));
+    scaling(&events);
+    tables();
+    start::measure(&alerts);
+}
