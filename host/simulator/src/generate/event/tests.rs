@@ -172,7 +172,7 @@ fn processes_recur_with_the_same_id_creation_and_program() {
         let born = time::parse(&actor.2).unwrap();
         assert!(born <= time::parse(text(columns, "Timestamp").unwrap()).unwrap(), "{record}");
         if let Some((program, command_line)) = created.get(&actor) {
-            assert_eq!(program, text(columns, "InitiatingProcessFileName").unwrap());
+            assert_eq!(*program, text(columns, "InitiatingProcessFileName").unwrap().to_lowercase());
             assert_eq!(*command_line, columns["InitiatingProcessCommandLine"]);
             recurring.insert((table(&record), actor));
         }
