@@ -68,7 +68,7 @@ fn all_columns_of_all_tables_occur_filled_and_with_their_types_and_no_others() {
             for (name, value) in columns(&record) {
                 let kind = expected.get(name.as_str()).unwrap_or_else(|| panic!("{table} has no {name}"));
                 assert!(value.is_null() || is_of(kind, value), "{table}.{name} is {value}");
-                if !value.is_null() && value != "" {
+                if !value.is_null() && value != "" && value != "[]" {
                     filled.insert(name.clone());
                 }
             }
