@@ -4,6 +4,7 @@
 use super::json::{Object, Time};
 use super::record::Record;
 use super::software::{Account, Os, Program};
+use super::table::Table;
 use super::world::{Device, Identity};
 use crate::generate::Dice;
 use crate::time::{SECOND, Ticks};
@@ -132,15 +133,21 @@ impl<'w> Process<'w> {
         }
     }
 
-    /// Who runs it and what it is, as `InitiatingProcess*`.
-    pub(super) fn write_as_actor(&self, row: &mut Object<'_>) {
+    /// Who runs it and what it is, as `InitiatingProcess*`. Logons and API calls of Windows have a folder where others have
+    /// the path in lower case.
+    pub(super) fn write_as_actor(&self, row: &mut Object<'_>, has_folder: bool) {
         let (code, identity) = (&self.program.code, self.identity());
         row.set("InitiatingProcessSHA1", &code.sha1);
         row.set("InitiatingProcessSHA256", &code.sha256);
         row.set("InitiatingProcessMD5", &code.md5);
-        row.set("InitiatingProcessFileName", &self.program.lower_name);
         row.set("InitiatingProcessFileSize", code.size);
-        row.set("InitiatingProcessFolderPath", &self.program.lower_path);
+        if has_folder && self.device.os == Os::Windows {
+            row.set("InitiatingProcessFileName", code.name);
+            row.set("InitiatingProcessFolderPath", code.folder());
+        } else {
+            row.set("InitiatingProcessFileName", &self.program.lower_name);
+            row.set("InitiatingProcessFolderPath", &self.program.lower_path);
+        }
         row.set("InitiatingProcessId", self.pid);
         row.set("InitiatingProcessCommandLine", &self.command_line);
         row.set("InitiatingProcessCreationTime", Time(self.created));
@@ -317,7 +324,7 @@ pub(super) fn fill(template: &str, device: &Device, dice: &mut Dice, text: &mut 
 
 /// Members of a table that has a process that acts.
 pub(super) fn write_common(record: &mut Record<'_>, actor: &Process<'_>, row: &mut Object<'_>) {
-    actor.write_as_actor(row);
+    actor.write_as_actor(row, record.table == Table::DeviceLogonEvents);
     actor.write_token_as_actor(row);
     let is_contained = actor.device.os == Os::Windows && record.dice.chance(0.005);
     row.set("AppGuardContainerId", if is_contained { record.dice.guid() } else { String::new() });

@@ -23,7 +23,7 @@ pub(super) fn write(record: &mut Record<'_>, row: &mut Object<'_>) {
     write_account(record, row, subject, &target);
     write_registry(record, row, subject);
     write_network(record, row, subject);
-    actor.write_as_actor(row);
+    actor.write_as_actor(row, action.ends_with("ApiCall"));
     row.set("InitiatingProcessLogonId", actor.logon_id());
     let is_contained = action.starts_with("AppGuard");
     row.set("AppGuardContainerId", if is_contained { record.dice.guid() } else { String::new() });
@@ -40,7 +40,7 @@ fn write_file(record: &mut Record<'_>, row: &mut Object<'_>, subject: Subject, t
             let code = &target.program.code;
             row.set("FileName", code.name);
             // Here it is the folder alone, as API calls are reported.
-            row.set("FolderPath", code.path.strip_suffix(code.name).map(|folder| folder.trim_end_matches(['\\', '/'])));
+            row.set("FolderPath", code.folder());
             row.set("SHA1", &code.sha1);
             row.nulls(["SHA256"]);
             row.set("MD5", &code.md5);

@@ -71,7 +71,7 @@ pub(super) fn write_device(record: &mut Record<'_>, row: &mut Object<'_>) {
     row.set("ExposureLevel", own.pick(&["Low", "Medium", "High"]));
     row.set("AssetValue", own.pick(&["Normal", "Normal", "High"]));
     row.list_text("DeviceManualTags", [own.pick(&["Zürich", "London"])]);
-    row.set("DeviceDynamicTags", "[]");
+    row.list_text("DeviceDynamicTags", if is_server { ["Internet facing – DMZ"].as_slice() } else { &[] });
     row.set("ConnectivityType", if is_windows { "Streamlined" } else { "Standard" });
     row.set("HostDeviceId", if own.chance(0.05) { own.hex(40) } else { String::new() });
     write_cloud(row, machine.vm.as_deref(), &machine.host);
@@ -87,7 +87,7 @@ pub(super) fn write_device(record: &mut Record<'_>, row: &mut Object<'_>) {
         row.list_text("DeviceRoles", [if is_server { "DomainController" } else { "Workstation" }]);
         row.object_text("DlpInfo", |fields| fields.set("ConfigurationStatus", "Updated"));
         row.set("DeviceObjectId", &machine.object_id);
-        row.set("RestrictedDeviceSecurityOperations", "[]");
+        row.list_text("RestrictedDeviceSecurityOperations", ["LiveResponse"]);
     }
 }
 

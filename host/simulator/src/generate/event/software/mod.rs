@@ -142,6 +142,11 @@ impl Software {
 }
 
 impl Code {
+    /// The folder of its path.
+    pub(super) fn folder(&self) -> &str {
+        self.path.strip_suffix(self.name).unwrap_or_default().trim_end_matches(['\\', '/'])
+    }
+
     fn new(seed: u64, [name, folder]: [&'static str; 2], maker: Maker, release: usize) -> Self {
         let path = match folder {
             "" => name.to_owned(),

