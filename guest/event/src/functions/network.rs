@@ -36,6 +36,21 @@ pub(crate) fn without_braces<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>)
     results.set(0, inner.map_or_else(|| args.value(0).clone(), |inner| Value::from_text(inner.to_owned())));
 }
 
+/// The host that the other side was asked for by: of a URL, or of text that is a host with or without port and path.
+pub(crate) fn domain<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
+    let Some(text) = args.text(0) else { return };
+    let rest = text.split_once("://").map_or(&*text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.split_once(']') {
+        Some((address, _)) => format!("{address}]"),
+        None => host.split(':').next().unwrap_or_default().to_owned(),
+    };
+    if host.contains('.') || host.starts_with('[') {
+        results.set(0, Value::from_text(host));
+    }
+}
+
 /// `network.transport` and `network.protocol` from the columns Protocol and RequestProtocol and the action type.
 pub(crate) fn protocols<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let mut protocol = Cow::Borrowed("");

@@ -137,11 +137,26 @@ fn scaling(corpus: &Corpus) {
 }
 
 fn main() {
+    // `cargo bench --bench mapping -- events` measures what is named only.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
     let alerts = Corpus::alerts(ALERTS);
-    mapping(&alerts, pass::native::<Alert>(&alerts));
-    let events = Corpus::events(EVENTS, &[]);
-    mapping(&events, pass::native::<Event>(&events));
-    scaling(&events);
-    tables();
-    start::measure(&alerts);
+    if is_wanted("alerts") {
+        mapping(&alerts, pass::native::<Alert>(&alerts));
+    }
+    if is_wanted("events") || is_wanted("scaling") {
+        let events = Corpus::events(EVENTS, &[]);
+        if is_wanted("events") {
+            mapping(&events, pass::native::<Event>(&events));
+        }
+        if is_wanted("scaling") {
+            scaling(&events);
+        }
+    }
+    if is_wanted("tables") {
+        tables();
+    }
+    if is_wanted("start") {
+        start::measure(&alerts);
+    }
 }

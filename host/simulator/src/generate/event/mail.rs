@@ -213,7 +213,7 @@ fn write_post_delivery(record: &mut Record<'_>, mail: &Mail<'_>, row: &mut Objec
     row.set("RecipientEmailAddress", &mail.recipient.upn);
     row.set("DeliveryLocation", dice.pick(&["Quarantine", "Junk folder", "Inbox/folder"]));
     row.set("ThreatTypes", mail.threat.unwrap_or("Phish"));
-    row.set("DetectionMethods", "URL malicious reputation");
+    row.set("DetectionMethods", "[\"URL malicious reputation\"]");
     row.set("SenderFromAddress", &mail.sender.0);
     row.set("EmailDirection", mail.direction());
     if record.has_rare_columns {
@@ -236,7 +236,7 @@ fn write_click(record: &mut Record<'_>, mail: &Mail<'_>, row: &mut Object<'_>) {
     row.set("AccountUpn", &mail.recipient.upn);
     row.set("Workload", dice.pick(&["Email", "Office", "Teams"]));
     row.set("ThreatTypes", mail.threat.unwrap_or_default());
-    row.set("DetectionMethods", mail.threat.map_or("", |_| "URL detonation"));
+    row.set("DetectionMethods", mail.threat.map_or("", |_| "[\"URL detonation\"]"));
     row.set("IPAddress", &mail.ip);
     row.set("IsClickedThrough", is_through);
     row.list_text("UrlChain", [&mail.url, "https://login-contoso.example/signin"]);

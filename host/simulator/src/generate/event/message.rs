@@ -91,7 +91,7 @@ fn write_post_delivery(record: &mut Record<'_>, row: &mut Object<'_>, sender: &P
     // So it is spelled on the wire.
     row.set("ThreadTypes", "Phish");
     row.object("ConfidenceLevel", |levels| levels.set("Phish", "High"));
-    row.set("DetectionMethods", "URL malicious reputation");
+    row.set("DetectionMethods", "[\"URL malicious reputation\"]");
     row.set("LatestDeliveryLocation", "Quarantine");
     row.set("IsExternalThread", is_external);
     if record.has_rare_columns {
