@@ -186,7 +186,7 @@ impl Connection {
             Link::Answers(service, target) => Some(answers.route(*service, target.clone())),
             _ => None,
         };
-        let Ok(endpoint) = acceptor().accept_incoming_attach(attach, session).await else { return };
+        let Ok(endpoint) = acceptor(&attach.role).accept_incoming_attach(attach, session).await else { return };
         if !matches!(link, Link::Requests(_) | Link::Answers(..)) {
             count(&self.namespace.tally.links);
         }
@@ -224,10 +224,11 @@ impl Connection {
 type Dynamic<T> = fn(T) -> Option<T>;
 
 /// Accepts links. What is accepted is settled at once, as Event Hubs does, whatever a sender would like.
-fn acceptor() -> LinkAcceptor<Dynamic<Source>, Dynamic<Target>> {
+fn acceptor(role: &Role) -> LinkAcceptor<Dynamic<Source>, Dynamic<Target>> {
     LinkAcceptor::builder()
         .supported_receiver_settle_modes(SupportedReceiverSettleModes::First)
-        .max_message_size(MESSAGE)
+        // 0 is no limit: what a receiver gets may have come with the options.
+        .max_message_size(if *role == Role::Sender { MESSAGE } else { 0 })
         .verify_incoming_source(false)
         .verify_incoming_target(false)
         .build()
@@ -239,7 +240,7 @@ async fn refuse(mut attach: Attach, refusal: Refusal, session: &mut ListenerSess
         Role::Receiver => attach.source = None,
         Role::Sender => attach.target = None,
     }
-    let Ok(endpoint) = acceptor().accept_incoming_attach(attach, session).await else { return };
+    let Ok(endpoint) = acceptor(&attach.role).accept_incoming_attach(attach, session).await else { return };
     // At once: a client may answer such an attach by closing the link, and would not learn why.
     let error = Error::from(refusal);
     let closed = async {
