@@ -234,23 +234,21 @@ fn acceptor(role: &Role) -> LinkAcceptor<Dynamic<Source>, Dynamic<Target>> {
         .build()
 }
 
-/// Refuses a link as AMQP has it (2.6.3): it is attached without a terminus, and closed with the reason.
-async fn refuse(mut attach: Attach, refusal: Refusal, session: &mut ListenerSessionHandle) {
-    match attach.role {
-        Role::Receiver => attach.source = None,
-        Role::Sender => attach.target = None,
-    }
+/// Refuses a link: it is attached, and closed with the reason. AMQP (2.6.3) would have it attached without a terminus; then
+/// clients close it themselves, and where that comes first, the AMQP library answers without the reason.
+async fn refuse(attach: Attach, refusal: Refusal, session: &mut ListenerSessionHandle) {
     let Ok(endpoint) = acceptor(&attach.role).accept_incoming_attach(attach, session).await else { return };
-    // At once: a client may answer such an attach by closing the link, and would not learn why.
-    let error = Error::from(refusal);
-    let closed = async {
-        match endpoint {
-            LinkEndpoint::Sender(sender) => sender.close_with_error(error).await,
-            LinkEndpoint::Receiver(receiver) => receiver.close_with_error(error).await,
-        }
-    };
-    // The client may be gone already.
-    let _ = tokio::time::timeout(FAREWELL, closed).await;
+    tokio::spawn(async move {
+        let error = Error::from(refusal);
+        let closed = async {
+            match endpoint {
+                LinkEndpoint::Sender(sender) => sender.close_with_error(error).await,
+                LinkEndpoint::Receiver(receiver) => receiver.close_with_error(error).await,
+            }
+        };
+        // The client may be gone already.
+        let _ = tokio::time::timeout(FAREWELL, closed).await;
+    });
 }
 
 /// The epoch with which a receiver attaches.
