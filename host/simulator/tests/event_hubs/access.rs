@@ -9,7 +9,7 @@ use fe2o3_amqp::types::definitions::AmqpError;
 use reqwest::Client as HttpClient;
 use serde_json::Value;
 
-use crate::client::{Client, Closed, SAS, hub, next, signature, start};
+use crate::client::{Client, SAS, condition, hub, next, signature, start};
 
 const ADDRESS: &str = "defender/ConsumerGroups/$Default/Partitions/0";
 const RESOURCE: &str = "sb://127.0.0.1/defender";
@@ -19,9 +19,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn without_a_token_nothing_is_given() {
     let simulator = start(EventHubsOptions::default()).await;
     let mut client = Client::anonymous(&simulator).await;
-    let refused = client.attach(ADDRESS, None, None, CreditMode::Auto(1)).await.unwrap_err();
-    assert_eq!(refused.condition(), AmqpError::UnauthorizedAccess.into());
     assert_eq!(client.read("com.microsoft:eventhub", "defender", "").await, Err(401));
+    assert_eq!(client.refused(ADDRESS, None, None).await, AmqpError::UnauthorizedAccess.into());
     assert_eq!(simulator.event_hubs().counters().refused, 1);
 }
 
@@ -78,7 +77,7 @@ async fn tokens_of_the_login_server_serve_until_they_expire() {
     hub(&simulator).publish(0, "first");
     let mut receiver = client.receiver(0, "x-opt-offset > '-1'").await;
     assert_eq!(next(&mut receiver).await.unwrap().text(), "first");
-    assert_eq!(next(&mut receiver).await.unwrap_err().condition(), AmqpError::UnauthorizedAccess.into());
+    assert_eq!(condition(next(&mut receiver).await.unwrap_err()), AmqpError::UnauthorizedAccess.into());
 }
 
 #[tokio::test]

@@ -41,26 +41,11 @@ pub(crate) fn signature(simulator: &Simulator, resource: &str, lifetime: Duratio
     format!("SharedAccessSignature sr={}&sig={signature}&se={expiry}&skn={}", encode(resource), options.key_name)
 }
 
-/// The condition of the error with which the server closed a link, at once or later.
-pub(crate) trait Closed {
-    fn condition(self) -> ErrorCondition;
-}
-
-impl Closed for ReceiverAttachError {
-    fn condition(self) -> ErrorCondition {
-        match self {
-            Self::RemoteClosedWithError(Error { condition, .. }) => condition,
-            other => panic!("{other}"),
-        }
-    }
-}
-
-impl Closed for RecvError {
-    fn condition(self) -> ErrorCondition {
-        match self {
-            Self::LinkStateError(LinkStateError::RemoteClosedWithError(Error { condition, .. })) => condition,
-            other => panic!("{other}"),
-        }
+/// The condition of the error with which the server closed a link.
+pub(crate) fn condition(error: RecvError) -> ErrorCondition {
+    match error {
+        RecvError::LinkStateError(LinkStateError::RemoteClosedWithError(Error { condition, .. })) => condition,
+        other => panic!("{other}"),
     }
 }
 
@@ -184,6 +169,17 @@ impl Client {
     pub(crate) async fn receiver(&mut self, partition: u32, position: &str) -> Receiver {
         let address = format!("defender/ConsumerGroups/$Default/Partitions/{partition}");
         self.attach(&address, Some(position), None, CreditMode::Auto(100)).await.unwrap()
+    }
+
+    /// The condition with which a receiver is refused.
+    pub(crate) async fn refused(
+        &mut self,
+        address: &str,
+        position: Option<&str>,
+        epoch: Option<i64>,
+    ) -> ErrorCondition {
+        let mut receiver = self.attach(address, position, epoch, CreditMode::Auto(1)).await.unwrap();
+        condition(next(&mut receiver).await.unwrap_err())
     }
 
     pub(crate) async fn attach(
