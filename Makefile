@@ -1,6 +1,6 @@
 # Everything a developer runs. `make` alone says what there is.
 
-GUESTS := alert
+GUESTS := alert incident
 HOSTILE := patch changed changed-import import
 # A build server takes Cargo.lock as it is.
 LOCKED := $(if $(CI),--locked)

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use defenderbeat_mapping::{Engine, Lookup, Mapped, Settings};
+use defenderbeat_mapping::{Engine, Lookup, Malformed, Mapped, Settings};
 
 use crate::documents::{Documents, Meta};
 use crate::guest::{Fate, Outcome, Record, SettingsError};
@@ -30,12 +30,30 @@ pub fn map_as(
     identity: impl FnOnce(u128) -> u128,
 ) -> Outcome {
     let mapped = engine.map(record.bytes, record.received_at, &HostLookup::new(out));
+    write(mapped, engine, out, identity)
+}
+
+/// As [`map`], for a record of which something is known to be wrong: `notes` come first in `error.message`.
+pub fn map_noted(engine: &mut Engine, record: &Record<'_>, out: &mut Documents<'_>, notes: Vec<String>) -> Outcome {
+    let mapped = engine.map_noted(record.bytes, record.received_at, &HostLookup::new(out), notes);
+    write(mapped, engine, out, |id| id)
+}
+
+/// What becomes of a record that is no JSON object.
+pub fn malformed(error: &Malformed) -> Outcome {
+    let fate = Fate::Rejected { code: Code::Malformed, path: String::new(), message: error.to_string() };
+    Outcome { fate, position: 0 }
+}
+
+fn write(
+    mapped: Result<Mapped, Malformed>,
+    engine: &Engine,
+    out: &mut Documents<'_>,
+    identity: impl FnOnce(u128) -> u128,
+) -> Outcome {
     let Mapped { id, time, position, dropped, drift } = match mapped {
         Ok(mapped) => mapped,
-        Err(error) => {
-            let fate = Fate::Rejected { code: Code::Malformed, path: String::new(), message: error.to_string() };
-            return Outcome { fate, position: 0 };
-        }
+        Err(error) => return malformed(&error),
     };
     for name in &drift {
         out.drift(name, 1);
