@@ -1,5 +1,5 @@
-//! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint and `alerts_v2` of Graph
-//! Security v1.0, with seeded, realistic alerts and with the faults that a real tenant has.
+//! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint, `alerts_v2` and `incidents`
+//! of Graph Security v1.0, with seeded, realistic alerts and with the faults that a real tenant has.
 //!
 //! Everything it holds follows from its [`Options`]: the same seed and the same `now` give the same alerts, byte for byte,
 //! and the same faults at the same requests. It listens on 127.0.0.1 only. Alerts are generated when they are asked for
@@ -34,4 +34,4 @@ mod token;
 pub use generate::alerts;
 pub use options::{AccessOptions, AlertOptions, FaultOptions, GraphOptions, NextLink, Options};
 pub use server::{Error, Simulator};
-pub use tenant::{Counters, Expected};
+pub use tenant::{Counters, Expected, ExpectedIncident};
