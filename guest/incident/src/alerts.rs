@@ -49,6 +49,11 @@ impl<'a> Incident<'a> {
         self.alerts.filter(|alerts| alerts.starts_with(b"["))
     }
 
+    /// All its alerts.
+    pub(crate) fn alerts(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.single().into_iter().chain(self.list())
+    }
+
     /// Writes the incident with another value of `alerts`; where it has none, at its end.
     pub(crate) fn write_with(&self, alerts: &[u8], out: &mut Vec<u8>) {
         out.clear();
@@ -74,6 +79,12 @@ pub(crate) fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         Piece::Record { bytes, .. } | Piece::Malformed { bytes, .. } | Piece::Oversized { bytes, .. } => bytes,
     });
     pieces.filter(|bytes| *bytes != b"null")
+}
+
+/// The alerts of a line behind an incident: the line itself, or those that the same incident has there.
+pub(crate) fn of_line(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let incident = Incident::new(line);
+    incident.alerts().chain(incident.alerts.is_none().then_some(line))
 }
 
 /// Why the alerts of an incident could not be had: the message of a line `{"error":{..}}`, which the host writes in
@@ -147,8 +158,11 @@ mod tests {
     #[test]
     fn the_identity_is_frozen() {
         let of = |alert: &str| format!("{:032x}", identity(7, alert.as_bytes()));
-        assert_eq!(of(r#"{"id":"a","lastUpdateDateTime":"2021-05-04T15:36:07.4066667Z"}"#), "");
-        assert_eq!(of(r#"{"title":"without an id"}"#), "");
+        assert_eq!(
+            of(r#"{"id":"a","lastUpdateDateTime":"2021-05-04T15:36:07.4066667Z"}"#),
+            "756dbf5648b7706fa0cd473645f9e535"
+        );
+        assert_eq!(of(r#"{"title":"without an id"}"#), "314210e6aa0ea1217b3389ad1c1a230c");
     }
 
     #[test]

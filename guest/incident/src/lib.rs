@@ -72,7 +72,8 @@ impl Incident {
         }
     }
 
-    /// An incident and then its alerts, one a line; or, in the place of what could not be had, `{"error":{..}}`.
+    /// An incident and then its alerts, one a line, or once more the incident with its alerts; or, in the place of what
+    /// could not be had, `{"error":{..}}`.
     fn map_joined(&mut self, record: &Record<'_>, out: &mut Documents<'_>) -> Outcome {
         if let Some(error) = alerts::pieces(record.bytes).find_map(|line| check(line).err()) {
             return engine::malformed(&error);
@@ -82,8 +83,8 @@ impl Incident {
         if incident.bytes.is_empty() {
             return engine::malformed(&Malformed("holds no incident".to_owned()));
         }
-        let own = incident.single().into_iter().chain(incident.list());
-        self.map_each(record, incident, own.chain(lines), out)
+        let all = incident.alerts().chain(lines.flat_map(alerts::of_line));
+        self.map_each(record, incident, all, out)
     }
 
     /// One document for each alert and each failure, or one where there is neither.

@@ -17,7 +17,7 @@ use crate::dead_letter::DeadLetterFile;
 use crate::deliver::{Deliver, DeliverError, Event};
 use crate::metrics::Metrics;
 use crate::output::{AnyOutput, Output as _, OutputError};
-use crate::source::graph::{self, ALERTS, Graph};
+use crate::source::graph::{self, ALERTS, Feed, Graph, INCIDENTS};
 use crate::source::{Budget, Source, Start};
 use crate::worker::{Run, WorkerError, work};
 
@@ -181,6 +181,14 @@ fn component<'a>(input: &Input, components: &'a [(Kind, Component)]) -> Result<&
     found.map(|(_, component)| component).ok_or_else(missing)
 }
 
+/// What inputs of a type read.
+fn feed(kind: Kind) -> &'static Feed {
+    match kind {
+        Kind::Alert => &ALERTS,
+        Kind::Incident => &INCIDENTS,
+    }
+}
+
 /// Opens the component of every input, to see whether it takes its settings, and prepares its source; collects nothing and
 /// sends nothing.
 ///
@@ -194,7 +202,7 @@ pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), Ru
         Pipeline::open(component(input, components)?, setup)
             .map_err(|source| RunError::Component { input: input.id.clone(), source })?;
         let InputSource::Graph(settings) = &input.source;
-        graph::check(&ALERTS, settings)
+        graph::check(feed(input.kind), settings)
             .map_err(|source| RunError::Source { input: input.id.clone(), source: Box::new(source) })?;
     }
     Ok(())
@@ -369,7 +377,7 @@ async fn run_session(
         dead_letters: shared.letters.of_input(&input.id, input.max_record_size, metrics.clone()),
     };
     let InputSource::Graph(settings) = &input.source;
-    let source = Graph::open(&ALERTS, settings, start)?;
+    let source = Graph::open(feed(input.kind), settings, start)?;
     let pipeline = Pipeline::open(component, setup(input, &shared.agent, shared.lookup.clone()))?;
     let namespace = &input.data_stream.namespace;
     let streams = component.descriptor().routes.iter().map(|dataset| format!("logs-{dataset}-{namespace}")).collect();

@@ -28,6 +28,8 @@ pub enum Error {
         message: String,
         /// What to look at.
         advice: &'static str,
+        /// It was asked, and took too long.
+        timed_out: bool,
     },
     /// The answer ended before it was complete, or could not be decompressed.
     #[error("the answer from {host} broke off after {received} bytes: {message}")]
@@ -137,7 +139,8 @@ impl Error {
         } else {
             ""
         };
-        Self::Connection { host, message, advice }
+        let timed_out = error.is_timeout() && !error.is_connect();
+        Self::Connection { host, message, advice, timed_out }
     }
 
     /// The status the server answered with, where there was an answer that refused the request.
@@ -153,6 +156,16 @@ impl Error {
         match self {
             Self::Connection { .. } | Self::Body { .. } => true,
             Self::Refused { answer } => is_transient(answer.status),
+            _ => false,
+        }
+    }
+
+    /// Whether less may be had where so much could not: the server failed at the request, or took too long for it.
+    pub fn is_overload(&self) -> bool {
+        match self {
+            Self::Refused { answer } => matches!(answer.status, 408 | 500 | 502 | 504),
+            Self::Connection { timed_out, .. } => *timed_out,
+            Self::Body { .. } => true,
             _ => false,
         }
     }

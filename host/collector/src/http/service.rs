@@ -54,8 +54,14 @@ impl Service {
     /// Whatever fails after that (a body that breaks off) is the caller's to repeat, because the caller knows how
     /// much of it counts.
     pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<Body, Error> {
+        self.get_within(u32::MAX, url, headers).await
+    }
+
+    /// As [`get`](Self::get), but with no more tries than these.
+    pub async fn get_within(&self, tries: u32, url: &Url, headers: &HeaderMap) -> Result<Body, Error> {
         let mut url = self.link("an address", url, url.as_str())?;
-        let mut retry = Retry::new(&self.retry);
+        let settings = RetrySettings { max_attempts: self.retry.max_attempts.min(tries), ..self.retry.clone() };
+        let mut retry = Retry::new(&settings);
         let (mut redirects, mut renewed) = (0, false);
         loop {
             let token = self.tokens.token().await?;

@@ -14,7 +14,9 @@
 //!   process ended.
 //! - A cycle that fails says so in one record `{"error":{..}}`, and the next begins where it did.
 
+mod again;
 mod cursor;
+mod expand;
 mod feed;
 mod page;
 mod poll;
@@ -28,7 +30,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use cursor::CursorError;
-pub use feed::{ALERTS, Feed, Split};
+pub use feed::{ALERTS, Expand, Feed, INCIDENTS, Split};
 pub use settings::GraphSettings;
 
 use super::{Delivery, Position, Source, Start};
