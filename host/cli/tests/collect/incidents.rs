@@ -162,9 +162,10 @@ fn nothing_is_lost_where_requests_fail_at_random() {
         options.alerts.late = 10;
         let tenant = Tenant::start(options);
         let program = Program::new(&tenant, &[INCIDENTS, &["inputs.0.overlap=10m"]].concat());
-        for _ in 0..3 {
-            program.once();
-        }
+        // A cycle may fail; none of them loses anything.
+        let ended = (0..10).find(|_| program.once().status.success());
+        assert!(ended.is_some());
+        program.once();
         let documents = documents(&program);
         assert_complete(&tenant, &documents);
         let counters = tenant.simulator.counters();

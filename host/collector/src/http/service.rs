@@ -57,12 +57,11 @@ impl Service {
         self.get_within(u32::MAX, url, headers).await
     }
 
-    /// As [`get`](Self::get), but with no more tries than these.
+    /// As [`get`](Self::get), but with no more tries than these of what may be too much for the server.
     pub async fn get_within(&self, tries: u32, url: &Url, headers: &HeaderMap) -> Result<Body, Error> {
         let mut url = self.link("an address", url, url.as_str())?;
-        let settings = RetrySettings { max_attempts: self.retry.max_attempts.min(tries), ..self.retry.clone() };
-        let mut retry = Retry::new(&settings);
-        let (mut redirects, mut renewed) = (0, false);
+        let mut retry = Retry::new(&self.retry);
+        let (mut redirects, mut renewed, mut overloads) = (0, false, 0);
         loop {
             let token = self.tokens.token().await?;
             let error = match self.client.execute(request(&url, headers, &token)?).await {
@@ -90,6 +89,10 @@ impl Service {
                 Err(error) => error,
             };
             if !error.is_transient() {
+                return Err(error);
+            }
+            overloads += u32::from(error.is_overload());
+            if overloads >= tries {
                 return Err(error);
             }
             let wished = match &error {
