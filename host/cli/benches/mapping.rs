@@ -19,9 +19,10 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use defenderbeat_alert::Alert;
+use defenderbeat_incident::Incident;
 use defenderbeat_runtime::{Bytes, Component, Engine, Options, Part, Pipeline, Setup, SinkError, Transform};
-use defenderbeat_sdk::{Document, Driver, Host};
-use defenderbeat_simulator::{AlertOptions, alerts};
+use defenderbeat_sdk::{Document, Driver, Guest, Host};
+use defenderbeat_simulator::{AlertOptions, alerts, incidents};
 
 const ALERTS: usize = 10_000;
 const ROUNDS: usize = 5;
@@ -74,8 +75,8 @@ fn reference(batches: &[Bytes]) {
     }
 }
 
-fn native() -> impl FnMut(&[Bytes]) {
-    let mut driver = Driver::<Alert>::open("{}").unwrap();
+fn native<G: Guest>() -> impl FnMut(&[Bytes]) {
+    let mut driver = Driver::<G>::open("{}").unwrap();
     move |batches| {
         for batch in batches {
             let batch = defenderbeat_sdk::Batch { feed: 0, received_at: 0, payloads: std::slice::from_ref(batch) };
@@ -84,18 +85,16 @@ fn native() -> impl FnMut(&[Bytes]) {
     }
 }
 
-fn sandboxed(interruption: bool) -> impl FnMut(&[Bytes]) {
+fn sandboxed<G: Guest>(interruption: bool) -> impl FnMut(&[Bytes]) {
+    let (name, feed) = (G::DESCRIPTOR.name, G::DESCRIPTOR.feeds[0].name);
     let engine = Engine::new(Options { interruption, fuel: false }).unwrap();
-    let wasm = std::fs::read(root("target/components/alert.wasm")).expect("run `make components`");
+    let wasm = std::fs::read(root(&format!("target/components/{name}.wasm"))).expect("run `make components`");
     let component = Component::compile(&engine, &wasm).unwrap();
     let mut pipeline = Pipeline::open(&component, Setup::default()).unwrap();
     move |batches| {
         for batch in batches {
-            let batch = defenderbeat_runtime::Batch {
-                feed: "alerts".to_owned(),
-                received_at: 0,
-                payloads: vec![batch.clone()],
-            };
+            let batch =
+                defenderbeat_runtime::Batch { feed: feed.to_owned(), received_at: 0, payloads: vec![batch.clone()] };
             let mut sink = |part: Part| -> Result<(), SinkError> {
                 black_box(part);
                 Ok(())
@@ -105,23 +104,24 @@ fn sandboxed(interruption: bool) -> impl FnMut(&[Bytes]) {
     }
 }
 
-fn mapping(corpus: &[Vec<u8>]) {
+/// Maps records that hold so many alerts together.
+fn mapping<G: Guest>(corpus: &[Vec<u8>], alerts: usize) {
     let bytes: usize = corpus.iter().map(Vec::len).sum();
     let mut batches = vec![Vec::new()];
-    for alert in corpus {
+    for record in corpus {
         if batches.last().is_some_and(|batch: &Vec<u8>| batch.len() >= BATCH) {
             batches.push(Vec::new());
         }
         let batch = batches.last_mut().unwrap();
-        batch.extend_from_slice(alert);
+        batch.extend_from_slice(record);
         batch.push(b'\n');
     }
     let batches: Vec<Bytes> = batches.into_iter().map(Bytes::from).collect();
     let mut variants = [
         Variant::new("serde_json, parse and print", reference),
-        Variant::new("native", native()),
-        Variant::new("sandbox", sandboxed(false)),
-        Variant::new("sandbox, interruptible", sandboxed(true)),
+        Variant::new("native", native::<G>()),
+        Variant::new("sandbox", sandboxed::<G>(false)),
+        Variant::new("sandbox, interruptible", sandboxed::<G>(true)),
     ];
     for round in 0..=ROUNDS {
         for variant in &mut variants {
@@ -133,7 +133,9 @@ fn mapping(corpus: &[Vec<u8>]) {
             }
         }
     }
-    println!("{} alerts, {:.1} MB, one core, medians of {ROUNDS} rounds", corpus.len(), bytes as f64 / 1e6);
+    let (name, records) = (G::DESCRIPTOR.name, corpus.len());
+    let size = bytes as f64 / 1e6;
+    println!("{name}: {records} records, {alerts} alerts, {size:.1} MB, one core, medians of {ROUNDS} rounds");
     println!("{:<30} {:>10} {:>8} {:>10} {:>12}", "", "alerts/s", "MB/s", "us/alert", "of native");
     let native = variants[1].seconds.clone();
     for Variant { name, seconds, .. } in &variants {
@@ -141,9 +143,9 @@ fn mapping(corpus: &[Vec<u8>]) {
         let time = median(seconds);
         println!(
             "{name:<30} {:>10.0} {:>8.0} {:>10.2} {:>12.2}",
-            corpus.len() as f64 / time,
+            alerts as f64 / time,
             bytes as f64 / 1e6 / time,
-            time * 1e6 / corpus.len() as f64,
+            time * 1e6 / alerts as f64,
             median(&ratios)
         );
     }
@@ -185,6 +187,8 @@ fn start(corpus: &[Vec<u8>]) {
 fn main() {
     let options = AlertOptions { count: ALERTS, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() };
     let corpus: Vec<Vec<u8>> = alerts(&options).unwrap().collect();
-    mapping(&corpus);
+    mapping::<Alert>(&corpus, ALERTS);
+    let of_incidents = AlertOptions { alerts_per_incident: 20, ..options };
+    mapping::<Incident>(&incidents(&of_incidents).unwrap().collect::<Vec<_>>(), ALERTS);
     start(&corpus);
 }

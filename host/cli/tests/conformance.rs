@@ -14,18 +14,27 @@ use std::path::Path;
 use std::process::Command;
 
 /// Sets with the percentage of leaves that has to be equal. What is missing are leaves that differ on purpose.
-const ALERTS: [(&str, &str); 2] = [("elastic-recent", "99"), ("elastic-2.15.0", "97")];
+const SETS: [(&str, &str); 2] = [("elastic-recent", "99"), ("elastic-2.15.0", "97")];
 
 #[test]
 fn alerts_are_mapped_as_expected() {
+    sets("alert");
+}
+
+#[test]
+fn incidents_are_mapped_as_expected() {
+    sets("incident");
+}
+
+fn sets(dataset: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
     if !folder.is_dir() {
         // The macros' output is shown for tests that fail only.
         let _ = writeln!(std::io::stderr(), "skipped: there is no {}", folder.display());
         return;
     }
-    for (set, minimum) in ALERTS {
-        score(&folder, set, "alert", minimum);
+    for (set, minimum) in SETS {
+        score(&folder, set, dataset, minimum);
     }
 }
 

@@ -405,6 +405,16 @@ logging.level: warn
 }
 
 #[test]
+fn include_alerts_is_for_incidents() {
+    let with = |kind: &str, options: &str| input(options).replace("type: alert", &format!("type: {kind}"));
+    let config = load(&with("incident", "include_alerts: false"), &[]).unwrap();
+    assert_eq!((config.inputs[0].kind, graph(&config).include_alerts), (Kind::Incident, false));
+    assert!(graph(&load(&with("incident", ""), &[]).unwrap()).include_alerts);
+    let message = error(&with("alert", "include_alerts: false"), &[]);
+    assert!(message.contains("d.yml:7: inputs.0.include_alerts: is for inputs of type incident only"), "{message}");
+}
+
+#[test]
 fn ids_are_unique_and_name_files() {
     let other = |id: &str| format!("  - {{id: {id}, type: alert, tenant_id: t, client_id: c, client_secret: s}}\n");
     let two = |id: &str| format!("{INPUT}{}output.console: {{}}\n", other(id));

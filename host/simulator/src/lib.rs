@@ -31,7 +31,7 @@ mod tenant;
 mod time;
 mod token;
 
-pub use generate::alerts;
+pub use generate::{alerts, incidents};
 pub use options::{AccessOptions, AlertOptions, FaultOptions, GraphOptions, NextLink, Options};
 pub use server::{Error, Simulator};
 pub use tenant::{Counters, Expected, ExpectedIncident};

@@ -46,6 +46,15 @@ pub fn alerts(options: &AlertOptions) -> Result<impl Iterator<Item = Vec<u8>> + 
     }))
 }
 
+/// The JSON of all incidents with their alerts, as [`alerts`].
+pub fn incidents(options: &AlertOptions) -> Result<impl Iterator<Item = Vec<u8>> + use<>, Error> {
+    options.check().map_err(Error::Options)?;
+    let corpus = Corpus::new(options, &AccessOptions::default().tenant_id);
+    Ok((0..corpus.incidents.len()).filter_map(move |index| {
+        Some(corpus.incident(corpus.incidents.get(index)?, true, Members::All).flatten().collect())
+    }))
+}
+
 impl Corpus {
     /// Draws the outlines of all alerts.
     pub(crate) fn new(options: &AlertOptions, tenant_id: &str) -> Self {

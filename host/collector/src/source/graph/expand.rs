@@ -9,19 +9,17 @@ use bytes::Bytes;
 use defenderbeat_records::{Piece, member, split};
 use url::Url;
 
+use super::cursor::Mode;
 use super::feed::Expand;
+use super::pace::Pace;
 use super::page::{Batch, Order};
 use super::poll::{Ask, Chain, Poller, Stop};
 use super::window::Window;
 use super::{Error, now};
 use crate::http;
-use crate::source::graph::cursor::Mode;
 
-/// Tries of a request that is known to be too much for Graph now and then; patience would only cost time.
+/// Tries of a request of which less can be asked for, or something else; patience would only cost time.
 pub(super) const TRIES: u32 = 2;
-
-/// Records of a list without expansion, each of which takes requests of its own.
-pub(super) const LISTED: usize = 10;
 
 /// Records that are asked for again in a cycle: at two requests and more for each, a small part of a tenant's share of
 /// 150 a minute.
@@ -67,23 +65,12 @@ enum Completed {
 impl Poller {
     /// Asks for less from now on, after a request that was too much; false where there is nothing less to ask for.
     pub(super) fn shrink(&mut self) -> bool {
-        if self.ask.expand.is_none() || self.singly {
+        if self.ask.expand.is_none() || !self.pace.shrink() {
             return false;
         }
-        if self.size > 1 {
-            self.size /= 2;
-        } else {
-            self.singly = true;
-        }
-        tracing::debug!(feed = self.ask.feed.name, records = self.size, singly = self.singly, "asking for less");
+        let (records, singly) = (self.pace.size(), self.pace.is_singly());
+        tracing::debug!(feed = self.ask.feed.name, records, singly, "asking for less");
         true
-    }
-
-    /// Asks for more again, after a page of so many records. An empty one says nothing of what Graph bears.
-    pub(super) fn grow(&mut self, records: usize) {
-        if !std::mem::take(&mut self.singly) {
-            self.size = self.size.max(records.saturating_mul(2)).min(self.ask.top);
-        }
     }
 
     /// Reads a list without expansion, and completes each of its records by itself.
@@ -101,7 +88,8 @@ impl Poller {
         if let Some(mode) = mode.filter(|_| !order.descends) {
             self.reach(order.highest, mode);
         }
-        let complete = page.broken.is_none() && page.link.is_none() && page.records < self.size();
+        let complete =
+            page.broken.is_none() && page.link.is_none() && self.pace.size().is_none_or(|size| page.records < size);
         Ok(Chain { order, records: page.records, complete, broken: page.broken })
     }
 
@@ -143,12 +131,12 @@ impl Poller {
             feed: expand.feed,
             joined: 0,
         };
-        let ask = Ask { feed: expand.by, top: 0, expand: None, owner: Some(owner) };
-        let ask = std::mem::replace(&mut self.ask, ask);
-        let (size, singly) = (std::mem::take(&mut self.size), std::mem::take(&mut self.singly));
+        // Without `$top`, because with it Graph is said to leave out the links.
+        let ask = std::mem::replace(&mut self.ask, Ask { feed: expand.by, expand: None, owner: Some(owner) });
+        let pace = std::mem::replace(&mut self.pace, Pace::new(0));
         let result = Box::pin(self.all_of_owner()).await;
         let asked = std::mem::replace(&mut self.ask, ask);
-        (self.size, self.singly) = (size, singly);
+        self.pace = pace;
         match result {
             Ok(()) if asked.owner.is_some_and(|owner| owner.joined > 0) => Ok(Completed::Whole),
             Ok(()) => {

@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
 use super::cursor::Mode;
-use super::expand::{LISTED, Owner, TRIES};
+use super::expand::{Owner, TRIES};
 use super::feed::{Expand, Feed};
+use super::pace::Pace;
 use super::page::Order;
 use super::window::{Window, timestamp};
 use super::{Error, GraphSettings, Shared, now};
@@ -51,8 +52,6 @@ impl Stop {
 #[derive(Debug)]
 pub(super) struct Ask {
     pub(super) feed: &'static Feed,
-    /// Records of a page at most; 0 leaves that to Graph, which links from one to the next then.
-    pub(super) top: usize,
     /// What comes with each record.
     pub(super) expand: Option<&'static Expand>,
     /// The record to which all of it belongs.
@@ -63,10 +62,7 @@ pub(super) struct Ask {
 #[derive(Debug)]
 pub(super) struct Poller {
     pub(super) ask: Ask,
-    /// Records of the next page: fewer than `ask.top` where so many were too much.
-    pub(super) size: usize,
-    /// Even one record was too much: what belongs to it is asked for by itself.
-    pub(super) singly: bool,
+    pub(super) pace: Pace,
     pub(super) service: Service,
     pub(super) headers: HeaderMap,
     pub(super) budget: Budget,
@@ -117,11 +113,9 @@ impl Poller {
             let value = HeaderValue::from_static("include-unknown-enum-members");
             headers.insert(HeaderName::from_static("prefer"), value);
         }
-        let top = settings.top(feed);
         Self {
-            ask: Ask { feed, top, expand: feed.expand.as_ref().filter(|_| settings.include_alerts), owner: None },
-            size: top,
-            singly: false,
+            ask: Ask { feed, expand: feed.expand.as_ref().filter(|_| settings.include_alerts), owner: None },
+            pace: Pace::new(settings.top(feed)),
             service,
             headers,
             budget: start.budget,
@@ -238,7 +232,7 @@ impl Poller {
                 }
                 continue;
             }
-            self.grow(chain.records);
+            self.pace.grow(chain.records);
             if chain.complete && (!advanced || from >= began) {
                 // What was updated after the beginning is for the next cycle, or a busy tenant would be asked without
                 // end. Otherwise one more page shows that there is no more.
@@ -279,9 +273,12 @@ impl Poller {
             };
             let Some(divided) = window.split(self.ask.feed, full) else {
                 let time = window.start().map(timestamp).unwrap_or_default();
-                return Err(
-                    Error::Indivisible { feed: self.ask.feed.name, fetched: self.ask.top + MAX_SKIP, time }.into()
-                );
+                return Err(Error::Indivisible {
+                    feed: self.ask.feed.name,
+                    fetched: self.pace.size().unwrap_or(0) + MAX_SKIP,
+                    time,
+                }
+                .into());
             };
             parts.extend(divided.into_iter().rev());
         }
@@ -302,7 +299,7 @@ impl Poller {
         loop {
             let chain = match self.chain(&self.url(window, false, skip), None).await {
                 Err(stop) if stop.is_overload() && self.shrink() => {
-                    if !window.is_instant() && !self.singly {
+                    if !window.is_instant() && !self.pace.is_singly() {
                         return Ok(Fits::Partly(None));
                     }
                     skip = 0;
@@ -321,10 +318,10 @@ impl Poller {
                     None => return Err(error.into()),
                 }
             } else if chain.complete {
-                self.grow(chain.records);
+                self.pace.grow(chain.records);
                 return Ok(Fits::Whole);
             } else if !window.is_instant() || skip == MAX_SKIP {
-                self.grow(chain.records);
+                self.pace.grow(chain.records);
                 return Ok(Fits::Partly(chain.order.instant()));
             } else {
                 // Pages overlap by a tenth, because a record that is updated meanwhile leaves the instant and moves the
@@ -339,7 +336,7 @@ impl Poller {
         // What a failed cycle left behind must not count as this one's.
         self.all_mapped().await?;
         self.shared.state().order = Order::default();
-        if self.singly {
+        if self.pace.is_singly() {
             return self.one_by_one(url, mode).await;
         }
         let mut url = url.clone();
@@ -366,7 +363,8 @@ impl Poller {
                 }
                 Some(link) => (url, linked) = (link, true),
                 None => {
-                    let complete = page.broken.is_none() && (linked || page.records < self.size());
+                    let complete =
+                        page.broken.is_none() && (linked || self.pace.size().is_none_or(|size| page.records < size));
                     return Ok(Chain { order, records: page.records, complete, broken: page.broken });
                 }
             }
@@ -380,18 +378,9 @@ impl Poller {
         self.shared.state().progress.reach(self.sequence, position.min(present), mode);
     }
 
-    /// Records that make a page full.
-    pub(super) fn size(&self) -> usize {
-        match (self.singly, self.ask.top) {
-            (_, 0) => usize::MAX,
-            (true, top) => top.min(LISTED),
-            (false, _) => self.size,
-        }
-    }
-
-    /// Tries of the next request. Where less was asked for already, patience has been had.
+    /// Tries of the next request. Where less can be asked for, patience only costs time.
     pub(super) fn tries(&self) -> u32 {
-        if self.size < self.ask.top && !self.singly { TRIES } else { u32::MAX }
+        if self.ask.expand.is_some() && !self.pace.is_singly() { TRIES } else { u32::MAX }
     }
 
     fn url(&self, window: &Window, ordered: bool, skip: usize) -> Url {
@@ -400,11 +389,11 @@ impl Poller {
         let terms = [Some(window.filter(self.ask.feed)).filter(|terms| !terms.is_empty()), owner];
         {
             let mut query = url.query_pairs_mut();
-            if self.size() < usize::MAX {
-                query.append_pair("$top", &self.size().to_string());
+            if let Some(size) = self.pace.size() {
+                query.append_pair("$top", &size.to_string());
             }
             query.append_pair("$filter", &terms.into_iter().flatten().collect::<Vec<_>>().join(" and "));
-            if let Some(expand) = self.ask.expand.filter(|_| !self.singly) {
+            if let Some(expand) = self.ask.expand.filter(|_| !self.pace.is_singly()) {
                 query.append_pair("$expand", expand.property);
             }
             if ordered {
