@@ -79,10 +79,10 @@ impl Incident {
             return engine::malformed(&error);
         }
         let mut lines = alerts::pieces(record.bytes);
-        let incident = alerts::Incident::new(lines.next().unwrap_or_default());
-        if incident.bytes.is_empty() {
-            return engine::malformed(&Malformed("holds no incident".to_owned()));
-        }
+        let Some(incident) = lines.next().filter(|line| line.starts_with(b"{")) else {
+            return engine::malformed(&Malformed("does not begin with an incident".to_owned()));
+        };
+        let incident = alerts::Incident::new(incident);
         let all = incident.alerts().chain(lines.flat_map(alerts::of_line));
         self.map_each(record, incident, all, out)
     }

@@ -58,9 +58,10 @@ proptest! {
             serde_json::from_slice::<Value>(line).unwrap();
         }
 
-        let apart = format!("{bare}\n{}", text(&elements, "\n"));
+        // A list in a line would be taken apart.
+        let apart = (!elements.iter().any(Value::is_array)).then(|| format!("{bare}\n{}", text(&elements, "\n")));
         let again = format!("{bare}\n{whole}\n");
-        for payload in [apart, again] {
+        for payload in apart.into_iter().chain([again]) {
             let (receipt, joined) = push("incident-alerts", payload.as_bytes());
             prop_assert_eq!((receipt.tallies[0].records, receipt.tallies[0].mapped), (1, 1));
             prop_assert_eq!(joined.documents.len(), alerts.max(1));

@@ -316,18 +316,23 @@ impl Engine {
     }
 }
 
-/// Checks that bytes are one JSON object, as [`Engine::map`] would find, without mapping them.
+/// Checks that bytes are one JSON value, by what [`Engine::map`] would find wrong with them.
 ///
 /// # Errors
 ///
 /// What is wrong with them.
-pub fn check(record: &[u8]) -> Result<(), Malformed> {
-    walk::check(object(record)?).map_err(|error| Malformed(format!("is not JSON: {error}")))
+pub fn check(json: &[u8]) -> Result<(), Malformed> {
+    walk::check(text(json)?).map_err(|error| Malformed(format!("is not JSON: {error}")))
+}
+
+fn text(json: &[u8]) -> Result<&str, Malformed> {
+    let json = std::str::from_utf8(json).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?;
+    Ok(json.trim())
 }
 
 /// The text of bytes that are an object by their beginning.
 fn object(record: &[u8]) -> Result<&str, Malformed> {
-    let json = std::str::from_utf8(record).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?.trim();
+    let json = text(record)?;
     if json.starts_with('{') { Ok(json) } else { Err(Malformed("is not a JSON object".to_owned())) }
 }
 

@@ -113,6 +113,14 @@ fn alerts_of_one_incident_may_fill_many_pages() {
     }
 }
 
+/// An incident with all of its alerts may be longer than a record may be; in parts it is not.
+#[test]
+fn parts_keep_to_the_longest_record() {
+    let graph = GraphOptions { max_expanded: Some(50), ..GraphOptions::default() };
+    let (documents, _) = collect(holding(300, 100, graph), &["inputs.0.max_record_size=24KiB"]);
+    assert_eq!(documents.len(), 302);
+}
+
 #[test]
 fn what_cannot_be_had_leaves_alone_and_is_tried_again() {
     let now = Some(chrono::Utc::now());

@@ -28,8 +28,8 @@ pub enum Error {
         message: String,
         /// What to look at.
         advice: &'static str,
-        /// It was asked, and took too long.
-        timed_out: bool,
+        /// There was a connection: the server took the request and gave no answer to it, at least not in time.
+        asked: bool,
     },
     /// The answer ended before it was complete, or could not be decompressed.
     #[error("the answer from {host} broke off after {received} bytes: {message}")]
@@ -139,8 +139,7 @@ impl Error {
         } else {
             ""
         };
-        let timed_out = error.is_timeout() && !error.is_connect();
-        Self::Connection { host, message, advice, timed_out }
+        Self::Connection { host, message, advice, asked: !error.is_connect() }
     }
 
     /// The status the server answered with, where there was an answer that refused the request.
@@ -160,11 +159,12 @@ impl Error {
         }
     }
 
-    /// Whether less may be had where so much could not: the server failed at the request, or took too long for it.
+    /// Whether less may be had where so much could not: the server failed at the request, took too long for it, or broke
+    /// off.
     pub fn is_overload(&self) -> bool {
         match self {
             Self::Refused { answer } => matches!(answer.status, 408 | 500 | 502 | 504),
-            Self::Connection { timed_out, .. } => *timed_out,
+            Self::Connection { asked, .. } => *asked,
             Self::Body { .. } => true,
             _ => false,
         }

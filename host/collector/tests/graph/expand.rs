@@ -107,10 +107,14 @@ async fn a_record_by_its_id_is_taken_only_if_it_is_whole() {
 
 #[tokio::test]
 async fn what_cannot_be_had_is_said_and_remembered() {
-    for (status, expected) in [(400, "the alerts cannot be had"), (403, "lacks the permission SecurityAlert.Read.All")]
-    {
+    for (fault, expected) in [
+        (refused(400, "BadRequest"), "the alerts cannot be had: http"),
+        (refused(403, "Forbidden"), "lacks the permission SecurityAlert.Read.All"),
+        (refused(502, "BadGateway"), "answered 502"),
+        (Fault::HangUp, "no answer"),
+    ] {
         let failing = |_: &str| refused(500, "InternalServerError");
-        let tenant = unexpanded(3, failing, move |_| refused(status, "BadRequest")).await;
+        let tenant = unexpanded(3, failing, move |_| fault.clone()).await;
         let mut collector = incidents();
         collector.whole_cycle(&settings(&tenant)).await.unwrap();
         collector.assert_exactly(&tenant);
@@ -134,10 +138,11 @@ async fn what_cannot_be_had_is_said_and_remembered() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_gone_is_no_reason_to_give_alerts_up() {
-    let tenant = unexpanded(3, |_| refused(500, "InternalServerError"), |_| Fault::HangUp).await;
+async fn being_told_to_wait_is_no_reason_to_give_alerts_up() {
+    let wait = |_: &str| Fault::Answer(429, "Retry-After: 0\r\n", String::new());
+    let tenant = unexpanded(3, |_| refused(500, "InternalServerError"), wait).await;
     let mut collector = incidents();
     let error = collector.whole_cycle(&settings(&tenant)).await.unwrap_err().to_string();
-    assert!(error.contains("no answer"), "{error}");
+    assert!(error.contains("429"), "{error}");
     assert!(collector.left.is_empty() && collector.joined.is_empty(), "nothing left without its alerts");
 }

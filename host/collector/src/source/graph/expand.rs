@@ -42,6 +42,11 @@ pub(super) struct Owner {
 }
 
 impl Owner {
+    /// Bytes of so many lines that a payload has room for beside the record.
+    pub(super) fn room(&self, max: usize, lines: usize) -> usize {
+        max.saturating_sub(self.record.len() + lines)
+    }
+
     /// A payload of the record and what belongs to it, one a line.
     pub(super) fn join(&mut self, lines: &[Bytes]) -> Bytes {
         self.joined += lines.len();

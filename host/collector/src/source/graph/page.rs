@@ -98,6 +98,10 @@ impl Poller {
         }
         let mut splitter = Splitter::new(&[RECORDS]).with_max_record_size(self.max_record_size).with_member(NEXT_LINK);
         let (mut page, mut oversized) = (Page::default(), None);
+        let mut budget = self.budget;
+        if let Some(owner) = &self.ask.owner {
+            budget.bytes = budget.bytes.min(owner.room(self.max_record_size, budget.records));
+        }
         // Where the page's own JSON begins.
         let mut begin = None;
         let mut ended = false;
@@ -124,7 +128,7 @@ impl Poller {
                     Piece::Malformed { .. } if ended => page.broken = Some(cut_off(&body, CUT)),
                     Piece::Record { bytes, .. } | Piece::Malformed { bytes, .. } => {
                         page.records += 1;
-                        if !keep && batch.is_full(bytes.len(), self.budget) {
+                        if !keep && batch.is_full(bytes.len(), budget) {
                             self.deliver(batch).await?;
                         }
                         batch.bytes += bytes.len();
