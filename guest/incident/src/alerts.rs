@@ -33,8 +33,8 @@ impl<'a> Incident<'a> {
         pieces(self.alerts_list().unwrap_or_default())
     }
 
-    /// Writes the incident without alerts. What stands in their place and is neither list nor object stays, to be mapped
-    /// as an error.
+    /// Writes the incident without alerts. What stands in their place and is neither list nor object stays, to be
+    /// mapped as an error.
     pub(crate) fn write_alone(&self, out: &mut Vec<u8>) {
         match self.alerts_list().or(self.single()) {
             Some(_) => self.write_with(b"[]", out),

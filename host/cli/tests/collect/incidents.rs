@@ -113,6 +113,15 @@ fn alerts_of_one_incident_may_fill_many_pages() {
     }
 }
 
+/// The cursor passes each of them, although the last of the lists of an incident may be empty.
+#[test]
+fn many_incidents_may_be_too_large() {
+    let graph = GraphOptions { max_expanded: Some(50), next_link: NextLink::Skip, ..GraphOptions::default() };
+    let (documents, counters) = collect(holding(1_320, 110, graph), &[]);
+    assert_eq!(documents.len(), 1_320 + 2);
+    assert!(counters.requests < 2_000, "{counters:?}");
+}
+
 /// An incident with all of its alerts may be longer than a record may be; in parts it is not.
 #[test]
 fn parts_keep_to_the_longest_record() {

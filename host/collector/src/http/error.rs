@@ -163,7 +163,7 @@ impl Error {
     /// off.
     pub fn is_overload(&self) -> bool {
         match self {
-            Self::Refused { answer } => matches!(answer.status, 408 | 500 | 502 | 504),
+            Self::Refused { answer } => matches!(answer.status, 408 | 500 | 502..=504),
             Self::Connection { asked, .. } => *asked,
             Self::Body { .. } => true,
             _ => false,

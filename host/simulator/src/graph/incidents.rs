@@ -1,4 +1,5 @@
-//! `GET /v1.0/security/incidents` and `/v1.0/security/incidents/{id}`, with `$expand=alerts` as far as the tenant bears it.
+//! `GET /v1.0/security/incidents` and `/v1.0/security/incidents/{id}`, with `$expand=alerts` as far as the tenant
+//! bears it.
 
 use std::borrow::Cow;
 

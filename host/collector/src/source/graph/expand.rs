@@ -1,9 +1,9 @@
 //! Records that Graph cannot give with what belongs to them: incidents with too many alerts.
 //!
-//! A page that keeps failing is asked for with half as many records, down to one. What fails even so is listed without
-//! expansion, and each record of that list is completed by itself: by its id, expanded, or by asking for what belongs to
-//! it in its own list. What cannot be had is named in a line `{"error":{..}}`, and the record is asked for again in later
-//! cycles.
+//! A page that keeps failing is asked for with half as many records, down to one. What fails even so is listed
+//! without expansion, and each record of that list is completed by itself: by its id, expanded, or by asking for what
+//! belongs to it in its own list. What cannot be had is named in a line `{"error":{..}}`, and the record is asked for
+//! again in later cycles.
 
 use bytes::Bytes;
 use defenderbeat_records::{Piece, member, split};
@@ -224,7 +224,8 @@ impl Stop {
         let what = expand.property;
         match self {
             Stop::Failed(Error::Http(error)) if error.status() == Some(403) => Ok(format!(
-                "the {what} cannot be had: they are too many to be expanded, and the application lacks the permission {}",
+                "the {what} cannot be had: they are too many to be expanded, and the application lacks the permission \
+                 {}",
                 expand.by.permission
             )),
             Stop::Failed(Error::Http(error)) if error.is_overload() || matches!(error.status(), Some(400 | 404)) => {

@@ -3,8 +3,8 @@
 /// Records of a list without expansion, each of which takes requests of its own.
 const LISTED: usize = 10;
 
-/// Pages that succeed before more is asked for again, at most. What was too much a moment ago mostly still is, and finding
-/// that out may take the whole timeout; so the pause doubles each time.
+/// Pages that succeed before more is asked for again, at most. What was too much a moment ago mostly still is, and
+/// finding that out may take the whole timeout; so the pause doubles each time.
 const PAUSE: u32 = 64;
 
 /// The size of pages: halved where so much cannot be had, doubled where it can.

@@ -335,7 +335,10 @@ impl Poller {
     async fn chain(&mut self, url: &Url, mode: Option<Mode>) -> Result<Chain, Stop> {
         // What a failed cycle left behind must not count as this one's.
         self.all_mapped().await?;
-        self.shared.state().order = Order::default();
+        // All that belongs to one record has its position, however many pages it takes.
+        if self.ask.owner.is_none() {
+            self.shared.state().order = Order::default();
+        }
         if self.pace.is_singly() {
             return self.one_by_one(url, mode).await;
         }
