@@ -200,6 +200,7 @@ impl Guest for Hostile {
             Feed { name: "records", keys: &["value"], state: State::None },
             Feed { name: "facts", keys: &["records"], state: State::Facts },
             Feed { name: "sync", keys: &["value"], state: State::Sync },
+            Feed { name: "whole", keys: &[], state: State::None },
         ],
         routes: &["test.hostile", "test.other"],
     };

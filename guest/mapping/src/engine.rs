@@ -99,11 +99,24 @@ impl Engine {
     /// Only bytes that are no JSON object. Whatever else cannot be mapped is named in the
     /// document's `error.message`, and its raw value is kept under `unmapped`.
     pub fn map(&mut self, record: &[u8], received_at: i64, lookup: &dyn Lookup) -> Result<Mapped, Malformed> {
+        self.map_noted(record, received_at, lookup, Vec::new())
+    }
+
+    /// As [`map`](Self::map), for a record of which something is known to be wrong: `notes` come first in the document's
+    /// `error.message`.
+    ///
+    /// # Errors
+    ///
+    /// Only bytes that are no JSON object.
+    pub fn map_noted(
+        &mut self,
+        record: &[u8],
+        received_at: i64,
+        lookup: &dyn Lookup,
+        notes: Vec<String>,
+    ) -> Result<Mapped, Malformed> {
         self.document.clear();
-        let json = std::str::from_utf8(record).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?.trim();
-        if !json.starts_with('{') {
-            return Err(Malformed("is not a JSON object".to_owned()));
-        }
+        let json = object(record)?;
         let table = self.table;
         let mut values = Values::default();
         values.reset(&table.scope);
@@ -118,6 +131,7 @@ impl Engine {
                 .read_flat(json)
                 .map_err(|error| Malformed(format!("is not JSON: {error}")))?;
         }
+        state.errors.splice(..0, notes);
         state.forget_labels();
         walk::forget_repeats(&mut kept);
         if !table.json_paths.is_empty() {
@@ -309,6 +323,26 @@ impl Engine {
     pub fn digest(&self) -> &'static str {
         self.table.digest
     }
+}
+
+/// Checks that bytes are one JSON value, by what [`Engine::map`] would find wrong with them.
+///
+/// # Errors
+///
+/// What is wrong with them.
+pub fn check(json: &[u8]) -> Result<(), Malformed> {
+    walk::check(text(json)?).map_err(|error| Malformed(format!("is not JSON: {error}")))
+}
+
+fn text(json: &[u8]) -> Result<&str, Malformed> {
+    let json = std::str::from_utf8(json).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?;
+    Ok(json.trim())
+}
+
+/// The text of bytes that are an object by their beginning.
+fn object(record: &[u8]) -> Result<&str, Malformed> {
+    let json = text(record)?;
+    if json.starts_with('{') { Ok(json) } else { Err(Malformed("is not a JSON object".to_owned())) }
 }
 
 /// The members of `error` where the record is `{"error":{..}}` and nothing else.

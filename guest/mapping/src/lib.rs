@@ -29,7 +29,7 @@ mod walk;
 mod write;
 
 pub use args::{Args, Function, Lookup, NoLookup, Results};
-pub use engine::{Engine, Malformed, Mapped};
+pub use engine::{Engine, Malformed, Mapped, check};
 pub use identity::{Identity, hash as hash_bytes, member_key};
 pub use raw::check as check_json_path;
 pub use settings::{Settings, SettingsError};

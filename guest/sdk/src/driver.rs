@@ -49,7 +49,7 @@ impl<G: Guest> Driver<G> {
                 rejects.push(Reject { payload: index, offset, length, id: hash(bytes), code, path, message });
             };
             out.begin(index);
-            for piece in split(bytes, keys, max) {
+            for piece in pieces(bytes, keys, max) {
                 tally.records += 1;
                 match piece {
                     Piece::Record { offset, bytes } => {
@@ -106,4 +106,14 @@ impl<G: Guest> Driver<G> {
     pub fn facts(&self) -> Vec<u8> {
         self.guest.facts()
     }
+}
+
+/// The records of a payload; all of it where its feed has no keys.
+fn pieces<'a>(payload: &'a [u8], keys: &'a [&'a str], max: usize) -> impl Iterator<Item = Piece<'a>> {
+    let whole = keys.is_empty().then_some(match payload.len() <= max {
+        true => Piece::Record { offset: 0, bytes: payload },
+        false => Piece::Oversized { offset: 0, bytes: payload, last: true },
+    });
+    let parts = whole.is_none().then(|| split(payload, keys, max));
+    whole.into_iter().chain(parts.into_iter().flatten())
 }

@@ -33,6 +33,18 @@ pub fn map_as(
     commit(engine, mapped, out, identity)
 }
 
+/// As [`map`], for a record of which something is known to be wrong: `notes` come first in `error.message`.
+pub fn map_noted(engine: &mut Engine, record: &Record<'_>, out: &mut Documents<'_>, notes: Vec<String>) -> Outcome {
+    let mapped = engine.map_noted(record.bytes, record.received_at, &HostLookup::new(out), notes);
+    commit(engine, mapped, out, |id| id)
+}
+
+/// What becomes of a record that is no JSON object.
+pub fn malformed(error: &Malformed) -> Outcome {
+    let fate = Fate::Rejected { code: Code::Malformed, path: String::new(), message: error.to_string() };
+    Outcome { fate, position: 0 }
+}
+
 /// What became of a record that the engine just mapped: its document leaves with the identity that `identity` makes of
 /// the table's.
 pub fn commit(
@@ -43,10 +55,7 @@ pub fn commit(
 ) -> Outcome {
     let Mapped { id, time, position, dropped, drift } = match mapped {
         Ok(mapped) => mapped,
-        Err(error) => {
-            let fate = Fate::Rejected { code: Code::Malformed, path: String::new(), message: error.to_string() };
-            return Outcome { fate, position: 0 };
-        }
+        Err(error) => return malformed(&error),
     };
     for name in &drift {
         out.drift(name, 1);

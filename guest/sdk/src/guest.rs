@@ -65,7 +65,7 @@ pub struct Descriptor {
 pub struct Feed {
     /// The feed's name, unique in the component.
     pub name: &'static str,
-    /// Keys under which an envelope keeps its records.
+    /// Keys under which an envelope keeps its records. Without any a payload is one record, whatever is in it.
     pub keys: &'static [&'static str],
     /// What the feed keeps between pushes.
     pub state: State,
@@ -87,7 +87,8 @@ pub enum State {
 pub struct Record<'a> {
     /// Index into [`Descriptor::feeds`].
     pub feed: usize,
-    /// The record: a JSON object by its first and last byte, not yet checked inside.
+    /// The record: a JSON object by its first and last byte, not yet checked inside. All of the payload where the feed has
+    /// no keys.
     pub bytes: &'a [u8],
     /// When the host received the payload, milliseconds since 1970-01-01T00:00:00Z.
     pub received_at: i64,

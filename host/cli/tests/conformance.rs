@@ -15,11 +15,17 @@ use std::process::Command;
 
 /// Sets with the percentage of leaves that has to be equal. What is missing are leaves that differ on purpose.
 const ALERTS: [(&str, &str); 2] = [("elastic-recent", "99"), ("elastic-2.15.0", "97")];
+const INCIDENTS: [(&str, &str); 2] = ALERTS;
 const EVENTS: [(&str, &str); 2] = [("elastic-recent", "100"), ("elastic-2.15.0", "99")];
 
 #[test]
 fn alerts_are_mapped_as_expected() {
     compare("alert", &ALERTS);
+}
+
+#[test]
+fn incidents_are_mapped_as_expected() {
+    compare("incident", &INCIDENTS);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Instructions that mapping an alert takes, counted by the sandbox: a figure that is the same on every machine, so a
+//! Instructions that mapping a record takes, counted by the sandbox: a figure that is the same on every machine, so a
 //! change that makes the mapping slower or faster shows. Figures are kept for each compiler that builds guests; for a
 //! compiler without one the test says so and checks only that counting is repeatable.
 
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use defenderbeat_runtime::{Batch, Bytes, Component, Engine, Options, Part, Pipeline, Setup, SinkError, Transform};
-use defenderbeat_simulator::{AlertOptions, alerts};
+use defenderbeat_simulator::{AlertOptions, alerts, incidents};
 
 const ALERTS: usize = 500;
 /// How far a figure may move before it has to be recorded anew: 2 %.
@@ -25,16 +25,27 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
+/// What is measured: a component, its feed, and how it gets the simulator's alerts.
+struct Case {
+    name: &'static str,
+    feed: &'static str,
+    records: fn(&AlertOptions) -> Vec<Vec<u8>>,
+}
+
+const CASES: [Case; 2] = [
+    Case { name: "alert", feed: "alerts", records: |options| alerts(options).unwrap().collect() },
+    Case { name: "incident", feed: "incidents", records: |options| incidents(options).unwrap().collect() },
+];
+
 /// Fuel of one alert of the simulator, in the mean.
-fn fuel() -> u64 {
+fn fuel(case: &Case) -> u64 {
     let engine = Engine::new(Options { interruption: false, fuel: true }).unwrap();
-    let wasm = std::fs::read(root("target/components/alert.wasm")).expect("run `make components`");
+    let wasm = std::fs::read(root(&format!("target/components/{}.wasm", case.name))).expect("run `make components`");
     let component = Component::compile(&engine, &wasm).unwrap();
     let mut pipeline = Pipeline::open(&component, Setup::default()).unwrap();
     let options = AlertOptions { count: ALERTS, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() };
-    let lines: Vec<Vec<u8>> = alerts(&options).unwrap().collect();
-    let payload = Bytes::from(lines.join(&b'\n'));
-    let batch = Batch { feed: "alerts".to_owned(), received_at: 0, payloads: vec![payload] };
+    let payload = Bytes::from((case.records)(&options).join(&b'\n'));
+    let batch = Batch { feed: case.feed.to_owned(), received_at: 0, payloads: vec![payload] };
     let before = pipeline.fuel_used();
     let mut documents = 0;
     let mut sink = |part: Part| -> Result<(), SinkError> {
@@ -47,27 +58,33 @@ fn fuel() -> u64 {
 }
 
 #[test]
-fn mapping_an_alert_takes_the_fuel_it_took_when_that_was_recorded() {
-    let now = fuel();
-    assert_eq!(now, fuel(), "fuel is counted, not measured");
+fn mapping_takes_the_fuel_it_took_when_that_was_recorded() {
+    let figures: BTreeMap<&str, u64> = CASES.iter().map(|case| (case.name, fuel(case))).collect();
+    for case in &CASES {
+        assert_eq!(figures[case.name], fuel(case), "fuel is counted, not measured");
+    }
     let compiler = std::fs::read_to_string(root("target/components/compiler")).expect("run `make components`");
     let compiler = compiler.trim();
     let file = root("testdata/fuel.json");
     let mut recorded: BTreeMap<String, BTreeMap<String, u64>> =
         serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     if std::env::var_os("BLESS").is_some() {
-        recorded.entry(compiler.to_owned()).or_default().insert("alert".to_owned(), now);
+        let figures = figures.into_iter().map(|(name, fuel)| (name.to_owned(), fuel));
+        recorded.entry(compiler.to_owned()).or_default().extend(figures);
         std::fs::write(&file, serde_json::to_string_pretty(&recorded).unwrap() + "\n").unwrap();
         return;
     }
-    let Some(figure) = recorded.get(compiler).and_then(|figures| figures.get("alert")) else {
-        println!("skipped: testdata/fuel.json has no figure for {compiler}; an alert takes {now} here");
-        return;
-    };
-    let change = now as f64 / *figure as f64 - 1.0;
-    assert!(
-        change.abs() <= TOLERANCE,
-        "an alert takes {now} fuel, {:+.1} % of the {figure} recorded for {compiler}; if that is meant: make bless",
-        change * 100.0
-    );
+    for (name, now) in figures {
+        let Some(figure) = recorded.get(compiler).and_then(|figures| figures.get(name)) else {
+            println!("skipped: testdata/fuel.json has no figure for {name} and {compiler}; it takes {now} here");
+            continue;
+        };
+        let change = now as f64 / *figure as f64 - 1.0;
+        assert!(
+            change.abs() <= TOLERANCE,
+            "an alert of {name} takes {now} fuel, {:+.1} % of the {figure} recorded for {compiler}; if that is meant: \
+             make bless",
+            change * 100.0
+        );
+    }
 }

@@ -20,7 +20,7 @@ use crate::facts::Facts;
 use crate::mapper::{Mapper, Open};
 use crate::metrics::Metrics;
 use crate::output::{AnyOutput, Output as _, OutputError};
-use crate::source::graph::{self, ALERTS, Graph};
+use crate::source::graph::{self, ALERTS, Feed, Graph, INCIDENTS};
 use crate::source::{Budget, Source, Start};
 use crate::worker::{Crew, Run, WorkerError};
 
@@ -220,6 +220,14 @@ fn workers(input: &Input, component: &Component) -> usize {
     input.workers.unwrap_or_else(|| if keeps(component, State::Facts) { cores() } else { 1 })
 }
 
+/// What inputs of a type read.
+fn feed(kind: Kind) -> &'static Feed {
+    match kind {
+        Kind::Alert => &ALERTS,
+        Kind::Incident => &INCIDENTS,
+    }
+}
+
 /// Opens the component of every input, to see whether it takes its settings, and prepares its source; collects nothing and
 /// sends nothing.
 ///
@@ -234,7 +242,7 @@ pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), Ru
         Pipeline::open(component, setup(input, &nobody, component, Arc::new(())))
             .map_err(|source| RunError::Component { input: input.id.clone(), source })?;
         let InputSource::Graph(settings) = &input.source;
-        graph::check(&ALERTS, settings)
+        graph::check(feed(input.kind), settings)
             .map_err(|source| RunError::Source { input: input.id.clone(), source: Box::new(source) })?;
     }
     Ok(())
@@ -442,7 +450,7 @@ async fn run_session(
         dead_letters: shared.letters.of_input(&input.id, input.max_record_size, metrics.clone()),
     };
     let InputSource::Graph(settings) = &input.source;
-    let source = Graph::open(&ALERTS, settings, start)?;
+    let source = Graph::open(feed(input.kind), settings, start)?;
     let setup = setup(input, &shared.agent, component, shared.lookup.clone());
     let opened = component.clone();
     let open: Open<Pipeline> = Arc::new(move || Pipeline::open(&opened, setup.clone()));

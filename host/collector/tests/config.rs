@@ -384,7 +384,7 @@ logging.level: warn
     assert_eq!(
         errors(text, &[]),
         [
-            "d.yml:2: inputs.0.type: wants alert",
+            "d.yml:2: inputs.0.type: wants one of alert, incident; did you mean alert?",
             "d.yml:2: inputs.0.id: is missing. Names the input in logs and keys its state, so it must be unique in this file \
          and stay as it is: an input with another id starts anew.",
             "d.yml:2: inputs.0.client_secret: is missing. The application's secret.",
@@ -403,6 +403,16 @@ logging.level: warn
             "d.yml:16: logging.level: wants one of error, warning, info, debug",
         ]
     );
+}
+
+#[test]
+fn include_alerts_is_for_incidents() {
+    let with = |kind: &str, options: &str| input(options).replace("type: alert", &format!("type: {kind}"));
+    let config = load(&with("incident", "include_alerts: false"), &[]).unwrap();
+    assert_eq!((config.inputs[0].kind, graph(&config).include_alerts), (Kind::Incident, false));
+    assert!(graph(&load(&with("incident", ""), &[]).unwrap()).include_alerts);
+    let message = error(&with("alert", "include_alerts: false"), &[]);
+    assert!(message.contains("d.yml:7: inputs.0.include_alerts: is for inputs of type incident only"), "{message}");
 }
 
 #[test]

@@ -162,11 +162,11 @@ impl<'b> Run<'b> {
         self.batch.payloads.iter().enumerate().map(unit).collect()
     }
 
-    /// What a payload consists of, to be tried one by one; none if there is nothing in it, or if it is not a payload but
-    /// came out of one. What is malformed is rejected at once, as the guest would: it needs no trying, and alone it could
+    /// What a payload consists of, to be tried one by one; none if there is nothing in it, if it is one record as a whole,
+    /// or if it is not a payload but came out of one. What is malformed is rejected at once, as the guest would: it needs no trying, and alone it could
     /// be cut in other places.
     fn cut(&mut self, unit: &Unit) -> Option<Vec<Unit>> {
-        if unit.kind != Kind::Payload {
+        if unit.kind != Kind::Payload || self.keys.is_empty() {
             return None;
         }
         let mut pieces = split(&unit.bytes, self.keys, DEFAULT_MAX_RECORD_SIZE).peekable();

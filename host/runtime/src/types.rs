@@ -31,7 +31,7 @@ impl Descriptor {
 pub struct Feed {
     /// The feed's name, unique in the component.
     pub name: String,
-    /// Keys under which an envelope keeps its records.
+    /// Keys under which an envelope keeps its records. Without any a payload is one record, whatever is in it.
     pub keys: Vec<String>,
     /// What the feed keeps between pushes.
     pub state: State,

@@ -1,7 +1,6 @@
-//! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint and `alerts_v2` of Graph
-//! Security v1.0, and an Event Hubs namespace with the event stream; with seeded, realistic alerts and records, and with the
-//! faults that a real tenant has. It also makes records of
-//! all tables without a hub: [`events`].
+//! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint, `alerts_v2` and `incidents`
+//! of Graph Security v1.0, and an Event Hubs namespace with the event stream; with seeded, realistic alerts and records, and
+//! with the faults that a real tenant has. It also makes records of all tables without a hub: [`events`].
 //!
 //! Everything it holds follows from its [`Options`]: the same seed and the same `now` give the same alerts, byte for byte,
 //! and the same faults at the same requests. It listens on 127.0.0.1 only. Alerts are generated when they are asked for
@@ -40,8 +39,8 @@ mod token;
 
 pub use event_hubs::options::EventHubsOptions;
 pub use event_hubs::{EventHub, EventHubs, EventHubsCounters};
-pub use generate::alerts;
 pub use generate::event::{EventOptions, Events, Table, envelopes, events};
+pub use generate::{alerts, incidents};
 pub use options::{AccessOptions, AlertOptions, FaultOptions, GraphOptions, NextLink, Options};
 pub use server::{Error, Simulator};
-pub use tenant::{Counters, Expected};
+pub use tenant::{Counters, Expected, ExpectedIncident};

@@ -64,6 +64,12 @@ pub struct AlertOptions {
     /// ... and for so long after the start.
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     pub late_after: Duration,
+    /// Alerts of an incident.
+    #[arg(long, default_value_t = AlertOptions::default().alerts_per_incident, value_name = "N")]
+    pub alerts_per_incident: usize,
+    /// So many incidents more have no alerts.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub bare_incidents: usize,
     /// Items of evidence in an alert, at least.
     #[arg(long, default_value_t = AlertOptions::default().min_evidence, value_name = "N")]
     pub min_evidence: usize,
@@ -88,6 +94,8 @@ impl Default for AlertOptions {
             late_by: Duration::from_secs(300),
             late_after_requests: 5,
             late_after: Duration::ZERO,
+            alerts_per_incident: 3,
+            bare_incidents: 0,
             min_evidence: 2,
             max_evidence: 4,
             alert_size: 0,
@@ -159,6 +167,15 @@ pub struct GraphOptions {
     /// Refuses `$orderby` with 400.
     #[arg(long)]
     pub unordered: bool,
+    /// Answers 500 where expanded incidents have more alerts than this together.
+    #[arg(long, value_name = "N")]
+    pub max_expanded: Option<usize>,
+    /// The same for a single incident that is asked for by its id; without it `max_expanded` counts.
+    #[arg(long, value_name = "N")]
+    pub max_expanded_single: Option<usize>,
+    /// Refuses a `$filter` of alerts by `incidentId` with 400, as it is in no documentation.
+    #[arg(long)]
+    pub no_incident_filter: bool,
     /// Compresses no answer; otherwise gzip is used where it is accepted.
     #[arg(long)]
     pub plain: bool,
@@ -175,6 +192,9 @@ impl Default for GraphOptions {
             max_skip: 500,
             next_link: NextLink::WithoutTop,
             unordered: false,
+            max_expanded: None,
+            max_expanded_single: None,
+            no_incident_filter: false,
             plain: false,
             bytes_per_second: None,
         }
@@ -253,6 +273,9 @@ impl AlertOptions {
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.ties.saturating_add(self.late) > self.count {
             return Err(format!("ties ({}) and late ({}) are more than count ({})", self.ties, self.late, self.count));
+        }
+        if self.alerts_per_incident == 0 {
+            return Err("alerts_per_incident must be at least 1".to_owned());
         }
         if self.min_evidence > self.max_evidence {
             return Err(format!("min_evidence ({}) is above max_evidence ({})", self.min_evidence, self.max_evidence));

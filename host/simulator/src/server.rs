@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::answer::Answer;
 use crate::event_hubs::{self, EventHubs};
 use crate::options::Options;
-use crate::tenant::{Counters, Expected, Tenant};
+use crate::tenant::{Counters, Expected, ExpectedIncident, Tenant};
 use crate::{graph, token};
 
 /// After a failed accept, such as for want of file descriptors, the server waits before the next.
@@ -94,6 +94,11 @@ impl Simulator {
     /// All alerts that it holds, late ones included, in the order of their ids.
     pub fn expected(&self) -> Vec<Expected> {
         self.tenant.corpus.expected()
+    }
+
+    /// All incidents that it holds, late ones included, in the order of their ids.
+    pub fn expected_incidents(&self) -> Vec<ExpectedIncident> {
+        self.tenant.corpus.expected_incidents()
     }
 
     /// Revokes all tokens given so far.

@@ -27,6 +27,15 @@ pub struct Expected {
     pub last_update_date_time: String,
 }
 
+/// What a tenant holds of one incident.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExpectedIncident {
+    /// `id`.
+    pub id: String,
+    /// The `id`s of its alerts, sorted.
+    pub alerts: Vec<String>,
+}
+
 /// What has happened since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -38,6 +47,8 @@ pub struct Counters {
     pub unauthorized: u64,
     /// API requests that the API refused with 400.
     pub refused: u64,
+    /// API requests for more expanded alerts than the tenant can give, answered 500.
+    pub overloaded: u64,
     /// API requests answered 429 as a fault.
     pub throttled: u64,
     /// API requests answered 500 as a fault.
@@ -57,6 +68,7 @@ pub(crate) struct Tally {
     pub(crate) tokens: AtomicU64,
     pub(crate) unauthorized: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) overloaded: AtomicU64,
     pub(crate) throttled: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) revoked: AtomicU64,
@@ -77,6 +89,7 @@ impl Tally {
             tokens: read(&self.tokens),
             unauthorized: read(&self.unauthorized),
             refused: read(&self.refused),
+            overloaded: read(&self.overloaded),
             throttled: read(&self.throttled),
             failed: read(&self.failed),
             revoked: read(&self.revoked),

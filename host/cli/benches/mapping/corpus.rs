@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use defenderbeat_collector::lookup::{Data, Geoip};
 use defenderbeat_runtime::Bytes;
-use defenderbeat_simulator::{AlertOptions, EventOptions, Table, alerts, events};
+use defenderbeat_simulator::{AlertOptions, EventOptions, Table, alerts, events, incidents};
 use maxminddb::geoip2::{Asn, City, Names, city, country};
 use maxminddb_writer::metadata::IpVersion;
 use maxminddb_writer::paths::IpAddrWithMask;
@@ -26,6 +26,18 @@ impl Corpus {
     pub(crate) fn alerts(count: usize) -> Self {
         let options = AlertOptions { count, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() };
         Self::new("alerts", "alert", "alerts", alerts(&options).unwrap())
+    }
+
+    /// The same alerts in incidents of twenty; counted as alerts, each of which becomes a document.
+    pub(crate) fn incidents(count: usize) -> Self {
+        let options = AlertOptions {
+            count,
+            now: Some(chrono::DateTime::UNIX_EPOCH),
+            alerts_per_incident: 20,
+            ..AlertOptions::default()
+        };
+        let corpus = Self::new("alerts in incidents", "incident", "incidents", incidents(&options).unwrap());
+        Self { records: count, ..corpus }
     }
 
     /// Events of these tables; of all tables, in the proportions of a tenant, where none is named.

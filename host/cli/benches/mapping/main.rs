@@ -22,6 +22,7 @@ use std::time::Instant;
 use corpus::Corpus;
 use defenderbeat_alert::Alert;
 use defenderbeat_event::Event;
+use defenderbeat_incident::Incident;
 use defenderbeat_simulator::Table;
 use pass::Pass;
 
@@ -143,6 +144,10 @@ fn main() {
     let alerts = Corpus::alerts(ALERTS);
     if is_wanted("alerts") {
         mapping(&alerts, pass::native::<Alert>(&alerts));
+    }
+    if is_wanted("incidents") {
+        let incidents = Corpus::incidents(ALERTS);
+        mapping(&incidents, pass::native::<Incident>(&incidents));
     }
     if is_wanted("events") || is_wanted("scaling") {
         let events = Corpus::events(EVENTS, &[]);

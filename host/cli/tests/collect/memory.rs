@@ -1,20 +1,16 @@
-//! Memory is bounded by the batch, not by the page.
+//! Memory is bounded by the batch and the largest record, not by the page.
+
+use std::process::Stdio;
+use std::time::Duration;
 
 use defenderbeat_simulator::{AlertOptions, GraphOptions, Options};
 
 use crate::program::{Program, Tenant, log};
 
-#[test]
-fn a_page_of_200_mb_passes_in_64_mib() {
-    use std::process::Stdio;
-    use std::time::Duration;
-
-    let tenant = Tenant::start(Options {
-        alerts: AlertOptions { count: 1_000, alert_size: 200_000, ..AlertOptions::default() },
-        graph: GraphOptions { plain: true, ..GraphOptions::default() },
-        ..Options::default()
-    });
-    let program = Program::new(&tenant, &["output.file=null", "output.discard={}", "inputs.0.batch_size=1000"]);
+/// Collects all that a tenant holds; how many documents left, of how many bytes, and the peak of the resident set in KiB.
+fn collect(alerts: AlertOptions, graph: GraphOptions, options: &[&str]) -> (u64, u64, u64) {
+    let tenant = Tenant::start(Options { alerts, graph: GraphOptions { plain: true, ..graph }, ..Options::default() });
+    let program = Program::new(&tenant, &[&["output.file=null", "output.discard={}"], options].concat());
     let mut process = program.command(&["run", "--once"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", process.id());
     let mut peak = 0_u64;
@@ -28,8 +24,43 @@ fn a_page_of_200_mb_passes_in_64_mib() {
     let output = process.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", log(&output));
     let text = log(&output);
-    let bytes = text.split("discarded 1000 documents of ").nth(1).and_then(|rest| rest.split(' ').next());
-    assert!(bytes.unwrap().parse::<u64>().unwrap() > 100_000_000, "the page is as large as it should be: {text}");
-    println!("peak resident set of a 200 MB page: {} MiB", peak / 1024);
-    assert!(peak > 0 && peak < 64 * 1024, "{peak} KiB");
+    let (documents, bytes) = text.split_once("discarded ").unwrap().1.split_once(" documents of ").unwrap();
+    let bytes = bytes.split(' ').next().unwrap().parse().unwrap();
+    println!("{documents} documents of {bytes} bytes: peak resident set {} MiB", peak / 1024);
+    assert!(peak > 0);
+    (documents.parse().unwrap(), bytes, peak)
+}
+
+#[test]
+fn a_page_of_200_mb_passes_in_64_mib() {
+    let alerts = AlertOptions { count: 1_000, alert_size: 200_000, ..AlertOptions::default() };
+    let (documents, bytes, peak) = collect(alerts, GraphOptions::default(), &["inputs.0.batch_size=1000"]);
+    assert_eq!(documents, 1_000);
+    assert!(bytes > 100_000_000, "the page is as large as it should be: {bytes}");
+    assert!(peak < 64 * 1024, "{peak} KiB");
+}
+
+fn incidents(count: usize, alerts_per_incident: usize) -> AlertOptions {
+    AlertOptions { count, alerts_per_incident, alert_size: 5_000, ..AlertOptions::default() }
+}
+
+#[test]
+fn a_page_of_50_incidents_of_400_alerts_passes_in_64_mib() {
+    let (documents, bytes, peak) =
+        collect(incidents(20_000, 400), GraphOptions::default(), &["inputs.0.type=incident"]);
+    assert_eq!(documents, 20_000);
+    assert!(bytes > 100_000_000, "the page is as large as it should be: {bytes}");
+    assert!(peak < 64 * 1024, "{peak} KiB");
+}
+
+/// However its alerts are had: with the page, with the incident by its id, or in a list of their own.
+#[test]
+fn an_incident_of_5000_alerts_passes_in_128_mib() {
+    let most = |page, single| GraphOptions { max_expanded: page, max_expanded_single: single, ..Default::default() };
+    for graph in [most(None, None), most(Some(4_999), Some(5_000)), most(Some(4_999), None)] {
+        let (documents, bytes, peak) = collect(incidents(5_000, 5_000), graph, &["inputs.0.type=incident"]);
+        assert_eq!(documents, 5_000);
+        assert!(bytes > 25_000_000, "the incident is as large as it should be: {bytes}");
+        assert!(peak < 128 * 1024, "{peak} KiB");
+    }
 }

@@ -96,6 +96,20 @@ path.data: {folder}/data
         self.command(&["run", "--once"]).output().unwrap()
     }
 
+    /// Runs one more cycle, with further options.
+    pub(crate) fn again(&self, options: &[&str]) -> Output {
+        let mut process = self.command(&["run", "--once"]);
+        for option in options {
+            process.args(["-E", option]);
+        }
+        process.output().unwrap()
+    }
+
+    /// The cursor that was saved last.
+    pub(crate) fn checkpoint(&self) -> String {
+        fs::read_to_string(self.folder.path().join("data/checkpoints/contoso.checkpoint")).unwrap()
+    }
+
     /// Starts and does not wait.
     pub(crate) fn start(&self) -> Child {
         self.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()

@@ -104,6 +104,9 @@ impl Config {
                 problems.wrong(&option("data_stream.namespace"), message);
             }
             let Source::Graph(settings) = &input.source;
+            if input.kind != Kind::Incident && !settings.include_alerts {
+                problems.wrong(&option("include_alerts"), "is for inputs of type incident only");
+            }
             match settings.check() {
                 Ok(()) => {}
                 Err(crate::http::Error::Settings { option: key, message }) => {

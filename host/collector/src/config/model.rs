@@ -158,6 +158,10 @@ pub enum Kind {
     /// Alerts with their evidence, from the Microsoft Graph security API (`alerts_v2`). Takes the application
     /// permission `SecurityAlert.Read.All`.
     Alert,
+    /// Incidents, a document for each of their alerts, from the Microsoft Graph security API (`incidents`).
+    /// Takes the application permission `SecurityIncident.Read.All`, and `SecurityAlert.Read.All` for incidents
+    /// whose alerts are too many to come with them.
+    Incident,
 }
 
 impl Kind {
@@ -165,6 +169,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Alert => "alert",
+            Kind::Incident => "incident",
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Error {
         message: String,
         /// What to look at.
         advice: &'static str,
+        /// There was a connection: the server took the request and gave no answer to it, at least not in time.
+        asked: bool,
     },
     /// The answer ended before it was complete, or could not be decompressed.
     #[error("the answer from {host} broke off after {received} bytes: {message}")]
@@ -137,7 +139,7 @@ impl Error {
         } else {
             ""
         };
-        Self::Connection { host, message, advice }
+        Self::Connection { host, message, advice, asked: !error.is_connect() }
     }
 
     /// The status the server answered with, where there was an answer that refused the request.
@@ -153,6 +155,17 @@ impl Error {
         match self {
             Self::Connection { .. } | Self::Body { .. } => true,
             Self::Refused { answer } => is_transient(answer.status),
+            _ => false,
+        }
+    }
+
+    /// Whether less may be had where so much could not: the server failed at the request, took too long for it, or broke
+    /// off.
+    pub fn is_overload(&self) -> bool {
+        match self {
+            Self::Refused { answer } => matches!(answer.status, 408 | 500 | 502..=504),
+            Self::Connection { asked, .. } => *asked,
+            Self::Body { .. } => true,
             _ => false,
         }
     }

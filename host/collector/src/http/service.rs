@@ -54,9 +54,14 @@ impl Service {
     /// Whatever fails after that (a body that breaks off) is the caller's to repeat, because the caller knows how
     /// much of it counts.
     pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<Body, Error> {
+        self.get_within(u32::MAX, url, headers).await
+    }
+
+    /// As [`get`](Self::get), but with no more tries than these of what may be too much for the server.
+    pub async fn get_within(&self, tries: u32, url: &Url, headers: &HeaderMap) -> Result<Body, Error> {
         let mut url = self.link("an address", url, url.as_str())?;
         let mut retry = Retry::new(&self.retry);
-        let (mut redirects, mut renewed) = (0, false);
+        let (mut redirects, mut renewed, mut overloads) = (0, false, 0);
         loop {
             let token = self.tokens.token().await?;
             let error = match self.client.execute(request(&url, headers, &token)?).await {
@@ -84,6 +89,10 @@ impl Service {
                 Err(error) => error,
             };
             if !error.is_transient() {
+                return Err(error);
+            }
+            overloads += u32::from(error.is_overload());
+            if overloads >= tries {
                 return Err(error);
             }
             let wished = match &error {

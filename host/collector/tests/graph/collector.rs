@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use defenderbeat_collector::http::{RetrySettings, Secret};
-use defenderbeat_collector::source::graph::{ALERTS, Error, Graph, GraphSettings};
+use defenderbeat_collector::source::graph::{ALERTS, Error, Feed, Graph, GraphSettings};
 use defenderbeat_collector::source::{Budget, DeadLetter, DeadLetters, Source, Start};
 
 use crate::tenant::{Alert, Tenant, ticks};
@@ -98,6 +98,10 @@ pub(crate) fn start(cursor: Option<String>) -> Start {
 /// Collects as the delivery does, with a reading of `id` and `lastUpdateDateTime` for a guest.
 #[derive(Default)]
 pub(crate) struct Collector {
+    /// Alerts where it is none.
+    pub(crate) feed: Option<&'static Feed>,
+    /// Lines behind records that came with what belongs to them.
+    pub(crate) joined: Vec<serde_json::Value>,
     pub(crate) cursor: Option<String>,
     /// Documents that left, and how often.
     pub(crate) left: BTreeMap<String, usize>,
@@ -116,14 +120,18 @@ impl Collector {
         settle_last: bool,
     ) -> Result<(), Error> {
         let start = Start { dead_letters: Arc::new(self.letters.clone()), ..start(self.cursor.clone()) };
-        let graph = Graph::open(&ALERTS, settings, start)?;
+        let graph = Graph::open(self.feed.unwrap_or(&ALERTS), settings, start)?;
         for number in 1..=deliveries {
             let Some(delivery) = graph.next().await? else { return Ok(()) };
             assert!(delivery.payloads.len() <= 256);
             self.deliveries += 1;
             let mut positions = Vec::new();
             for payload in &delivery.payloads {
-                let record: serde_json::Value = serde_json::from_slice(payload).expect("a whole record");
+                let mut lines = serde_json::Deserializer::from_slice(payload).into_iter::<serde_json::Value>();
+                let record = lines.next().unwrap().expect("a whole record");
+                let behind: Vec<_> = lines.map(|line| line.expect("a whole line")).collect();
+                assert!(behind.is_empty() || delivery.feed == "incident-alerts");
+                self.joined.extend(behind);
                 let text = std::str::from_utf8(payload).unwrap();
                 let position = record["lastUpdateDateTime"].as_str().map_or(0, ticks);
                 positions.push(position);

@@ -10,6 +10,7 @@
 
 mod collector;
 mod connection;
+mod expand;
 mod failures;
 mod paging;
 mod tenant;

@@ -35,6 +35,7 @@ impl Alert {
 pub(crate) struct Request {
     /// 1, 2, 3 .. of the requests for records.
     pub(crate) number: usize,
+    pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) headers: BTreeMap<String, String>,
 }
@@ -50,6 +51,8 @@ pub(crate) enum Fault {
     CutGzipAfter(usize),
     /// Nothing but the end of the connection.
     HangUp,
+    /// Nothing at all.
+    Silence,
     /// The token is no longer good.
     ForgetToken,
 }
@@ -177,7 +180,8 @@ fn token(body: &[u8], state: &mut State) -> Reply {
 
 fn records(url: &Url, headers: BTreeMap<String, String>, state: &mut State) -> Reply {
     let number = state.requests.len() + 1;
-    let request = Request { number, query: url.query_pairs().into_owned().collect(), headers };
+    let query = url.query_pairs().into_owned().collect();
+    let request = Request { number, path: url.path().to_owned(), query, headers };
     state.requests.push(request.clone());
     let fault = (state.script)(&request, &mut state.alerts);
     if matches!(fault, Some(Fault::ForgetToken)) {
@@ -199,6 +203,8 @@ fn records(url: &Url, headers: BTreeMap<String, String>, state: &mut State) -> R
         return Some((answer(status, headers, body.as_bytes()), true));
     } else if matches!(fault, Some(Fault::HangUp)) {
         return None;
+    } else if matches!(fault, Some(Fault::Silence)) {
+        return Some((Vec::new(), true));
     } else if request.query.contains_key("$orderby") && !state.ordered {
         return refuse("The query specified in the URI is not valid: $orderby");
     } else if skip > 500 {
@@ -229,14 +235,14 @@ fn records(url: &Url, headers: BTreeMap<String, String>, state: &mut State) -> R
 }
 
 fn page(url: &Url, request: &Request, skip: usize, state: &State) -> Vec<u8> {
-    let terms = parse(&request.query["$filter"]);
+    let terms = request.query.get("$filter").map_or(Vec::new(), |filter| parse(filter));
     let mut alerts: Vec<&Alert> = state.alerts.iter().filter(|alert| holds(&terms, alert)).collect();
     if request.query.contains_key("$orderby") {
         alerts.sort_by_key(|alert| alert.updated);
     } else {
         alerts.sort_by_key(|alert| std::cmp::Reverse(alert.created));
     }
-    let top: usize = request.query["$top"].parse().unwrap();
+    let top: usize = request.query.get("$top").map_or(usize::MAX, |top| top.parse().unwrap());
     let passed = skip + request.query.get("$skiptoken").map_or(0, |token| token.parse::<usize>().unwrap());
     let page: Vec<String> = alerts.iter().skip(passed).take(top).map(|alert| alert.json()).collect();
     let mut link = String::new();

@@ -13,7 +13,8 @@ fn a_component_says_what_it_is() {
     assert_eq!(descriptor.name, "hostile");
     assert_eq!(descriptor.routes, ["test.hostile", "test.other"]);
     let states: Vec<_> = descriptor.feeds.iter().map(|feed| (feed.name.as_str(), feed.state)).collect();
-    assert_eq!(states, [("records", State::None), ("facts", State::Facts), ("sync", State::Sync)]);
+    let expected = [("records", State::None), ("facts", State::Facts), ("sync", State::Sync), ("whole", State::None)];
+    assert_eq!(states, expected);
     assert_eq!(descriptor.feed("facts").unwrap().keys, ["records"]);
 }
 

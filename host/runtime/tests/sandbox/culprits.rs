@@ -60,6 +60,17 @@ fn several_culprits_are_found() {
 }
 
 #[test]
+fn where_a_payload_is_one_record_it_is_the_culprit() {
+    let mut rig = Rig::new(short());
+    let (list, culprit) = ("[{\"a\": 1}, {\"b\": 2}]", "  {\"do\": \"trap\"}  ");
+    let (receipt, passed) = rig.push_to("whole", &[list, culprit, list]);
+    let receipt = receipt.unwrap();
+    assert_eq!(passed.documents, [(0, list.to_owned()), (2, list.to_owned())]);
+    assert_eq!(receipt.tallies, [mapped(1), Tally { records: 1, rejected: 1, ..Tally::default() }, mapped(1)]);
+    assert_eq!(bytes_of(&receipt.rejects[0], culprit), culprit);
+}
+
+#[test]
 fn a_culprit_within_a_payload_is_found() {
     let mut rig = Rig::new(short());
     let culprit = json!({"do": "panic", "text": "inside"}).to_string();

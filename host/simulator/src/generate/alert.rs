@@ -3,6 +3,7 @@
 use super::catalog::{self, Template};
 use super::dice::Dice;
 use super::evidence;
+use super::incident;
 use super::json::{Json, object};
 use super::outline::Outline;
 use super::pools;
@@ -12,8 +13,6 @@ use crate::time::{self, HOUR, SECOND, Ticks};
 
 /// Ticks from 0001-01-01T00:00:00Z to 1970-01-01T00:00:00Z; Defender for Endpoint's ids count from the former.
 const DOTNET_EPOCH: Ticks = 621_355_968_000_000_000;
-/// Alerts of an incident.
-const INCIDENT: usize = 3;
 
 /// `id` and `providerAlertId`.
 pub(crate) fn ids(seed: u64, alert: &Outline) -> (String, String) {
@@ -32,7 +31,7 @@ pub(crate) fn ids(seed: u64, alert: &Outline) -> (String, String) {
 pub(crate) fn write(mut scene: Scene<'_>, alert: &Outline, options: &AlertOptions, json: &mut Vec<u8>) {
     let template = alert.template();
     let start = json.len();
-    append(json, &head(&mut scene, alert, options.seed));
+    append(json, &head(&mut scene, alert, options));
     // Evidence is the last member, written item by item.
     json.pop();
     json.extend_from_slice(br#","evidence":["#);
@@ -59,10 +58,10 @@ fn append(json: &mut Vec<u8>, value: &Json) {
     let _ = serde_json::to_writer(json, value);
 }
 
-fn head(scene: &mut Scene<'_>, alert: &Outline, seed: u64) -> Json {
+fn head(scene: &mut Scene<'_>, alert: &Outline, options: &AlertOptions) -> Json {
     let template = alert.template();
-    let (id, provider_id) = ids(seed, alert);
-    let incident = (4000 + alert.index / INCIDENT).to_string();
+    let (id, provider_id) = ids(options.seed, alert);
+    let incident = incident::id_of_alert(alert.index, options);
     let portal =
         |what: &str, id: &str, tenant: &str| format!("https://security.microsoft.com/{what}/{id}?tid={tenant}");
     let threat = threat(scene, template);

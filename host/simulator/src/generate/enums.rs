@@ -53,6 +53,9 @@ pub(crate) const SEVERITIES: [&str; 6] = ["unknown", "informational", "low", "me
 
 pub(crate) const STATUSES: [&str; 5] = ["unknown", "new", "inProgress", "resolved", "unknownFutureValue"];
 
+pub(crate) const INCIDENT_STATUSES: [&str; 6] =
+    ["active", "resolved", "inProgress", "redirected", "unknownFutureValue", "awaitingAction"];
+
 /// Members that were added to `serviceSource`, `detectionSource` and `evidenceRemediationStatus`, as far as alerts here
 /// have them.
 const ADDED: [&str; 23] = [

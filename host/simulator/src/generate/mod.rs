@@ -8,6 +8,7 @@ mod directory;
 pub(crate) mod enums;
 pub(crate) mod event;
 mod evidence;
+mod incident;
 mod json;
 mod outline;
 mod pools;
@@ -17,11 +18,12 @@ use std::sync::Arc;
 
 pub(crate) use self::dice::Dice;
 pub(crate) use self::enums::Members;
+pub(crate) use self::incident::{Incident, id_of_alert as incident_of};
 pub(crate) use self::outline::Outline;
 use self::scene::Scene;
 use crate::options::{AccessOptions, AlertOptions};
 use crate::server::Error;
-use crate::tenant::Expected;
+use crate::tenant::{Expected, ExpectedIncident};
 use crate::time::{self, Ticks};
 
 /// The alerts of a tenant. Clones share their content.
@@ -30,6 +32,7 @@ pub(crate) struct Corpus {
     tenant_id: Arc<str>,
     options: Arc<AlertOptions>,
     outlines: Arc<[Outline]>,
+    incidents: Arc<[Incident]>,
 }
 
 /// The JSON of all alerts that a tenant with these options holds, one after the other. Same options, same bytes, if `now`
@@ -44,13 +47,24 @@ pub fn alerts(options: &AlertOptions) -> Result<impl Iterator<Item = Vec<u8>> + 
     }))
 }
 
+/// The JSON of all incidents with their alerts, as [`alerts`].
+pub fn incidents(options: &AlertOptions) -> Result<impl Iterator<Item = Vec<u8>> + use<>, Error> {
+    options.check().map_err(Error::Options)?;
+    let corpus = Corpus::new(options, &AccessOptions::default().tenant_id);
+    Ok((0..corpus.incidents.len()).filter_map(move |index| {
+        Some(corpus.incident(corpus.incidents.get(index)?, true, Members::All).flatten().collect())
+    }))
+}
+
 impl Corpus {
     /// Draws the outlines of all alerts.
     pub(crate) fn new(options: &AlertOptions, tenant_id: &str) -> Self {
         let now: Ticks = options.now.map_or_else(time::now, time::from_utc);
+        let outlines: Vec<Outline> = (0..options.count).map(|index| Outline::draw(options, now, index)).collect();
         Self {
             tenant_id: tenant_id.into(),
-            outlines: (0..options.count).map(|index| Outline::draw(options, now, index)).collect(),
+            incidents: incident::draw(options, now, &outlines).into(),
+            outlines: outlines.into(),
             options: Arc::new(options.clone()),
         }
     }
@@ -58,6 +72,11 @@ impl Corpus {
     /// All alerts, oldest update first but for late ones, which come last.
     pub(crate) fn outlines(&self) -> &[Outline] {
         &self.outlines
+    }
+
+    /// All incidents, those without alerts last.
+    pub(crate) fn incidents(&self) -> &[Incident] {
+        &self.incidents
     }
 
     /// An alert's `id`.
@@ -70,6 +89,27 @@ impl Corpus {
             .outlines
             .iter()
             .map(|alert| Expected { id: self.id(alert), last_update_date_time: time::text(alert.updated) })
+            .collect();
+        expected.sort_unstable();
+        expected
+    }
+
+    pub(crate) fn expected_incidents(&self) -> Vec<ExpectedIncident> {
+        let ids = |incident: &Incident| {
+            let mut alerts: Vec<String> = self
+                .outlines
+                .get(incident.alerts.clone())
+                .unwrap_or_default()
+                .iter()
+                .map(|alert| self.id(alert))
+                .collect();
+            alerts.sort_unstable();
+            alerts
+        };
+        let mut expected: Vec<ExpectedIncident> = self
+            .incidents
+            .iter()
+            .map(|incident| ExpectedIncident { id: incident.id(), alerts: ids(incident) })
             .collect();
         expected.sort_unstable();
         expected

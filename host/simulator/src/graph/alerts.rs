@@ -1,68 +1,70 @@
 //! `GET /v1.0/security/alerts_v2` and `/v1.0/security/alerts_v2/{id}`.
 
-use std::cmp::Reverse;
+use std::borrow::Cow;
 
 use super::Call;
 use super::error::Error;
-use super::query::{Order, Query, Time, Token, continued};
+use super::filter::{Entity, Resource, Text};
+use super::page::{CONTEXT, Page};
+use super::query::Query;
 use crate::answer::Answer;
-use crate::generate::Outline;
-use crate::options::NextLink;
+use crate::generate::{Outline, incident_of};
+use crate::options::AlertOptions;
+use crate::time::Ticks;
 
-const CONTEXT: &str = "https://graph.microsoft.com/v1.0/$metadata#security/alerts_v2";
+const PATH: &str = "alerts_v2";
+
+/// An alert in its tenant.
+pub(super) struct Alert<'a> {
+    pub(super) outline: &'a Outline,
+    pub(super) options: &'a AlertOptions,
+}
+
+impl Entity for Alert<'_> {
+    fn created(&self) -> Ticks {
+        self.outline.created
+    }
+
+    fn updated(&self) -> Ticks {
+        self.outline.updated
+    }
+
+    fn late(&self) -> bool {
+        self.outline.late
+    }
+
+    fn text(&self, property: Text) -> Option<Cow<'_, str>> {
+        let alert = self.outline;
+        match property {
+            Text::AssignedTo => alert.assigned_to(),
+            Text::Classification => alert.classification,
+            Text::Determination => alert.determination,
+            Text::IncidentId => return Some(Cow::Owned(incident_of(alert.index, self.options))),
+            Text::ServiceSource => Some(alert.template().service),
+            Text::Severity => Some(alert.severity),
+            Text::Status => Some(alert.status),
+        }
+        .map(Cow::Borrowed)
+    }
+}
 
 /// A page of alerts.
 pub(super) fn list(call: &Call<'_>) -> Result<Answer, Error> {
-    let tenant = call.tenant;
-    let options = &tenant.options.graph;
-    let query = Query::parse(call.query, options)?;
-    let late = query.token.map_or_else(|| tenant.shows_late(call.number), |token| token.late);
-    let mut alerts: Vec<&Outline> =
-        tenant.corpus.outlines().iter().filter(|alert| (late || !alert.late) && query.filter.holds(alert)).collect();
-    match query.order {
-        Some(Order { by: Time::Created, descending: false }) => alerts.sort_by_key(|alert| alert.created),
-        Some(Order { by: Time::Updated, descending: false }) => alerts.sort_by_key(|alert| alert.updated),
-        Some(Order { by: Time::Updated, descending: true }) => alerts.sort_by_key(|alert| Reverse(alert.updated)),
-        // Newest first is the default.
-        Some(Order { by: Time::Created, descending: true }) | None => {
-            alerts.sort_by_key(|alert| Reverse(alert.created));
-        }
-    }
-    let total = alerts.len();
-    let passed = query.token.map_or(query.skip, |token| token.passed);
-    let size = query.top.unwrap_or(options.page_size);
-    let page: Vec<Outline> = alerts.into_iter().skip(passed).take(size).copied().collect();
-    let next = passed + page.len();
-
-    let mut head = format!(r#"{{"@odata.context":"{CONTEXT}","#);
-    if query.count {
-        head.push_str(&format!(r#""@odata.count":{total},"#));
-    }
-    head.push_str(r#""value":["#);
-    let link = match options.next_link {
-        _ if next >= total => None,
-        NextLink::WithoutTop if query.top.is_some() => None,
-        NextLink::Skip => Some(continued(call.query, "$skip", &next.to_string())),
-        NextLink::WithoutTop | NextLink::Skiptoken => {
-            Some(continued(call.query, "$skiptoken", &Token { passed: next, late }.text()))
-        }
-    };
-    let tail = match link {
-        None => "]}".to_owned(),
-        Some(link) => {
-            let link = serde_json::Value::from(format!("{}/v1.0/security/alerts_v2?{link}", tenant.url));
-            format!(r#"],"@odata.nextLink":{link}}}"#)
-        }
-    };
-
-    let (records, members, corpus) = (page.len(), call.members, tenant.corpus.clone());
+    let options = &call.tenant.options.graph;
+    let query = Query::parse(call.query, options, Resource::Alerts { by_incident: !options.no_incident_filter })?;
+    let corpus = call.tenant.corpus.clone();
+    let all = corpus.outlines().iter().map(|outline| Alert { outline, options: &call.tenant.options.alerts });
+    let Page { values, head, tail } = Page::of(call, &query, PATH, all);
+    let (records, members) = (values.len(), call.members);
+    let page: Vec<Outline> = values.into_iter().map(|alert| *alert.outline).collect();
     let mut first = true;
+    let corpus = call.tenant.corpus.clone();
     let values = page.into_iter().map(move |alert| {
         let mut piece = if std::mem::take(&mut first) { Vec::new() } else { vec![b','] };
         corpus.write(&alert, members, &mut piece);
         piece
     });
-    call.pieces(records, std::iter::once(head.into_bytes()).chain(values).chain(std::iter::once(tail.into_bytes())))
+    call.pieces(records, std::iter::once(head).chain(values).chain(std::iter::once(tail)))
 }
 
 /// One alert.
@@ -73,8 +75,8 @@ pub(super) fn single(call: &Call<'_>, id: &str) -> Result<Answer, Error> {
         .outlines()
         .iter()
         .find(|alert| (late || !alert.late) && corpus.id(alert) == id)
-        .ok_or_else(|| Error::NotFound(id.to_owned()))?;
-    let mut piece = format!(r#"{{"@odata.context":"{CONTEXT}/$entity","#).into_bytes();
+        .ok_or_else(|| Error::NotFound("Alert", id.to_owned()))?;
+    let mut piece = format!(r#"{{"@odata.context":"{CONTEXT}{PATH}/$entity","#).into_bytes();
     let start = piece.len();
     corpus.write(alert, call.members, &mut piece);
     // The alert's own brace was written with the context.

@@ -27,8 +27,10 @@ pub(super) enum Error {
     Failed,
     /// The query is wrong; why.
     Query(String),
-    /// There is no such alert.
-    NotFound(String),
+    /// More expanded alerts than it bears.
+    Overloaded,
+    /// There is no such thing: what, and its id.
+    NotFound(&'static str, String),
     /// There is no such resource.
     Segment(String),
     /// Only GET is simulated.
@@ -48,7 +50,8 @@ impl Error {
             Self::Throttled { .. } => Some(&tally.throttled),
             Self::Failed => Some(&tally.failed),
             Self::Query(_) => Some(&tally.refused),
-            Self::MissingRole | Self::NotFound(_) | Self::Segment(_) | Self::Method => None,
+            Self::Overloaded => Some(&tally.overloaded),
+            Self::MissingRole | Self::NotFound(..) | Self::Segment(_) | Self::Method => None,
         }
     }
 
@@ -78,11 +81,11 @@ impl Error {
             Self::Throttled { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Too many requests. Try again later.".into())
             }
-            Self::Failed => {
+            Self::Failed | Self::Overloaded => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "An internal server error occurred.".into())
             }
             Self::Query(message) => (StatusCode::BAD_REQUEST, "BadRequest", message.clone()),
-            Self::NotFound(id) => (StatusCode::NOT_FOUND, "NotFound", format!("Alert '{id}' was not found.")),
+            Self::NotFound(what, id) => (StatusCode::NOT_FOUND, "NotFound", format!("{what} '{id}' was not found.")),
             Self::Segment(name) => {
                 (StatusCode::BAD_REQUEST, "BadRequest", format!("Resource not found for the segment '{name}'."))
             }

@@ -1,12 +1,42 @@
 //! `$filter`: comparisons of the filterable properties, joined by `and`.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::generate::{Outline, enums};
+use crate::generate::enums;
 use crate::time::{self, Ticks};
 
-/// What is filtered.
-pub(super) const TYPE: &str = "microsoft.graph.security.alert";
+/// What is listed.
+pub(super) trait Entity {
+    /// `createdDateTime`.
+    fn created(&self) -> Ticks;
+    /// `lastUpdateDateTime`.
+    fn updated(&self) -> Ticks;
+    /// Whether it becomes visible late.
+    fn late(&self) -> bool;
+    /// A text that can be filtered by.
+    fn text(&self, property: Text) -> Option<Cow<'_, str>>;
+}
+
+/// Which entities are listed, and so what can be filtered by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Resource {
+    /// Alerts, by their incident too.
+    Alerts {
+        by_incident: bool,
+    },
+    Incidents,
+}
+
+impl Resource {
+    /// The type that messages name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Alerts { .. } => "microsoft.graph.security.alert",
+            Self::Incidents => "microsoft.graph.security.incident",
+        }
+    }
+}
 
 /// Comparisons that all have to hold.
 #[derive(Debug, Default, PartialEq)]
@@ -25,11 +55,13 @@ enum Time {
     Updated,
 }
 
+/// A text that can be filtered by.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Text {
+pub(super) enum Text {
     AssignedTo,
     Classification,
     Determination,
+    IncidentId,
     ServiceSource,
     Severity,
     Status,
@@ -47,15 +79,15 @@ enum Operator {
 
 impl Filter {
     /// Reads a filter; the error says what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, resource: Resource) -> Result<Self, String> {
         let words = words(text)?;
         let mut terms = Vec::new();
         for (position, chunk) in words.chunks(4).enumerate() {
             let last = (position + 1) * 4 > words.len();
             match chunk {
-                [property, operator, value] if last => terms.push(term(property, operator, value)?),
+                [property, operator, value] if last => terms.push(term(resource, property, operator, value)?),
                 [property, operator, value, "and"] if !last && words.len() > (position + 1) * 4 => {
-                    terms.push(term(property, operator, value)?);
+                    terms.push(term(resource, property, operator, value)?);
                 }
                 _ => return Err(syntax(text)),
             }
@@ -63,27 +95,17 @@ impl Filter {
         if terms.is_empty() { Err(syntax(text)) } else { Ok(Self(terms)) }
     }
 
-    /// Whether an alert passes.
-    pub(super) fn holds(&self, alert: &Outline) -> bool {
+    /// Whether an entity passes.
+    pub(super) fn holds(&self, entity: &impl Entity) -> bool {
         self.0.iter().all(|term| match term {
             Term::Time(property, operator, value) => {
                 let own = match property {
-                    Time::Created => alert.created,
-                    Time::Updated => alert.updated,
+                    Time::Created => entity.created(),
+                    Time::Updated => entity.updated(),
                 };
                 operator.holds(own.cmp(value))
             }
-            Term::Text(property, equal, value) => {
-                let own = match property {
-                    Text::AssignedTo => alert.assigned_to(),
-                    Text::Classification => alert.classification,
-                    Text::Determination => alert.determination,
-                    Text::ServiceSource => Some(alert.template().service),
-                    Text::Severity => Some(alert.severity),
-                    Text::Status => Some(alert.status),
-                };
-                (own == value.as_deref()) == *equal
-            }
+            Term::Text(property, equal, value) => (entity.text(*property).as_deref() == value.as_deref()) == *equal,
         })
     }
 }
@@ -137,7 +159,7 @@ fn words(text: &str) -> Result<Vec<&str>, String> {
     Ok(words)
 }
 
-fn term(property: &str, operator: &str, value: &str) -> Result<Term, String> {
+fn term(resource: Resource, property: &str, operator: &str, value: &str) -> Result<Term, String> {
     let comparison = Operator::parse(operator).ok_or_else(|| format!("Syntax error: '{operator}' is no operator."))?;
     let time = match property {
         "createdDateTime" => Some(Time::Created),
@@ -152,10 +174,12 @@ fn term(property: &str, operator: &str, value: &str) -> Result<Term, String> {
         "assignedTo" => (Text::AssignedTo, &[]),
         "classification" => (Text::Classification, &enums::CLASSIFICATIONS),
         "determination" => (Text::Determination, &enums::DETERMINATIONS),
-        "serviceSource" => (Text::ServiceSource, &enums::SERVICES),
         "severity" => (Text::Severity, &enums::SEVERITIES),
+        "status" if resource == Resource::Incidents => (Text::Status, &enums::INCIDENT_STATUSES),
         "status" => (Text::Status, &enums::STATUSES),
-        _ => return Err(format!("Could not find a property named '{property}' on type '{TYPE}'.")),
+        "serviceSource" if resource != Resource::Incidents => (Text::ServiceSource, &enums::SERVICES),
+        "incidentId" if resource == (Resource::Alerts { by_incident: true }) => (Text::IncidentId, &[]),
+        _ => return Err(format!("Could not find a property named '{property}' on type '{}'.", resource.name())),
     };
     let equal = match comparison {
         Operator::Equal => true,
@@ -182,18 +206,35 @@ fn incompatible(property: &str, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::alerts::Alert;
     use super::*;
-    use crate::generate::Corpus;
+    use crate::generate::{Corpus, Outline};
     use crate::options::AlertOptions;
 
-    fn alerts() -> Vec<Outline> {
+    const ALERTS: Resource = Resource::Alerts { by_incident: true };
+
+    fn options() -> AlertOptions {
         let now = Some("2025-03-04T05:06:07Z".parse().unwrap());
-        Corpus::new(&AlertOptions { count: 500, now, ..AlertOptions::default() }, "tenant").outlines().to_vec()
+        AlertOptions { count: 500, now, ..AlertOptions::default() }
+    }
+
+    fn alerts() -> Vec<Outline> {
+        Corpus::new(&options(), "tenant").outlines().to_vec()
     }
 
     fn passing(filter: &str) -> Vec<usize> {
-        let filter = Filter::parse(filter).unwrap();
-        alerts().iter().filter(|alert| filter.holds(alert)).map(|alert| alert.index).collect()
+        let (filter, options) = (Filter::parse(filter, ALERTS).unwrap(), options());
+        let holds = |outline: &&Outline| filter.holds(&Alert { outline, options: &options });
+        alerts().iter().filter(holds).map(|alert| alert.index).collect()
+    }
+
+    #[test]
+    fn alerts_of_an_incident_follow_each_other() {
+        assert_eq!(passing("incidentId eq '4002'"), [6, 7, 8]);
+        let refused = Filter::parse("incidentId eq '4002'", Resource::Alerts { by_incident: false }).unwrap_err();
+        assert!(refused.contains("Could not find a property named 'incidentId'"), "{refused}");
+        assert!(Filter::parse("serviceSource eq 'microsoftSentinel'", Resource::Incidents).is_err());
+        assert!(Filter::parse("status eq 'redirected'", Resource::Incidents).is_ok());
     }
 
     #[test]
@@ -225,7 +266,7 @@ mod tests {
     #[test]
     fn quoted_text_may_hold_anything() {
         assert_eq!(
-            Filter::parse("assignedTo eq 'o''neil and co' and severity ne 'high'"),
+            Filter::parse("assignedTo eq 'o''neil and co' and severity ne 'high'", ALERTS),
             Ok(Filter(vec![
                 Term::Text(Text::AssignedTo, true, Some("o'neil and co".into())),
                 Term::Text(Text::Severity, false, Some("high".into())),
@@ -248,7 +289,7 @@ mod tests {
             ("assignedTo eq 'x", "unterminated"),
             ("", "joined by 'and'"),
         ] {
-            let message = Filter::parse(filter).unwrap_err();
+            let message = Filter::parse(filter, ALERTS).unwrap_err();
             assert!(message.contains(reason), "{filter}: {message}");
         }
     }

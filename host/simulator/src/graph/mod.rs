@@ -3,6 +3,8 @@
 mod alerts;
 mod error;
 mod filter;
+mod incidents;
+mod page;
 mod query;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,6 +103,8 @@ fn respond(
     let mut answer = match path {
         ["security", "alerts_v2"] => alerts::list(&call)?,
         ["security", "alerts_v2", id] => alerts::single(&call, id)?,
+        ["security", "incidents"] => incidents::list(&call)?,
+        ["security", "incidents", id] => incidents::single(&call, id)?,
         ["security", other, ..] | [other, ..] => return Err(Error::Segment((*other).to_owned())),
         [] => return Err(Error::Segment(String::new())),
     };

@@ -1,8 +1,11 @@
 //! The query options of a list: `$top`, `$skip`, `$skiptoken`, `$filter`, `$orderby`, `$count`.
 
 use super::error::Error;
-use super::filter::{Filter, TYPE};
+use super::filter::{Filter, Resource};
 use crate::options::GraphOptions;
+
+/// The largest `$top` of incidents.
+const MAX_INCIDENTS: usize = 50;
 
 /// A query, checked.
 #[derive(Debug, Default, PartialEq)]
@@ -13,6 +16,8 @@ pub(super) struct Query {
     pub(super) filter: Filter,
     pub(super) order: Option<Order>,
     pub(super) count: bool,
+    /// Incidents come with their alerts.
+    pub(super) expand: bool,
 }
 
 /// Where a chain of linked pages goes on. Alerts that became visible meanwhile are not in it, so that nothing moves.
@@ -38,11 +43,28 @@ pub(super) enum Time {
 
 impl Query {
     /// Reads a query; the error says what is wrong with it.
-    pub(super) fn parse(text: &str, options: &GraphOptions) -> Result<Self, Error> {
+    pub(super) fn parse(text: &str, options: &GraphOptions, resource: Resource) -> Result<Self, Error> {
         let mut query = Self::default();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             match &*name {
-                "$top" => query.top = Some(number(&name, &value)?.min(options.max_top)),
+                "$top" => {
+                    let top = number(&name, &value)?;
+                    // Incidents are the one resource that refuses what is too much.
+                    if resource == Resource::Incidents && top > MAX_INCIDENTS {
+                        let message = format!("The limit of '{MAX_INCIDENTS}' for Top query has been exceeded.");
+                        return Err(Error::Query(message));
+                    }
+                    query.top = Some(top.min(options.max_top));
+                }
+                "$expand" if resource == Resource::Incidents => {
+                    if value != "alerts" {
+                        let name = resource.name();
+                        return Err(Error::Query(format!(
+                            "Could not find a property named '{value}' on type '{name}'."
+                        )));
+                    }
+                    query.expand = true;
+                }
                 "$skip" => {
                     query.skip = number(&name, &value)?;
                     if query.skip > options.max_skip {
@@ -51,11 +73,11 @@ impl Query {
                     }
                 }
                 "$skiptoken" => query.token = Some(Token::parse(&value)?),
-                "$filter" => query.filter = Filter::parse(&value).map_err(Error::Query)?,
+                "$filter" => query.filter = Filter::parse(&value, resource).map_err(Error::Query)?,
                 "$orderby" if options.unordered => {
                     return Err(Error::Query("The query option '$orderby' is not allowed.".into()));
                 }
-                "$orderby" => query.order = Some(Order::parse(&value)?),
+                "$orderby" => query.order = Some(Order::parse(&value, resource)?),
                 "$count" => {
                     query.count = value
                         .parse()
@@ -98,14 +120,15 @@ impl Token {
 }
 
 impl Order {
-    fn parse(text: &str) -> Result<Self, Error> {
+    fn parse(text: &str, resource: Resource) -> Result<Self, Error> {
         let mut words = text.split_whitespace();
         let by = match words.next() {
             Some("createdDateTime") => Time::Created,
             Some("lastUpdateDateTime") => Time::Updated,
             other => {
                 let name = other.unwrap_or_default();
-                return Err(Error::Query(format!("Could not find a property named '{name}' on type '{TYPE}'.")));
+                let of = resource.name();
+                return Err(Error::Query(format!("Could not find a property named '{name}' on type '{of}'.")));
             }
         };
         let descending = match (words.next(), words.next()) {
@@ -137,8 +160,10 @@ pub(super) fn continued(text: &str, name: &str, value: &str) -> String {
 mod tests {
     use super::*;
 
+    const ALERTS: Resource = Resource::Alerts { by_incident: true };
+
     fn refusal(text: &str, options: &GraphOptions) -> String {
-        match Query::parse(text, options) {
+        match Query::parse(text, options, ALERTS) {
             Err(Error::Query(message)) => message,
             other => panic!("{text}: {other:?}"),
         }
@@ -146,8 +171,11 @@ mod tests {
 
     #[test]
     fn options_are_read_encoded_or_not() {
-        let query =
-            Query::parse("%24top=5000&$skip=500&$orderby=createdDateTime+desc&$count=true", &Default::default());
+        let query = Query::parse(
+            "%24top=5000&$skip=500&$orderby=createdDateTime+desc&$count=true",
+            &Default::default(),
+            ALERTS,
+        );
         let order = Some(Order { by: Time::Created, descending: true });
         assert_eq!(query, Ok(Query { top: Some(1000), skip: 500, order, count: true, ..Query::default() }));
     }

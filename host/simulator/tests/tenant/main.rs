@@ -10,5 +10,6 @@
 mod client;
 mod command;
 mod faults;
+mod incidents;
 mod pages;
 mod token;

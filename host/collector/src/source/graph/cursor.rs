@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use super::again::Again;
 use super::now;
 use crate::source::Position;
 
@@ -41,6 +42,9 @@ struct Saved {
     mode: Mode,
     /// Position, and ids of 32 hexadecimal digits in a row.
     seen: Vec<(Position, String)>,
+    /// Absent in cursors of feeds whose records are complete.
+    #[serde(default, skip_serializing_if = "Again::is_empty")]
+    again: Again,
 }
 
 const VERSION: u32 = 1;
@@ -63,6 +67,10 @@ pub(super) struct Progress {
     pending: VecDeque<Pending>,
     /// What is settled.
     settled: (Position, Mode),
+    /// Records that left without what belongs to them.
+    again: Again,
+    /// Whether `again` differs from what was saved.
+    again_unsaved: bool,
 }
 
 /// What a batch adds when it is settled.
@@ -71,13 +79,16 @@ struct Pending {
     sequence: u64,
     ids: Vec<u128>,
     reached: Option<(Position, Mode)>,
+    /// Records that are complete with it.
+    complete: Vec<String>,
 }
 
 impl Progress {
     /// Starts at a position. It counts as unsaved: a start that is not saved would move with the clock, and what lies between
     /// would never be read.
     pub(super) fn new(boundary: Position, overlap: Position) -> Self {
-        let start = Pending { sequence: 0, ids: Vec::new(), reached: Some((boundary, Mode::default())) };
+        let reached = Some((boundary, Mode::default()));
+        let start = Pending { sequence: 0, ids: Vec::new(), reached, complete: Vec::new() };
         Self {
             boundary,
             floor: boundary,
@@ -88,6 +99,8 @@ impl Progress {
             unplaced: VecDeque::new(),
             pending: VecDeque::from([start]),
             settled: (boundary, Mode::default()),
+            again: Again::default(),
+            again_unsaved: false,
         }
     }
 
@@ -101,6 +114,7 @@ impl Progress {
         (progress.floor, progress.mode) = (saved.floor, saved.mode);
         progress.settled = (saved.boundary, saved.mode);
         progress.pending.clear();
+        progress.again = saved.again;
         for (position, text) in saved.seen {
             for id in text.as_bytes().chunks(32) {
                 let id = std::str::from_utf8(id).ok().filter(|id| id.len() == 32);
@@ -165,7 +179,31 @@ impl Progress {
 
     /// Whether something was reached that no later batch will save.
     pub(super) fn is_unsaved(&self) -> bool {
-        self.pending.iter().any(|pending| pending.reached.is_some())
+        let unsaved = |pending: &Pending| pending.reached.is_some() || !pending.complete.is_empty();
+        self.again_unsaved || self.pending.iter().any(unsaved)
+    }
+
+    /// Keeps a record to be asked for again; gives the one that is given up for it.
+    pub(super) fn ask_again(&mut self, id: &str) -> Option<String> {
+        self.again_unsaved = true;
+        self.pending.iter_mut().for_each(|pending| pending.complete.retain(|other| other != id));
+        self.again.add(id)
+    }
+
+    /// Records to be asked for again.
+    pub(super) fn to_ask_again(&self, most: usize) -> Vec<String> {
+        self.again.next(most)
+    }
+
+    /// Notes that a record was asked for again in vain; true where it is given up with that.
+    pub(super) fn asked_in_vain(&mut self, id: &str) -> bool {
+        self.again_unsaved = true;
+        self.again.failed(id)
+    }
+
+    /// Notes that a record need not be asked for again once the batches up to `sequence` are settled.
+    pub(super) fn complete(&mut self, sequence: u64, id: String) {
+        self.pending_of(sequence).complete.push(id);
     }
 
     /// Takes the batches up to `sequence` as settled and gives the cursor that may be saved now.
@@ -174,6 +212,7 @@ impl Progress {
             if let Some(reached) = pending.reached {
                 self.settled = reached;
             }
+            pending.complete.iter().for_each(|id| self.again.remove(id));
         }
         self.forget();
         self.saved()
@@ -191,7 +230,7 @@ impl Progress {
     fn pending_of(&mut self, sequence: u64) -> &mut Pending {
         let at = self.pending.partition_point(|pending| pending.sequence < sequence);
         if self.pending.get(at).is_none_or(|pending| pending.sequence != sequence) {
-            self.pending.insert(at, Pending { sequence, ids: Vec::new(), reached: None });
+            self.pending.insert(at, Pending { sequence, ids: Vec::new(), reached: None, complete: Vec::new() });
         }
         #[allow(clippy::indexing_slicing, reason = "the entry at this place was found or has just been inserted")]
         &mut self.pending[at]
@@ -216,7 +255,8 @@ impl Progress {
         }
     }
 
-    fn saved(&self) -> String {
+    fn saved(&mut self) -> String {
+        self.again_unsaved = false;
         let pending: HashSet<u128> = self.pending.iter().flat_map(|pending| pending.ids.iter().copied()).collect();
         let seen = self.by_position.iter().filter_map(|(position, ids)| {
             let mut text = String::with_capacity(ids.len() * 32);
@@ -231,6 +271,7 @@ impl Progress {
             floor: self.floor.min(self.settled.0),
             mode: self.settled.1,
             seen: seen.collect(),
+            again: self.again.clone(),
         };
         serde_json::to_string(&saved).unwrap_or_default()
     }

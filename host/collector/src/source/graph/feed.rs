@@ -17,6 +17,21 @@ pub struct Feed {
     pub max_top: usize,
     /// The permission that the application needs.
     pub permission: &'static str,
+    /// What belongs to each record and may come with it.
+    pub expand: Option<Expand>,
+}
+
+/// What belongs to a record, and how it is had where Graph cannot give both together.
+#[derive(Debug)]
+pub struct Expand {
+    /// The property that holds it.
+    pub property: &'static str,
+    /// The feed of payloads that are a record and then what belongs to it, one a line.
+    pub feed: &'static str,
+    /// Where it is listed by itself.
+    pub by: &'static Feed,
+    /// The property there that names the record. To filter by it is not documented; 400 means that it cannot be had.
+    pub key: &'static str,
 }
 
 /// A property and the values by which it divides records. Records with any other value are asked for as the rest.
@@ -55,6 +70,19 @@ pub static ALERTS: Feed = Feed {
     ],
     max_top: 1000,
     permission: "SecurityAlert.Read.All",
+    expand: None,
+};
+
+/// Incidents: <https://learn.microsoft.com/graph/api/security-list-incidents>.
+pub static INCIDENTS: Feed = Feed {
+    name: "incidents",
+    path: "/v1.0/security/incidents",
+    updated: "lastUpdateDateTime",
+    created: "createdDateTime",
+    splits: &[SEVERITY, Split { property: "status", values: &["active", "resolved", "inProgress", "redirected"] }],
+    max_top: 50,
+    permission: "SecurityIncident.Read.All",
+    expand: Some(Expand { property: "alerts", feed: "incident-alerts", by: &ALERTS, key: "incidentId" }),
 };
 
 const SEVERITY: Split = Split { property: "severity", values: &["informational", "low", "medium", "high", "unknown"] };

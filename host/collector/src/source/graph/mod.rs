@@ -12,10 +12,15 @@
 //!   are kept for the overlap and above, at most 100,000 below the boundary; more of them shorten the overlap.
 //! - A cursor is made only of batches that are settled. After a restart it leads to the same documents, whenever the
 //!   process ended.
+//! - What belongs to a record (the alerts of an incident) leaves with it, however Graph can be brought to give it, or
+//!   is asked for again in later cycles; the cursor does not wait for it.
 //! - A cycle that fails says so in one record `{"error":{..}}`, and the next begins where it did.
 
+mod again;
 mod cursor;
+mod expand;
 mod feed;
+mod pace;
 mod page;
 mod poll;
 mod settings;
@@ -28,7 +33,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use cursor::CursorError;
-pub use feed::{ALERTS, Feed, Split};
+pub use feed::{ALERTS, Expand, Feed, INCIDENTS, Split};
 pub use settings::GraphSettings;
 
 use super::{Delivery, Position, Source, Start};

@@ -66,6 +66,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// Its payloads; it is empty then.
+    pub(super) fn take(&mut self) -> Vec<Bytes> {
+        std::mem::take(self).payloads
+    }
+
     /// Whether another record of this length would be too much.
     fn is_full(&self, next: usize, budget: Budget) -> bool {
         !self.payloads.is_empty() && (self.bytes + next > budget.bytes || self.payloads.len() >= budget.records)
@@ -76,12 +81,27 @@ impl Poller {
     /// Reads a page, and returns when all of it is mapped. An answer that breaks off is no error yet: what came before
     /// counts.
     pub(super) async fn page(&mut self, url: &Url) -> Result<Page, Stop> {
-        let mut body = self.service.get(url, &self.headers).await?;
+        let mut batch = Batch::default();
+        let page = self.read(url, &mut batch, false).await?;
+        if !batch.payloads.is_empty() {
+            self.deliver(&mut batch).await?;
+        }
+        self.all_mapped().await?;
+        Ok(page)
+    }
+
+    /// Reads a page into a batch, which is handed on whenever it is full, unless all of it is to be kept.
+    pub(super) async fn read(&mut self, url: &Url, batch: &mut Batch, keep: bool) -> Result<Page, Stop> {
+        let mut body = self.service.get_within(self.tries(), url, &self.headers).await?;
         if let Some(date) = body.date() {
             self.ahead = now().saturating_sub(position(date) + SECOND);
         }
         let mut splitter = Splitter::new(&[RECORDS]).with_max_record_size(self.max_record_size).with_member(NEXT_LINK);
-        let (mut page, mut batch, mut oversized) = (Page::default(), Batch::default(), None);
+        let (mut page, mut oversized) = (Page::default(), None);
+        let mut budget = self.budget;
+        if let Some(owner) = &self.ask.owner {
+            budget.bytes = budget.bytes.min(owner.room(self.max_record_size, budget.records));
+        }
         // Where the page's own JSON begins.
         let mut begin = None;
         let mut ended = false;
@@ -108,14 +128,14 @@ impl Poller {
                     Piece::Malformed { .. } if ended => page.broken = Some(cut_off(&body, CUT)),
                     Piece::Record { bytes, .. } | Piece::Malformed { bytes, .. } => {
                         page.records += 1;
-                        if batch.is_full(bytes.len(), self.budget) {
-                            self.deliver(&mut batch).await?;
+                        if !keep && batch.is_full(bytes.len(), budget) {
+                            self.deliver(batch).await?;
                         }
                         batch.bytes += bytes.len();
                         batch.payloads.push(Bytes::copy_from_slice(bytes));
                     }
                     Piece::Oversized { bytes, last, .. } => {
-                        let open = || self.dead_letters.open(self.feed.name, unix_millis());
+                        let open = || self.dead_letters.open(self.ask.feed.name, unix_millis());
                         let mut letter = oversized.take().map_or_else(open, Ok).map_err(Error::DeadLetter)?;
                         letter.write(bytes).map_err(Error::DeadLetter)?;
                         if last && !ended {
@@ -132,10 +152,6 @@ impl Poller {
             page.broken = Some(cut_off(&body, if begin.is_none() { "it is empty" } else { CUT }));
         }
         page.link = splitter.member(NEXT_LINK).map(str::to_owned);
-        if !batch.payloads.is_empty() {
-            self.deliver(&mut batch).await?;
-        }
-        self.all_mapped().await?;
         Ok(page)
     }
 
@@ -151,9 +167,20 @@ impl Poller {
 
     /// Hands a batch on, an empty one too.
     pub(super) async fn deliver(&mut self, batch: &mut Batch) -> Result<(), Stop> {
-        let Batch { payloads, .. } = std::mem::take(batch);
+        let payloads = batch.take();
+        match &mut self.ask.owner {
+            Some(owner) => {
+                let (feed, payload) = (owner.feed, owner.join(&payloads));
+                self.deliver_to(feed, vec![payload]).await
+            }
+            None => self.deliver_to(self.ask.feed.name, payloads).await,
+        }
+    }
+
+    /// Hands payloads of a feed on.
+    pub(super) async fn deliver_to(&mut self, feed: &'static str, payloads: Vec<Bytes>) -> Result<(), Stop> {
         self.sequence += 1;
-        let delivery = Delivery { sequence: self.sequence, feed: self.feed.name, received_at: unix_millis(), payloads };
+        let delivery = Delivery { sequence: self.sequence, feed, received_at: unix_millis(), payloads };
         self.deliveries.send(delivery).await.map_err(|_| Stop::Gone)
     }
 

@@ -9,7 +9,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
 use super::cursor::Mode;
-use super::feed::Feed;
+use super::expand::{Owner, TRIES};
+use super::feed::{Expand, Feed};
+use super::pace::Pace;
 use super::page::Order;
 use super::window::{Window, timestamp};
 use super::{Error, GraphSettings, Shared, now};
@@ -35,16 +37,32 @@ impl<E: Into<Error>> From<E> for Stop {
 }
 
 impl Stop {
+    /// Whether less may be had where so much could not.
+    fn is_overload(&self) -> bool {
+        matches!(self, Self::Failed(Error::Http(error)) if error.is_overload())
+    }
+
     /// Whether Graph says that the request itself is wrong.
     fn is_refusal(&self) -> bool {
         matches!(self, Self::Failed(Error::Http(error)) if error.status() == Some(400))
     }
 }
 
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) feed: &'static Feed,
+    /// What comes with each record.
+    pub(super) expand: Option<&'static Expand>,
+    /// The record to which all of it belongs.
+    pub(super) owner: Option<Owner>,
+}
+
 /// The task behind a source.
 #[derive(Debug)]
 pub(super) struct Poller {
-    pub(super) feed: &'static Feed,
+    pub(super) ask: Ask,
+    pub(super) pace: Pace,
     pub(super) service: Service,
     pub(super) headers: HeaderMap,
     pub(super) budget: Budget,
@@ -55,7 +73,6 @@ pub(super) struct Poller {
     pub(super) sequence: u64,
     /// How far our clock is ahead of Graph's.
     pub(super) ahead: Position,
-    top: usize,
     retry: RetrySettings,
     interval: std::time::Duration,
     once: bool,
@@ -72,14 +89,14 @@ enum Fits {
 
 /// What came of a page and those that it links to.
 #[derive(Debug)]
-struct Chain {
-    order: Order,
+pub(super) struct Chain {
+    pub(super) order: Order,
     /// Records of the last page.
-    records: usize,
+    pub(super) records: usize,
     /// Nothing of what was asked for is missing.
-    complete: bool,
+    pub(super) complete: bool,
     /// Why it ended too early.
-    broken: Option<http::Error>,
+    pub(super) broken: Option<http::Error>,
 }
 
 impl Poller {
@@ -97,7 +114,8 @@ impl Poller {
             headers.insert(HeaderName::from_static("prefer"), value);
         }
         Self {
-            feed,
+            ask: Ask { feed, expand: feed.expand.as_ref().filter(|_| settings.include_alerts), owner: None },
+            pace: Pace::new(settings.top(feed)),
             service,
             headers,
             budget: start.budget,
@@ -107,7 +125,6 @@ impl Poller {
             deliveries,
             sequence: 0,
             ahead: 0,
-            top: settings.top(feed),
             retry: settings.retry.clone(),
             interval: settings.interval,
             once: start.once,
@@ -137,7 +154,7 @@ impl Poller {
     /// Says how a cycle ended: a record for a failure, an empty delivery for progress that no other saves.
     async fn report(&mut self, result: &Result<(), Error>) -> Result<(), Stop> {
         if let Err(error) = result {
-            tracing::error!(feed = self.feed.name, %error, "cycle failed; the next one begins at the same place");
+            tracing::error!(feed = self.ask.feed.name, %error, "cycle failed; the next one begins at the same place");
             self.deliver_record(error_record(error)).await?;
         } else if self.shared.state().progress.is_unsaved() {
             self.deliver(&mut super::page::Batch::default()).await?;
@@ -145,8 +162,14 @@ impl Poller {
         Ok(())
     }
 
-    /// Reads all there is.
+    /// Reads all there is, and what could not be had before.
     async fn cycle(&mut self) -> Result<(), Stop> {
+        let again = self.to_ask_again();
+        self.all().await?;
+        self.ask_again(again).await
+    }
+
+    async fn all(&mut self) -> Result<(), Stop> {
         let (start, mode) = {
             let state = self.shared.state();
             (state.progress.start(), state.progress.mode())
@@ -164,7 +187,7 @@ impl Poller {
                 (Err(stop), _) => Err(stop),
                 (Ok(()), _) => {
                     tracing::info!(
-                        feed = self.feed.name,
+                        feed = self.ask.feed.name,
                         "Graph does not order this feed; it is read in closed windows from now on"
                     );
                     Ok(())
@@ -180,7 +203,10 @@ impl Poller {
         let retry_settings = self.retry.clone();
         let mut retry = Retry::new(&retry_settings);
         loop {
-            let chain = self.chain(&self.url(&Window::from(from), true, 0), Some(Mode::Ordered)).await?;
+            let chain = match self.chain(&self.url(&Window::from(from), true, 0), Some(Mode::Ordered)).await {
+                Err(stop) if stop.is_overload() && self.shrink() => continue,
+                chain => chain?,
+            };
             if chain.order.descends {
                 return Ok(false);
             }
@@ -194,22 +220,26 @@ impl Poller {
                 if !advanced {
                     match retry.failed(None) {
                         Some(wait) => sleep(wait).await,
+                        None if self.shrink() => retry = Retry::new(&retry_settings),
                         // Something came: the instant may come through in parts.
                         None if chain.records > 0 => {
-                            self.whole(Window::between(from, from + 1), Mode::Ordered).await?;
+                            self.whole(Window::between(from, from + 1), Some(Mode::Ordered)).await?;
                             from += 1;
                             retry = Retry::new(&retry_settings);
                         }
                         None => return Err(error.into()),
                     }
                 }
-            } else if chain.complete && (!advanced || from >= began) {
+                continue;
+            }
+            self.pace.grow(chain.records);
+            if chain.complete && (!advanced || from >= began) {
                 // What was updated after the beginning is for the next cycle, or a busy tenant would be asked without
                 // end. Otherwise one more page shows that there is no more.
                 return Ok(true);
             } else if !advanced {
                 // One instant fills the page.
-                self.whole(Window::between(from, from + 1), Mode::Ordered).await?;
+                self.whole(Window::between(from, from + 1), Some(Mode::Ordered)).await?;
                 from += 1;
             }
         }
@@ -219,31 +249,46 @@ impl Poller {
     async fn windows(&mut self, from: Position) -> Result<(), Stop> {
         let to = now();
         if from < to {
-            self.whole(Window::between(from, to), Mode::Windows).await?;
+            self.whole(Window::between(from, to), Some(Mode::Windows)).await?;
         }
         Ok(())
     }
 
-    /// Reads everything in a window, in parts that can be fetched. The boundary follows, part by part.
-    async fn whole(&mut self, window: Window, mode: Mode) -> Result<(), Stop> {
+    /// Reads everything in a window, in parts that can be fetched. With `mode` the boundary follows, part by part.
+    pub(super) async fn whole(&mut self, window: Window, mode: Option<Mode>) -> Result<(), Stop> {
+        let reach = |poller: &Self, end: Option<Position>| {
+            if let (Some(end), Some(mode)) = (end, mode) {
+                poller.reach(end, mode);
+            }
+        };
         let end = window.end();
         let mut parts = vec![window];
         while let Some(window) = parts.pop() {
             let full = match self.fits(&window).await? {
                 Fits::Whole => {
-                    window.end().into_iter().for_each(|end| self.reach(end, mode));
+                    reach(self, window.end());
                     continue;
                 }
                 Fits::Partly(full) => full,
             };
-            let Some(divided) = window.split(self.feed, full) else {
+            let Some(divided) = window.split(self.ask.feed, full) else {
                 let time = window.start().map(timestamp).unwrap_or_default();
-                return Err(Error::Indivisible { feed: self.feed.name, fetched: self.top + MAX_SKIP, time }.into());
+                return Err(Error::Indivisible {
+                    feed: self.ask.feed.name,
+                    fetched: self.pace.size().unwrap_or(0) + MAX_SKIP,
+                    time,
+                }
+                .into());
             };
             parts.extend(divided.into_iter().rev());
         }
-        end.into_iter().for_each(|end| self.reach(end, mode));
+        reach(self, end);
         Ok(())
+    }
+
+    /// Reads all there is in one list; false where that does not lead to its end.
+    pub(super) async fn fits_all(&mut self) -> Result<bool, Stop> {
+        Ok(matches!(self.fits(&Window::all()).await?, Fits::Whole))
     }
 
     /// Reads a window, or as much of it as can be fetched.
@@ -252,19 +297,31 @@ impl Poller {
         let mut retry = Retry::new(&retry_settings);
         let mut skip = 0;
         loop {
-            let chain = self.chain(&self.url(window, false, skip), None).await?;
+            let chain = match self.chain(&self.url(window, false, skip), None).await {
+                Err(stop) if stop.is_overload() && self.shrink() => {
+                    if !window.is_instant() && !self.pace.is_singly() {
+                        return Ok(Fits::Partly(None));
+                    }
+                    skip = 0;
+                    continue;
+                }
+                chain => chain?,
+            };
             if let Some(error) = chain.broken {
                 match retry.failed(None) {
                     Some(wait) => sleep(wait).await,
                     // A shorter answer may come through, if anything does.
-                    None if chain.records > 0 && window.split(self.feed, None).is_some() => {
+                    None if chain.records > 0 && window.split(self.ask.feed, None).is_some() => {
                         return Ok(Fits::Partly(None));
                     }
+                    None if self.shrink() => (skip, retry) = (0, Retry::new(&retry_settings)),
                     None => return Err(error.into()),
                 }
             } else if chain.complete {
+                self.pace.grow(chain.records);
                 return Ok(Fits::Whole);
             } else if !window.is_instant() || skip == MAX_SKIP {
+                self.pace.grow(chain.records);
                 return Ok(Fits::Partly(chain.order.instant()));
             } else {
                 // Pages overlap by a tenth, because a record that is updated meanwhile leaves the instant and moves the
@@ -278,7 +335,13 @@ impl Poller {
     async fn chain(&mut self, url: &Url, mode: Option<Mode>) -> Result<Chain, Stop> {
         // What a failed cycle left behind must not count as this one's.
         self.all_mapped().await?;
-        self.shared.state().order = Order::default();
+        // All that belongs to one record has its position, however many pages it takes.
+        if self.ask.owner.is_none() {
+            self.shared.state().order = Order::default();
+        }
+        if self.pace.is_singly() {
+            return self.one_by_one(url, mode).await;
+        }
         let mut url = url.clone();
         let mut linked = false;
         loop {
@@ -303,7 +366,8 @@ impl Poller {
                 }
                 Some(link) => (url, linked) = (link, true),
                 None => {
-                    let complete = page.broken.is_none() && (linked || page.records < self.top);
+                    let complete =
+                        page.broken.is_none() && (linked || self.pace.size().is_none_or(|size| page.records < size));
                     return Ok(Chain { order, records: page.records, complete, broken: page.broken });
                 }
             }
@@ -312,19 +376,31 @@ impl Poller {
 
     /// Everything below a position was read. The present is the limit, by the slower of both clocks: a boundary in the
     /// future would hide what comes.
-    fn reach(&self, position: Position, mode: Mode) {
+    pub(super) fn reach(&self, position: Position, mode: Mode) {
         let present = now().saturating_sub(self.ahead);
         self.shared.state().progress.reach(self.sequence, position.min(present), mode);
     }
 
+    /// Tries of the next request. Where less can be asked for, patience only costs time.
+    pub(super) fn tries(&self) -> u32 {
+        if self.ask.expand.is_some() && !self.pace.is_singly() { TRIES } else { u32::MAX }
+    }
+
     fn url(&self, window: &Window, ordered: bool, skip: usize) -> Url {
-        let mut url = self.service.url(self.feed.path);
+        let mut url = self.service.url(self.ask.feed.path);
+        let owner = self.ask.owner.as_ref().map(|owner| owner.filter.clone());
+        let terms = [Some(window.filter(self.ask.feed)).filter(|terms| !terms.is_empty()), owner];
         {
             let mut query = url.query_pairs_mut();
-            query.append_pair("$top", &self.top.to_string());
-            query.append_pair("$filter", &window.filter(self.feed));
+            if let Some(size) = self.pace.size() {
+                query.append_pair("$top", &size.to_string());
+            }
+            query.append_pair("$filter", &terms.into_iter().flatten().collect::<Vec<_>>().join(" and "));
+            if let Some(expand) = self.ask.expand.filter(|_| !self.pace.is_singly()) {
+                query.append_pair("$expand", expand.property);
+            }
             if ordered {
-                query.append_pair("$orderby", &format!("{} asc", self.feed.updated));
+                query.append_pair("$orderby", &format!("{} asc", self.ask.feed.updated));
             }
             if skip > 0 {
                 query.append_pair("$skip", &skip.to_string());

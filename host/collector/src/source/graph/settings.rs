@@ -62,6 +62,9 @@ pub struct GraphSettings {
     #[serde(with = "units::Time")]
     pub overlap: Duration,
 
+    /// Whether incidents come with their alerts, a document for each. Only inputs of type incident have this option.
+    pub include_alerts: bool,
+
     /// Asks for the members that Graph has added to enumerations, which come as `unknownFutureValue` otherwise.
     pub include_unknown_enum_members: bool,
 
@@ -95,6 +98,7 @@ impl Default for GraphSettings {
             interval: Duration::from_secs(300),
             batch_size: 0,
             overlap: Duration::from_secs(600),
+            include_alerts: true,
             include_unknown_enum_members: false,
             http_client_timeout: http.timeout,
             proxy_url: http.proxy_url,

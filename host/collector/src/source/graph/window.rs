@@ -26,6 +26,12 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// Everything there is.
+    pub(super) fn all() -> Self {
+        let open = Range { from: None, to: None };
+        Self { updated: open, created: open, chosen: Vec::new() }
+    }
+
     /// Everything from a position on.
     pub(super) fn from(from: Position) -> Self {
         Self {
