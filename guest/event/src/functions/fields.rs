@@ -40,8 +40,8 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         for (key, raw) in members {
             let target = lifted.iter().find(|(name, _)| *name == key).map(|(_, index)| *index);
             let target = if key == "direction" { Some(1) } else { target };
-            if let Some(target) = target {
-                results.set(target, lift(&key, raw));
+            if let Some((target, value)) = target.and_then(|target| Some((target, lift(&key, raw)?))) {
+                results.set(target, value);
                 continue;
             }
             if dns && text_is(raw, "true") {
@@ -78,27 +78,40 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     }
 }
 
-/// A member that is lifted out, with the type of its field.
-fn lift<'r>(key: &str, raw: &str) -> Value<'r> {
+/// A member that is lifted out, with the type of its field; none where it does not fit and stays where it is.
+fn lift<'r>(key: &str, raw: &str) -> Option<Value<'r>> {
     let value = Value::from_json(raw);
     match key {
         "answers" | "TTLs" => {
             let text = value.string().map_or(Cow::Borrowed(raw), |text| Cow::Owned(text.into_owned()));
-            let Ok(items) = serde_json::from_str::<Vec<serde_json::Value>>(&text) else { return Value::Missing };
-            let item = |item: serde_json::Value| match (key, item.as_f64()) {
-                #[allow(
-                    clippy::cast_possible_truncation,
-                    reason = "a lifetime is seconds in 32 bits; the cast saturates"
-                )]
-                ("TTLs", Some(seconds)) => Value::Long(seconds as i64),
+            let items = serde_json::from_str::<Vec<serde_json::Value>>(&text).ok()?;
+            let item = |item: serde_json::Value| match key {
+                "TTLs" => seconds(&item).map_or(Value::Missing, Value::Long),
                 _ => Value::pruned(&item.to_string()),
             };
             let items: Vec<Value<'r>> = items.into_iter().map(item).collect();
-            if items.is_empty() { Value::Missing } else { Value::List(items) }
+            Some(if items.is_empty() { Value::Missing } else { Value::List(items) })
         }
-        "ProtectionMask" => Value::from_text(value.text().unwrap_or_default().into_owned()),
-        _ => Value::pruned(raw),
+        "ProtectionMask" => Some(Value::from_text(value.text()?.into_owned())),
+        "RegionSize" | "BaseAddress" | "DesiredAccess" => {
+            let text = value.text()?;
+            let number = match text.strip_prefix("0x") {
+                Some(digits) => u64::from_str_radix(digits, 16),
+                None => text.parse::<u64>(),
+            };
+            let number = number.ok().filter(|number| key == "BaseAddress" || i64::try_from(*number).is_ok())?;
+            Some(Value::pruned(&number.to_string()))
+        }
+        _ => Some(Value::pruned(raw)),
     }
+}
+
+/// A lifetime: a number, or its text, without fraction.
+fn seconds(item: &serde_json::Value) -> Option<i64> {
+    let number = item.as_f64().or_else(|| item.as_str()?.parse().ok())?;
+    #[allow(clippy::cast_possible_truncation, reason = "a lifetime is seconds in 32 bits; the cast saturates")]
+    let seconds = number as i64;
+    Some(seconds)
 }
 
 fn text_is(raw: &str, text: &str) -> bool {
