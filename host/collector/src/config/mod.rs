@@ -99,8 +99,11 @@ impl Config {
             if let Err(message) = check_namespace(&input.data_stream.namespace) {
                 problems.wrong(&option("data_stream.namespace"), message);
             }
-            let Source::Graph(settings) = &input.source;
-            match settings.check() {
+            let checked = match &input.source {
+                Source::Graph(settings) => settings.check(),
+                Source::EventHubs(settings) => settings.check(),
+            };
+            match checked {
                 Ok(()) => {}
                 Err(crate::http::Error::Settings { option: key, message }) => {
                     problems.wrong(&option(key), message);

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::schema::in_order;
 use super::units;
+use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
 
 /// The file as it is written.
@@ -142,6 +143,8 @@ pub enum Kind {
     /// Alerts with their evidence, from the Microsoft Graph security API (`alerts_v2`). Takes the application
     /// permission `SecurityAlert.Read.All`.
     Alert,
+    /// The tables of advanced hunting that Defender XDR streams to Azure Event Hubs.
+    Event,
 }
 
 impl Kind {
@@ -149,6 +152,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Alert => "alert",
+            Kind::Event => "event",
         }
     }
 }
@@ -160,6 +164,8 @@ impl Kind {
 pub enum Source {
     /// The Microsoft Graph security API.
     Graph(GraphSettings),
+    /// Azure Event Hubs.
+    EventHubs(EventHubSettings),
 }
 
 fn yes() -> bool {

@@ -153,7 +153,13 @@ impl Poller {
     pub(super) async fn deliver(&mut self, batch: &mut Batch) -> Result<(), Stop> {
         let Batch { payloads, .. } = std::mem::take(batch);
         self.sequence += 1;
-        let delivery = Delivery { sequence: self.sequence, feed: self.feed.name, received_at: unix_millis(), payloads };
+        let delivery = Delivery {
+            sequence: self.sequence,
+            feed: self.feed.name,
+            received_at: unix_millis(),
+            payloads,
+            origins: Vec::new(),
+        };
         self.deliveries.send(delivery).await.map_err(|_| Stop::Gone)
     }
 
