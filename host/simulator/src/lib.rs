@@ -21,6 +21,7 @@
 //! ```
 
 mod answer;
+mod event_hubs;
 mod faults;
 mod generate;
 mod graph;
@@ -31,7 +32,10 @@ mod tenant;
 mod time;
 mod token;
 
+pub use event_hubs::options::EventHubsOptions;
+pub use event_hubs::{EventHub, EventHubs, EventHubsCounters};
 pub use generate::alerts;
+pub use generate::event::{EventOptions, Events, Table, envelopes, events};
 pub use options::{AccessOptions, AlertOptions, FaultOptions, GraphOptions, NextLink, Options};
 pub use server::{Error, Simulator};
 pub use tenant::{Counters, Expected};

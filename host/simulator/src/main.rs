@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use defenderbeat_simulator::{AlertOptions, Options, Simulator, alerts};
+use defenderbeat_simulator::{AlertOptions, EventOptions, Options, Simulator, alerts, envelopes, events};
 use tokio::process::Command;
 
 #[derive(Parser)]
@@ -22,10 +22,29 @@ enum Action {
     /// Runs until it is interrupted.
     Serve(Serve),
     /// Runs as long as a command, which finds the tenant in its environment: SIMULATOR_URL, SIMULATOR_TENANT_ID,
-    /// SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET. Ends with the command's status.
+    /// SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET, and for Event Hubs SIMULATOR_EVENT_HUBS_URL and
+    /// SIMULATOR_EVENT_HUBS_CONNECTION_STRING. Ends with the command's status.
     Exec(Exec),
-    /// Prints alerts as NDJSON, the same for the same options.
-    Generate(AlertOptions),
+    /// Prints what a tenant holds or streams as NDJSON, the same for the same options.
+    #[command(subcommand)]
+    Generate(Generate),
+}
+
+#[derive(Subcommand)]
+enum Generate {
+    /// Alerts of Graph.
+    Alerts(AlertOptions),
+    /// Records of the event stream.
+    Events(GenerateEvents),
+}
+
+#[derive(Args)]
+struct GenerateEvents {
+    #[command(flatten)]
+    options: EventOptions,
+    /// Prints envelopes, `{"records":[..]}`, that are no longer than this unless one record is: what one message holds.
+    #[arg(long, value_name = "BYTES")]
+    envelope: Option<usize>,
 }
 
 #[derive(Args)]
@@ -35,6 +54,9 @@ struct Serve {
     /// Writes the address, such as http://127.0.0.1:41234, to this file once it can be used.
     #[arg(long, value_name = "FILE")]
     address_file: Option<PathBuf>,
+    /// Writes the connection string of Event Hubs to this file, before the other.
+    #[arg(long, value_name = "FILE")]
+    connection_string_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -46,12 +68,12 @@ struct Exec {
     command: Vec<String>,
 }
 
-/// When the newest alert of `generate` was updated, where nothing else is said: any fixed time serves.
+/// When the newest alert of `generate alerts` was updated, where nothing else is said: any fixed time serves.
 const NOW: &str = "2025-06-01T12:00:00Z";
 
 fn main() -> Result<ExitCode> {
     match Arguments::parse().action {
-        Action::Generate(options) => generate(options).map(|()| ExitCode::SUCCESS),
+        Action::Generate(generate) => generate.run().map(|()| ExitCode::SUCCESS),
         Action::Serve(serve) => runtime()?.block_on(serve.run()).map(|()| ExitCode::SUCCESS),
         Action::Exec(exec) => runtime()?.block_on(exec.run()),
     }
@@ -61,38 +83,52 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the tokio runtime")
 }
 
-fn generate(mut options: AlertOptions) -> Result<()> {
-    if options.now.is_none() {
-        options.now = Some(NOW.parse().context("reading the built-in time")?);
-    }
-    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    for mut alert in alerts(&options)? {
-        alert.push(b'\n');
-        if is_written(out.write_all(&alert))?.is_none() {
-            return Ok(());
+impl Generate {
+    fn run(self) -> Result<()> {
+        let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        let written = match self {
+            Self::Alerts(mut options) => {
+                if options.now.is_none() {
+                    options.now = Some(NOW.parse().context("reading the built-in time")?);
+                }
+                write_lines(&mut out, alerts(&options)?)
+            }
+            Self::Events(GenerateEvents { options, envelope: None }) => write_lines(&mut out, events(&options)),
+            Self::Events(GenerateEvents { options, envelope: Some(size) }) => {
+                write_lines(&mut out, envelopes(events(&options), size))
+            }
+        };
+        match written.and_then(|()| out.flush()) {
+            // Whoever reads has enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other.context("writing to the standard output"),
         }
     }
-    is_written(out.flush()).map(drop)
 }
 
-/// None: whoever reads has enough.
-fn is_written(result: io::Result<()>) -> Result<Option<()>> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(None),
-        other => other.map(Some).context("writing alerts to the standard output"),
+fn write_lines(out: &mut impl Write, lines: impl Iterator<Item = impl AsRef<[u8]>>) -> io::Result<()> {
+    for line in lines {
+        out.write_all(line.as_ref())?;
+        out.write_all(b"\n")?;
     }
+    Ok(())
 }
 
 impl Serve {
     async fn run(self) -> Result<()> {
         let simulator = Simulator::start(self.options).await?;
+        if let Some(file) = &self.connection_string_file {
+            write_whole(file, &simulator.event_hubs().connection_string())
+                .with_context(|| format!("writing {}", file.display()))?;
+        }
         if let Some(file) = &self.address_file {
             write_whole(file, simulator.url()).with_context(|| format!("writing {}", file.display()))?;
         }
         let access = &simulator.options().access;
         eprintln!(
-            "listening on {}: {} alerts, tenant {}, client {}",
+            "listening on {} and {}: {} alerts, tenant {}, client {}",
             simulator.url(),
+            simulator.event_hubs().url(),
             simulator.options().alerts.count,
             access.tenant_id,
             access.client_id
@@ -122,6 +158,8 @@ impl Exec {
             .env("SIMULATOR_TENANT_ID", &access.tenant_id)
             .env("SIMULATOR_CLIENT_ID", &access.client_id)
             .env("SIMULATOR_CLIENT_SECRET", &access.client_secret)
+            .env("SIMULATOR_EVENT_HUBS_URL", simulator.event_hubs().url())
+            .env("SIMULATOR_EVENT_HUBS_CONNECTION_STRING", simulator.event_hubs().connection_string())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("running {program}"))?;

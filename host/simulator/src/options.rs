@@ -5,6 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 
+use crate::event_hubs::options::EventHubsOptions;
+
 /// How a simulator is set up.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct Options {
@@ -23,6 +25,9 @@ pub struct Options {
     /// How it fails.
     #[command(flatten)]
     pub faults: FaultOptions,
+    /// The Event Hubs namespace.
+    #[command(flatten)]
+    pub event_hubs: EventHubsOptions,
 }
 
 /// The alerts that a tenant holds.
@@ -215,7 +220,8 @@ impl Default for FaultOptions {
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// Reads a number from 0 to 1.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|rate| (0.0..=1.0).contains(rate))
@@ -226,6 +232,7 @@ impl Options {
     /// Refuses what contradicts itself; says what and why.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.alerts.check()?;
+        self.event_hubs.check()?;
         let faults = &self.faults;
         let rates = [faults.throttled, faults.failed, faults.revoked, faults.broken];
         if rates.iter().any(|rate| !(0.0..=1.0).contains(rate)) || rates.iter().sum::<f64>() > 1.0 {
@@ -279,6 +286,7 @@ mod tests {
     fn debug_output_has_no_secret() {
         let options = Options::default();
         assert!(!format!("{options:?}").contains(&options.access.client_secret));
+        assert!(!format!("{options:?}").contains(&options.event_hubs.key));
     }
 
     #[test]
@@ -292,6 +300,9 @@ mod tests {
         assert!(check(|options| options.alerts.ties = 101).unwrap_err().contains("ties (101)"));
         assert!(check(|options| (options.faults.failed, options.faults.broken) = (0.6, 0.6)).is_err());
         assert!(check(|options| options.alerts.min_evidence = 5).is_err());
+        assert!(check(|options| options.event_hubs.partitions = 0).unwrap_err().contains("partitions (0)"));
+        assert!(check(|options| options.event_hubs.hubs = vec!["a/b".into()]).unwrap_err().contains("'a/b'"));
+        assert!(check(|options| options.event_hubs.links_refused = 2.0).is_err());
         assert!(Command::try_parse_from(["simulator", "--failed", "1.5"]).is_err());
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::answer::Answer;
+use crate::event_hubs::{self, EventHubs};
 use crate::options::Options;
 use crate::tenant::{Counters, Expected, Tenant};
 use crate::{graph, token};
@@ -46,6 +47,7 @@ pub struct Simulator {
     tenant: Arc<Tenant>,
     stop: watch::Sender<()>,
     server: JoinHandle<()>,
+    event_hubs: EventHubs,
 }
 
 impl Simulator {
@@ -56,10 +58,17 @@ impl Simulator {
         let listen = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let hubs_listener = event_hubs::listen(options.event_hubs.port)?;
         let tenant = Arc::new(Tenant::new(options, format!("http://{address}")));
         let (stop, stopped) = watch::channel(());
+        let event_hubs = EventHubs::start(hubs_listener, tenant.clone(), stopped.clone());
         let server = tokio::spawn(serve(listener, tenant.clone(), stopped));
-        Ok(Self { address, tenant, stop, server })
+        Ok(Self { address, tenant, stop, server, event_hubs })
+    }
+
+    /// The Event Hubs namespace.
+    pub fn event_hubs(&self) -> &EventHubs {
+        &self.event_hubs
     }
 
     /// Where it listens.
@@ -97,6 +106,7 @@ impl Simulator {
         self.stop.send_replace(());
         // It has ended where its runtime has.
         let _ = self.server.await;
+        self.event_hubs.ended().await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 
 /// 100 ns since 1970-01-01T00:00:00Z.
 pub(crate) type Ticks = i64;
@@ -31,9 +31,36 @@ pub(crate) fn from_duration(duration: Duration) -> Ticks {
 
 /// A time as Graph writes it: up to seven digits of the second, without zeros at the end.
 pub(crate) fn text(ticks: Ticks) -> String {
+    let mut text = String::with_capacity(28);
+    write(ticks, &mut text);
+    text
+}
+
+/// Appends a time as [`text`] has it.
+pub(crate) fn write(ticks: Ticks, text: &mut String) {
     let time = DateTime::from_timestamp(ticks.div_euclid(SECOND), 0).unwrap_or_default();
-    let fraction = format!(".{:07}", ticks.rem_euclid(SECOND));
-    format!("{}{}Z", time.format("%Y-%m-%dT%H:%M:%S"), fraction.trim_end_matches('0').trim_end_matches('.'))
+    write_digits(time.year().unsigned_abs(), 4, text);
+    for (separator, part) in
+        [('-', time.month()), ('-', time.day()), ('T', time.hour()), (':', time.minute()), (':', time.second())]
+    {
+        text.push(separator);
+        write_digits(part, 2, text);
+    }
+    let (mut fraction, mut digits) = (u32::try_from(ticks.rem_euclid(SECOND)).unwrap_or_default(), 7);
+    if fraction > 0 {
+        while fraction.is_multiple_of(10) {
+            (fraction, digits) = (fraction / 10, digits - 1);
+        }
+        text.push('.');
+        write_digits(fraction, digits, text);
+    }
+    text.push('Z');
+}
+
+fn write_digits(number: u32, digits: u32, text: &mut String) {
+    for place in (0..digits).rev() {
+        text.push(char::from_digit(number / 10_u32.pow(place) % 10, 10).unwrap_or('0'));
+    }
 }
 
 /// A time in a filter. None: it is none.

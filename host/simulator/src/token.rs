@@ -19,12 +19,13 @@ use crate::time;
 
 /// A longer form is none.
 const FORM: usize = 64 * 1024;
-/// Graph's roots in Microsoft's clouds.
-const GRAPH: [&str; 4] = [
+/// Graph's roots in Microsoft's clouds, and Event Hubs.
+const RESOURCES: [&str; 5] = [
     "https://graph.microsoft.com",
     "https://graph.microsoft.us",
     "https://dod-graph.microsoft.us",
     "https://microsoftgraph.chinacloudapi.cn",
+    "https://eventhubs.azure.net",
 ];
 
 /// The tokens that are good.
@@ -74,6 +75,11 @@ impl Tokens {
         self.state().good.clear();
     }
 
+    /// Until when a token is or was good. None: it was not given here, or is revoked.
+    pub(crate) fn until(&self, token: &str) -> Option<Instant> {
+        self.state().good.get(token).copied()
+    }
+
     /// Whether a request brings a good token.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Unauthorized> {
         let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -81,8 +87,8 @@ impl Tokens {
         if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
             return Err(Unauthorized::Missing);
         }
-        match self.state().good.get(token.trim()) {
-            Some(until) if *until > Instant::now() => Ok(()),
+        match self.until(token.trim()) {
+            Some(until) if until > Instant::now() => Ok(()),
             _ => Err(Unauthorized::Invalid),
         }
     }
@@ -148,7 +154,7 @@ fn check(tenant: &Tenant, directory: &str, form: &BTreeMap<String, String>) -> R
         return Err(bad("invalid_scope", 1_002_012, message));
     };
     let resource = resource.trim_end_matches('/');
-    if resource != tenant.url && !GRAPH.contains(&resource) {
+    if resource != tenant.url && !RESOURCES.contains(&resource) {
         let message = format!("The resource principal named {resource} was not found in the tenant.");
         return Err(bad("invalid_resource", 500_011, message));
     }

@@ -38,6 +38,29 @@ impl Dice {
         items[self.0.usize(..N)]
     }
 
+    /// One of these, each as often as its weight says.
+    pub(crate) fn weighted<T: Copy, const N: usize>(&mut self, items: &[(u32, T); N]) -> T {
+        const { assert!(N > 0) };
+        let mut draw = self.0.u32(..items.iter().map(|item| item.0).sum::<u32>().max(1));
+        for &(weight, item) in items {
+            if draw < weight {
+                return item;
+            }
+            draw -= weight;
+        }
+        self.pick(items).1
+    }
+
+    /// One of these, which are not none.
+    pub(crate) fn among<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        items.get(self.below(items.len()))
+    }
+
+    /// A number of 64 bits.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0.u64(..)
+    }
+
     /// Hexadecimal digits, lower case.
     pub(crate) fn hex(&mut self, digits: usize) -> String {
         let mut text = String::with_capacity(digits + 16);

@@ -14,7 +14,7 @@ pub(crate) const NT_DOMAIN: &str = "CONTOSO";
 const DEVICES: usize = 400;
 
 /// Somebody with an account.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) account: String,
     pub(crate) sid: String,
@@ -26,7 +26,15 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn draw(seed: u64, dice: &mut Dice) -> Self {
-        let (given, surname) = dice.pick(&pools::PEOPLE);
+        Self::new(seed, dice.pick(&pools::PEOPLE))
+    }
+
+    /// All of them.
+    pub(crate) fn all(seed: u64) -> Vec<Self> {
+        pools::PEOPLE.iter().map(|name| Self::new(seed, *name)).collect()
+    }
+
+    fn new(seed: u64, (given, surname): (&str, &str)) -> Self {
         let mut own = Dice::new(seed, given, 0);
         let account = format!("{given}.{surname}").to_lowercase().replace('ë', "e");
         Self {
@@ -56,7 +64,7 @@ impl Person {
 }
 
 /// A device that is onboarded.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) id: String,
     pub(crate) object_id: String,
@@ -76,7 +84,11 @@ pub(crate) struct Machine {
 impl Machine {
     /// One that was there at a time.
     pub(crate) fn draw(seed: u64, at: Ticks, dice: &mut Dice) -> Self {
-        let number = dice.below(DEVICES);
+        Self::numbered(seed, at, dice.below(DEVICES))
+    }
+
+    /// One of them, 0, 1, 2 ..
+    pub(crate) fn numbered(seed: u64, at: Ticks, number: usize) -> Self {
         let mut own = Dice::new(seed, "device", number as u64);
         let (prefix, platform, version, build) = own.pick(&pools::PLATFORMS);
         let server = matches!(prefix, "srv" | "dc" | "lnx");

@@ -1,4 +1,4 @@
-//! What a tenant holds. Of each alert only an [`Outline`] is kept; its JSON is made when it is asked for, from the seed
+//! What a tenant holds and streams. Of each alert only an [`Outline`] is kept; its JSON is made when it is asked for, from the seed
 //! and the alert's number alone.
 
 mod alert;
@@ -6,6 +6,7 @@ mod catalog;
 mod dice;
 mod directory;
 pub(crate) mod enums;
+pub(crate) mod event;
 mod evidence;
 mod json;
 mod outline;

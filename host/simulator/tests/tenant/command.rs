@@ -13,18 +13,18 @@ fn run(arguments: &[&str]) -> Output {
 
 #[test]
 fn generate_prints_the_same_lines_for_a_seed() {
-    let output = run(&["generate", "--count", "20", "--seed", "5"]);
+    let output = run(&["generate", "alerts", "--count", "20", "--seed", "5"]);
     assert!(output.status.success());
     let lines: Vec<&[u8]> = output.stdout.trim_ascii_end().split(|byte| *byte == b'\n').collect();
     assert_eq!(lines.len(), 20);
     assert!(lines.iter().all(|line| serde_json::from_slice::<Value>(line).unwrap()["id"].is_string()));
-    assert_eq!(run(&["generate", "--count", "20", "--seed", "5"]).stdout, output.stdout);
-    assert_ne!(run(&["generate", "--count", "20", "--seed", "6"]).stdout, output.stdout);
+    assert_eq!(run(&["generate", "alerts", "--count", "20", "--seed", "5"]).stdout, output.stdout);
+    assert_ne!(run(&["generate", "alerts", "--count", "20", "--seed", "6"]).stdout, output.stdout);
 }
 
 #[test]
 fn options_that_contradict_each_other_are_refused() {
-    let output = run(&["generate", "--count", "2", "--ties", "3"]);
+    let output = run(&["generate", "alerts", "--count", "2", "--ties", "3"]);
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("ties (3)"));
 }
