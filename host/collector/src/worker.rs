@@ -182,3 +182,60 @@ fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt, known: &mut 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use defenderbeat_runtime::Code;
+
+    use super::*;
+    use crate::source::Position;
+
+    struct Nothing;
+
+    impl Source for Nothing {
+        type Error = Infallible;
+
+        async fn next(&self) -> Result<Option<Delivery>, Infallible> {
+            Ok(None)
+        }
+
+        fn fresh(&self, _: u64, _: u128, _: Position) -> bool {
+            true
+        }
+
+        fn mapped(&self, _: u64, _: &[Position]) {}
+
+        fn settled(&self, _: u64) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn a_reject_says_where_its_payload_came_from() {
+        let origins = [4, 5].map(|number| Origin {
+            eventhub: "events".to_owned(),
+            partition: "0".to_owned(),
+            sequence_number: Some(number),
+            offset: None,
+        });
+        let run = Run::new("events".into(), Arc::new([]), Arc::default(), Nothing, 0);
+        let payloads = vec![Bytes::from_static(b"{}"), Bytes::from_static(b"nonsense")];
+        let batch = Batch { feed: "events".to_owned(), received_at: 0, payloads };
+        let reject = defenderbeat_runtime::Reject {
+            payload: 1,
+            offset: 0,
+            length: 8,
+            id: 7,
+            code: Code::Malformed,
+            path: String::new(),
+            message: "is not JSON".to_owned(),
+        };
+        let receipt = Receipt { rejects: vec![reject], ..Receipt::default() };
+        let rejects = rejects(&run, 1, &batch, &origins, &receipt);
+        let [reject] = rejects.as_slice() else { panic!("{rejects:?}") };
+        assert_eq!((reject.origin.as_ref(), &*reject.bytes), (origins.last(), &b"nonsense"[..]));
+    }
+}

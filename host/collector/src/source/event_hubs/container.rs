@@ -160,6 +160,16 @@ impl Container {
         self.write("writing a blob of", request, metadata, condition).await
     }
 
+    /// Puts a blob there that has content.
+    #[cfg(test)]
+    pub(super) async fn upload(&self, name: &str, content: String) -> Result<(), http::Error> {
+        let mut request = self.request(Method::PUT, name);
+        header(&mut request, "x-ms-blob-type", "BlockBlob");
+        request.headers_mut().insert(CONTENT_LENGTH, content.len().into());
+        *request.body_mut() = Some(content.into());
+        self.send("writing a blob of", &request).await.map(drop)
+    }
+
     async fn write(
         &self,
         doing: &'static str,

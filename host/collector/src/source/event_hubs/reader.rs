@@ -78,6 +78,7 @@ impl Reader {
         let mut retry = Retry::new(&settings);
         let mut failures = 0;
         let mut proven = false;
+        let credit = self.credit;
         loop {
             let (began, from) = (Instant::now(), self.place.clone());
             let error = match self.read().await {
@@ -90,6 +91,8 @@ impl Reader {
                 hold.release();
                 return;
             }
+            // What had arrived ahead is lost with a connection; where that is all, less is let come ahead.
+            self.credit = if self.place == from { (self.credit / 2).max(1) } else { credit };
             if self.place != from || began.elapsed() > PROVEN {
                 (retry, failures, proven) = (Retry::new(&settings), 0, true);
             }

@@ -181,3 +181,7 @@ struct LeaseCheckpoint {
     #[serde(default)]
     sequence_number: Option<i64>,
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
