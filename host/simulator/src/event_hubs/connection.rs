@@ -240,14 +240,16 @@ async fn refuse(mut attach: Attach, refusal: Refusal, session: &mut ListenerSess
         Role::Sender => attach.target = None,
     }
     let Ok(endpoint) = acceptor().accept_incoming_attach(attach, session).await else { return };
-    tokio::spawn(async move {
-        let error = Error::from(refusal);
-        // The client may be gone already.
-        let _ = match endpoint {
-            LinkEndpoint::Sender(sender) => tokio::time::timeout(FAREWELL, sender.close_with_error(error)).await,
-            LinkEndpoint::Receiver(receiver) => tokio::time::timeout(FAREWELL, receiver.close_with_error(error)).await,
-        };
-    });
+    // At once: a client may answer such an attach by closing the link, and would not learn why.
+    let error = Error::from(refusal);
+    let closed = async {
+        match endpoint {
+            LinkEndpoint::Sender(sender) => sender.close_with_error(error).await,
+            LinkEndpoint::Receiver(receiver) => receiver.close_with_error(error).await,
+        }
+    };
+    // The client may be gone already.
+    let _ = tokio::time::timeout(FAREWELL, closed).await;
 }
 
 /// The epoch with which a receiver attaches.
@@ -260,5 +262,120 @@ fn epoch(attach: &Attach) -> Result<Option<i64>, Refusal> {
         Some(Value::Uint(epoch)) => Ok(Some((*epoch).into())),
         Some(Value::Ulong(epoch)) => Ok(Some(i64::try_from(*epoch).unwrap_or(i64::MAX))),
         Some(_) => Err(Refusal::invalid("com.microsoft:epoch is no integer.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use fe2o3_amqp::types::definitions::{AmqpError, ErrorCondition, LinkError};
+
+    use super::*;
+    use crate::event_hubs::options::EventHubsOptions;
+    use crate::options::Options;
+    use crate::tenant::Tenant;
+
+    const ADDRESS: &str = "defender/ConsumerGroups/$Default/Partitions/0";
+
+    /// A connection with access to all.
+    fn connection(event_hubs: EventHubsOptions) -> Connection {
+        let tenant = Arc::new(Tenant::new(Options { event_hubs, ..Options::default() }, String::new()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 5672));
+        let grants = Arc::new(Grants::default());
+        grants.add("", None);
+        Connection {
+            namespace: Arc::new(Namespace::new(tenant, address)),
+            grants,
+            number: 0,
+            delivered: AtomicU64::new(0),
+        }
+    }
+
+    fn attach(role: Role, address: &str, epoch: Option<i64>) -> Attach {
+        let epoch = epoch.map(|epoch| (Symbol::from("com.microsoft:epoch"), Value::Long(epoch)));
+        Attach {
+            name: "link".into(),
+            handle: 0.into(),
+            role,
+            snd_settle_mode: Default::default(),
+            rcv_settle_mode: Default::default(),
+            source: Some(Box::new(Source::builder().address(address).build())),
+            target: Some(Box::new(Target::builder().address(address).build().into())),
+            unsettled: None,
+            incomplete_unsettled: false,
+            initial_delivery_count: None,
+            max_message_size: None,
+            offered_capabilities: None,
+            desired_capabilities: None,
+            properties: Some(epoch.into_iter().collect()),
+        }
+    }
+
+    /// The condition with which a link is refused.
+    fn refused(connection: &Connection, role: Role, address: &str, epoch: Option<i64>) -> Option<ErrorCondition> {
+        connection.admit(&attach(role, address, epoch)).err().map(|refusal| refusal.condition)
+    }
+
+    #[test]
+    fn what_does_not_exist_is_not_found() {
+        let connection = connection(EventHubsOptions::default());
+        for address in [
+            "defender/ConsumerGroups/other/Partitions/0",
+            "defender/ConsumerGroups/$Default/Partitions/4",
+            "other/ConsumerGroups/$Default/Partitions/0",
+            "defender/Subscriptions/a",
+            "defender",
+        ] {
+            let found = refused(&connection, Role::Receiver, address, None);
+            assert_eq!(found, Some(AmqpError::NotFound.into()), "{address}");
+        }
+        for address in ["other", "defender/Partitions/4", ADDRESS] {
+            let found = refused(&connection, Role::Sender, address, None);
+            assert_eq!(found, Some(AmqpError::NotFound.into()), "{address}");
+        }
+        assert_eq!(refused(&connection, Role::Receiver, ADDRESS, None), None);
+        assert_eq!(refused(&connection, Role::Sender, "defender", None), None);
+    }
+
+    #[test]
+    fn without_access_links_are_refused() {
+        let connection = Connection { grants: Arc::default(), ..connection(EventHubsOptions::default()) };
+        for (role, address) in
+            [(Role::Receiver, ADDRESS), (Role::Sender, "defender"), (Role::Sender, "defender/Partitions/0")]
+        {
+            let found = refused(&connection, role, address, None);
+            assert_eq!(found, Some(AmqpError::UnauthorizedAccess.into()), "{address}");
+        }
+        assert_eq!(refused(&connection, Role::Sender, "$cbs", None), None);
+    }
+
+    #[test]
+    fn a_lower_epoch_is_refused() {
+        let connection = connection(EventHubsOptions::default());
+        let _highest = connection.admit(&attach(Role::Receiver, ADDRESS, Some(2))).ok().unwrap();
+        for epoch in [Some(1), None] {
+            let found = refused(&connection, Role::Receiver, ADDRESS, epoch);
+            assert_eq!(found, Some(LinkError::Stolen.into()), "{epoch:?}");
+        }
+        assert_eq!(refused(&connection, Role::Receiver, ADDRESS, Some(2)), None);
+    }
+
+    #[test]
+    fn links_are_refused_at_their_rate() {
+        let connection = connection(EventHubsOptions { links_refused: 0.5, ..EventHubsOptions::default() });
+        let mut counts = BTreeMap::new();
+        for _ in 0..1000 {
+            let condition = refused(&connection, Role::Sender, "defender", None);
+            count(if condition.is_some() {
+                &connection.namespace.tally.refused
+            } else {
+                &connection.namespace.tally.links
+            });
+            *counts.entry(condition.map(|condition| format!("{condition:?}"))).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 2);
+        assert!(counts.into_values().all(|count| (400..=600).contains(&count)));
     }
 }

@@ -1,5 +1,7 @@
 //! The command `defenderbeat-simulator`.
 
+use std::collections::BTreeSet;
+use std::io::BufRead;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -20,6 +22,28 @@ fn generate_prints_the_same_lines_for_a_seed() {
     assert!(lines.iter().all(|line| serde_json::from_slice::<Value>(line).unwrap()["id"].is_string()));
     assert_eq!(run(&["generate", "alerts", "--count", "20", "--seed", "5"]).stdout, output.stdout);
     assert_ne!(run(&["generate", "alerts", "--count", "20", "--seed", "6"]).stdout, output.stdout);
+}
+
+#[test]
+fn generate_prints_records_of_the_event_stream_bare_or_in_envelopes() {
+    let events = ["generate", "events", "--count", "50", "--table", "deviceinfo", "--table", "EmailEvents"];
+    let bare = run(&events).stdout;
+    let records: Vec<Value> = bare.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    assert_eq!(records.len(), 50);
+    let categories: BTreeSet<&str> = records.iter().map(|record| record["category"].as_str().unwrap()).collect();
+    assert_eq!(categories, BTreeSet::from(["AdvancedHunting-DeviceInfo", "AdvancedHunting-EmailEvents"]));
+
+    let envelopes = run(&[&events[..], &["--envelope", "20000"]].concat()).stdout;
+    assert!(envelopes.lines().all(|line| line.unwrap().len() <= 20_000));
+    let enclosed = envelopes.lines().flat_map(|line| match serde_json::from_str::<Value>(&line.unwrap()).unwrap() {
+        Value::Object(mut envelope) => envelope.remove("records").unwrap().as_array().unwrap().clone(),
+        other => panic!("{other}"),
+    });
+    assert!(enclosed.eq(records));
+
+    let unknown = run(&["generate", "events", "--table", "Nothing"]);
+    assert!(!unknown.status.success());
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no table Nothing"));
 }
 
 #[test]

@@ -281,7 +281,7 @@ fn write_storage(record: &mut Record<'_>, row: &mut Object<'_>) {
     row.set("ResourceGroup", "rg-prod");
     row.set("StorageAccount", "contoso");
     row.set("StorageContainer", "backups");
-    row.set("StorageFileShare", "");
+    row.set("StorageFileShare", dice.pick(&["", "projects"]));
     row.set("ServiceType", dice.pick(&["blob", "file"]));
     row.set("IPAddress", format_args!("203.0.113.{}", dice.between(1, 255)));
     row.set("UserAgentHeader", "azsdk-python-storage-blob/12.24.0 Python/3.12.3 (Linux-6.8.0-x86_64-with-glibc2.39)");
@@ -322,7 +322,7 @@ fn write_storage(record: &mut Record<'_>, row: &mut Object<'_>) {
         row.set("IsTorExitNode", false);
         row.set("IsKnownSuspiciousIp", false);
         row.set("IsPrivateIp", false);
-        row.set("SuspiciousUserAgentName", "");
+        row.set("SuspiciousUserAgentName", "AzureHound");
         row.set("AzureSubscriptionId", SUBSCRIPTION);
     }
 }

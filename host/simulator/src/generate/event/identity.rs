@@ -77,7 +77,7 @@ fn write_logon(record: &mut Record<'_>, row: &mut Object<'_>, person: &Person) {
         write_destination(row, 88);
     }
     row.set("TargetDeviceName", if is_cloud { "" } else { "fs01" });
-    row.set("TargetAccountDisplayName", "");
+    row.set("TargetAccountDisplayName", if record.dice.chance(0.1) { "Megan Bowen" } else { "" });
     row.set("ISP", if is_cloud { "Contoso Broadband" } else { "" });
     row.object("AdditionalFields", |fields| {
         if is_cloud {
@@ -144,10 +144,10 @@ fn write_query(record: &mut Record<'_>, row: &mut Object<'_>, person: &Person) {
     row.set("Protocol", protocol);
     row.set("IPAddress", record.device.ip());
     write_destination(row, port);
-    row.set("TargetDeviceName", "");
+    row.set("TargetDeviceName", if record.dice.chance(0.2) { "fs01.corp.contoso.com" } else { "" });
     row.set("TargetAccountUpn", record.dice.chance(0.3).then_some(&person.upn));
     row.set("TargetAccountDisplayName", record.dice.chance(0.3).then_some(&person.name));
-    row.nulls(["Location"]);
+    row.set("Location", record.dice.chance(0.1).then_some("Zürich"));
     row.object("AdditionalFields", |fields| {
         fields.set("Category", "Discovery");
         fields.set("AttackTechniques", "Account Discovery (T1087), Domain Account (T1087.002)");
@@ -181,8 +181,8 @@ fn write_directory(record: &mut Record<'_>, row: &mut Object<'_>, person: &Perso
     row.set("Protocol", dice.pick(&[None, Some("Kerberos"), Some("SMB")]));
     row.set("IPAddress", record.device.ip());
     write_destination(row, 389);
-    row.set("Location", "");
-    row.nulls(["ISP"]);
+    row.set("Location", dice.chance(0.1).then_some("Zürich"));
+    row.set("ISP", dice.chance(0.1).then_some("Contoso Broadband"));
     row.object("AdditionalFields", |fields| {
         fields.set("TO.GROUP", "Domain Admins");
         fields.set("ACTOR.ACCOUNT", &person.name);
@@ -225,7 +225,7 @@ fn write_info(record: &mut Record<'_>, row: &mut Object<'_>, person: &Person) {
     row.set("ChangeSource", own.pick(&["AzureActiveDirectory", "ActiveDirectory", "System-UserPersona"]));
     row.set("BlastRadius", own.chance(0.3).then_some("Low"));
     row.set("CompanyName", "Contoso");
-    row.set("DeletedDateTime", own.chance(0.05).then_some(Time(record.timestamp)));
+    row.set("DeletedDateTime", record.dice.chance(0.05).then_some(Time(record.timestamp)));
     row.set("EmployeeId", own.digits(6));
     row.set("OtherMailAddresses", [format!("{}@contoso.onmicrosoft.com", person.account)]);
     row.set("RiskLevel", own.pick(&[None, Some("None"), Some("High")]));

@@ -95,6 +95,6 @@ fn write_post_delivery(record: &mut Record<'_>, row: &mut Object<'_>, sender: &P
     row.set("LatestDeliveryLocation", "Quarantine");
     row.set("IsExternalThread", is_external);
     if record.has_rare_columns {
-        row.set("SafetyTip", "");
+        row.set("SafetyTip", if is_external { "External sender" } else { "" });
     }
 }

@@ -16,6 +16,8 @@ mod process;
 mod record;
 mod software;
 mod table;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::sync::Arc;
@@ -51,7 +53,8 @@ impl Events {
     /// What the options describe.
     #[must_use]
     pub fn new(options: &EventOptions) -> Self {
-        let start = time::from_utc(options.start);
+        // Before 1970 nothing is published.
+        let start = time::from_utc(options.start).max(0);
         let spacing = time::from_duration(options.spacing);
         Self {
             world: Arc::new(World::new(options.seed, &options.tenant_id, options.devices, start)),

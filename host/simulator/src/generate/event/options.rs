@@ -21,7 +21,7 @@ pub struct EventOptions {
     /// When the first is published, as RFC 3339.
     #[arg(long, default_value_t = EventOptions::default().start, value_name = "TIME")]
     pub start: DateTime<Utc>,
-    /// Time between one and the next.
+    /// Time between one and the next, a day at most.
     #[arg(long, default_value = "5ms", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub spacing: Duration,
     /// Only records of this table, in any case of letters; can be given several times. Without it: all tables.

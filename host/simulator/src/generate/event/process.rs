@@ -117,8 +117,9 @@ impl<'w> Process<'w> {
     }
 
     /// Its number among all processes of the device since it was started.
-    pub(super) fn unique_id(&self) -> i64 {
-        (1 << 48) + (self.created - self.device.boot) / (SECOND / 100) % (1 << 40)
+    pub(super) fn unique_id(&self) -> Option<String> {
+        let number = (1_i64 << 48) + (self.created - self.device.boot) / (SECOND / 100) % (1 << 40);
+        (self.device.os == Os::Windows).then(|| number.to_string())
     }
 
     /// Integrity level and elevation, where there are such.
@@ -169,9 +170,9 @@ impl<'w> Process<'w> {
                 "IsInitiatingProcessRemoteSession",
                 "InitiatingProcessRemoteSessionDeviceName",
                 "InitiatingProcessRemoteSessionIP",
-                "InitiatingProcessUniqueId",
             ],
         );
+        row.set("InitiatingProcessUniqueId", self.unique_id());
     }
 
     /// `InitiatingProcessIntegrityLevel` and `InitiatingProcessTokenElevation`.
@@ -196,12 +197,11 @@ impl<'w> Process<'w> {
         row.set(description, self.program.listed.description);
     }
 
-    /// Its session: id, whether it is a remote one, the other device's name and address, and the process's unique id.
-    pub(super) fn write_session(&self, row: &mut Object<'_>, names: [&str; 5]) {
-        let [id, is_remote, name, ip, unique_id] = names;
+    /// Its session: id, whether it is a remote one, the other device's name and address.
+    pub(super) fn write_session(&self, row: &mut Object<'_>, names: [&str; 4]) {
+        let [id, is_remote, name, ip] = names;
         if self.device.os != Os::Windows {
-            row.nulls([id, is_remote, name, ip, unique_id]);
-            return;
+            return row.nulls([id, is_remote, name, ip]);
         }
         let is_by_remote_desktop = self.account == Account::User && self.device.boot % 7 == 0;
         row.set(id, if is_by_remote_desktop { 2 } else { self.session() });
@@ -212,7 +212,6 @@ impl<'w> Process<'w> {
         } else {
             row.nulls([name, ip]);
         }
-        row.set(unique_id, format_args!("{}", self.unique_id()));
     }
 
     /// What unix knows of it besides, with names that begin like this.
@@ -317,12 +316,11 @@ pub(super) fn fill(template: &str, device: &Device, dice: &mut Dice, text: &mut 
 }
 
 /// Members of a table that has a process that acts.
-pub(super) fn write_common(record: &Record<'_>, actor: &Process<'_>, row: &mut Object<'_>) {
+pub(super) fn write_common(record: &mut Record<'_>, actor: &Process<'_>, row: &mut Object<'_>) {
     actor.write_as_actor(row);
-    row.set("AppGuardContainerId", "");
-    if record.has_rare_columns {
-        row.set("LogonID", actor.logon_id());
-    }
+    actor.write_token_as_actor(row);
+    let is_contained = actor.device.os == Os::Windows && record.dice.chance(0.005);
+    row.set("AppGuardContainerId", if is_contained { record.dice.guid() } else { String::new() });
 }
 
 /// Names of the members of [`Process::write_as_actor`] and [`write_common`], for records in which nobody acts.

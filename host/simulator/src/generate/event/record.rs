@@ -10,10 +10,13 @@ use super::json::{Escapes, Object, Time};
 use super::table::Table;
 use super::world::{Device, World};
 use crate::generate::Dice;
-use crate::time::{SECOND, Ticks};
+use crate::time::{DAY, SECOND, Ticks};
 
 const BLOCKS: u64 = 64;
 const POSITIONS: u64 = 64;
+
+/// 9999-12-31T23:59:59Z: nothing is published later.
+const LAST: Ticks = 253_402_300_799 * SECOND;
 
 /// When what happens, and in which table it is reported.
 #[derive(Clone, Debug)]
@@ -29,20 +32,20 @@ impl Timeline {
     pub(super) fn new(seed: u64, start: Ticks, spacing: Ticks, tables: &[Table]) -> Self {
         let tables = if tables.is_empty() { &Table::ALL } else { tables };
         let weighted = tables.iter().flat_map(|table| std::iter::repeat_n(*table, table.weight()));
-        Self { seed, start, spacing, tables: weighted.collect() }
+        Self { seed, start, spacing: spacing.min(DAY), tables: weighted.collect() }
     }
 
     /// When a record is published.
     fn published(&self, index: u64) -> Ticks {
         let index = Ticks::try_from(index).unwrap_or(Ticks::MAX);
-        self.start.saturating_add(self.spacing.saturating_mul(index))
+        self.start.saturating_add(self.spacing.saturating_mul(index)).min(LAST)
     }
 
     /// When it happened. In a block it never decreases.
     pub(super) fn timestamp(&self, index: u64) -> Ticks {
         let delay = Dice::new(self.seed, "delay", block(index)).between(20 * SECOND, 400 * SECOND);
-        let jitter = Dice::new(self.seed, "jitter", index).between(0, self.spacing.saturating_mul(32));
-        self.published(index).saturating_sub(delay + jitter)
+        let jitter = Dice::new(self.seed, "jitter", index).between(0, self.spacing * 32);
+        self.published(index) - delay - jitter
     }
 
     /// The table of a record.
@@ -156,6 +159,6 @@ impl<'w> Record<'w> {
     /// Those without the action.
     pub(super) fn write_event_without_action(&self, row: &mut Object<'_>) {
         self.write_device(row);
-        row.set("ReportId", self.index + 1);
+        row.set("ReportId", self.index.saturating_add(1));
     }
 }

@@ -6,6 +6,9 @@ use crate::generate::event::process::{Process, fill};
 use crate::generate::event::record::Record;
 use crate::generate::event::software::{Account, Os};
 
+const SESSION: [&str; 4] =
+    ["CreatedProcessSessionId", "IsProcessRemoteSession", "ProcessRemoteSessionDeviceName", "ProcessRemoteSessionIP"];
+
 pub(super) fn write(record: &mut Record<'_>, row: &mut Object<'_>) {
     let Some(actor) = Process::acting(record) else { return };
     let slot = record.dice.below(record.device.residents.len());
@@ -66,16 +69,13 @@ fn write_file(record: &mut Record<'_>, row: &mut Object<'_>, subject: Subject, t
 
 fn write_process(row: &mut Object<'_>, subject: Subject, target: &Process<'_>) {
     if subject != Subject::Process {
+        row.nulls(SESSION);
         return row.nulls([
             "ProcessId",
             "ProcessCommandLine",
             "ProcessCreationTime",
             "ProcessTokenElevation",
             "LogonId",
-            "CreatedProcessSessionId",
-            "IsProcessRemoteSession",
-            "ProcessRemoteSessionDeviceName",
-            "ProcessRemoteSessionIP",
         ]);
     }
     row.set("ProcessId", target.pid);
@@ -83,9 +83,7 @@ fn write_process(row: &mut Object<'_>, subject: Subject, target: &Process<'_>) {
     row.set("ProcessCreationTime", Time(target.created));
     row.set("ProcessTokenElevation", target.token().1);
     row.set("LogonId", target.logon_id());
-    row.set("CreatedProcessSessionId", target.session());
-    row.set("IsProcessRemoteSession", false);
-    row.nulls(["ProcessRemoteSessionDeviceName", "ProcessRemoteSessionIP"]);
+    target.write_session(row, SESSION);
 }
 
 fn write_account(record: &Record<'_>, row: &mut Object<'_>, subject: Subject, target: &Process<'_>) {

@@ -98,7 +98,9 @@ pub(super) fn write(record: &mut Record<'_>, row: &mut Object<'_>) {
     row.set("SensitivitySubLabel", label.map(|_| "All Employees"));
     row.set("IsAzureInfoProtectionApplied", label.is_some());
     process::write_common(record, &actor, row);
-    actor.write_token_as_actor(row);
+    if record.has_rare_columns {
+        row.set("LogonID", actor.logon_id());
+    }
     if action.ends_with("AggregatedReport") {
         row.object_text("AdditionalFields", |fields| fields.set("uniqueEventsAggregated", events));
     } else if device.os == Os::Windows {

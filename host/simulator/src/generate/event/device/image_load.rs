@@ -16,5 +16,4 @@ pub(super) fn write(record: &mut Record<'_>, row: &mut Object<'_>) {
     row.set("MD5", &image.md5);
     row.set("FileSize", image.size);
     process::write_common(record, &actor, row);
-    actor.write_token_as_actor(row);
 }

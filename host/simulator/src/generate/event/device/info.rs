@@ -62,7 +62,7 @@ pub(super) fn write_device(record: &mut Record<'_>, row: &mut Object<'_>) {
     row.set("Model", own.pick(&["Surface Laptop 7", "Latitude 7450", "Virtual Machine", "ThinkPad X1 Carbon Gen 12"]));
     row.set("Vendor", if device.os == Os::Mac { "Apple Inc." } else { "Microsoft Corporation" });
     row.set("MergedDeviceIds", own.chance(0.1).then(|| own.hex(40)));
-    row.set("MergedToDeviceId", "");
+    row.set("MergedToDeviceId", if own.chance(0.05) { own.hex(40) } else { String::new() });
     row.set("IsInternetFacing", own.chance(0.03));
     row.set("SensorHealthState", own.pick(&["Active", "Active", "Active", "ImpairedCommunication"]));
     let is_excluded = own.chance(0.02);
@@ -73,7 +73,7 @@ pub(super) fn write_device(record: &mut Record<'_>, row: &mut Object<'_>) {
     row.list_text("DeviceManualTags", [own.pick(&["Zürich", "London"])]);
     row.set("DeviceDynamicTags", "[]");
     row.set("ConnectivityType", if is_windows { "Streamlined" } else { "Standard" });
-    row.set("HostDeviceId", "");
+    row.set("HostDeviceId", if own.chance(0.05) { own.hex(40) } else { String::new() });
     write_cloud(row, machine.vm.as_deref(), &machine.host);
     row.set("HardwareUuid", own.guid());
     row.set("IsTransient", false);

@@ -65,7 +65,6 @@ pub(super) fn write(record: &mut Record<'_>, row: &mut Object<'_>) {
         row.set("RemotePort", (kind == "CachedInteractive").then_some(0));
     }
     process::write_common(record, &actor, row);
-    actor.write_token_as_actor(row);
     row.object_text("AdditionalFields", |fields| {
         if action.ends_with("AggregatedReport") {
             return fields.set("uniqueEventsAggregated", events);

@@ -92,7 +92,9 @@ pub(super) fn write(record: &mut Record<'_>, row: &mut Object<'_>) {
         },
     );
     process::write_common(record, &actor, row);
-    actor.write_token_as_actor(row);
+    if record.has_rare_columns {
+        row.set("LogonID", actor.logon_id());
+    }
     match action {
         "ConnectionSuccessAggregatedReport" | "ConnectionFailedAggregatedReport" => {
             row.object_text("AdditionalFields", |fields| fields.set("uniqueEventsAggregated", events));

@@ -13,7 +13,9 @@ pub(super) fn write(record: &mut Record<'_>, row: &mut Object<'_>) {
     record.write_event(row, action);
     write_created(&created, row);
     process::write_common(record, &actor, row);
-    actor.write_token_as_actor(row);
+    if record.has_rare_columns {
+        row.set("LogonID", actor.logon_id());
+    }
     row.set("InitiatingProcessLogonId", actor.logon_id());
     let (signer, status) = signature(actor.program);
     row.set("InitiatingProcessSignerType", signer);
@@ -75,9 +77,9 @@ fn write_created(created: &Process<'_>, row: &mut Object<'_>) {
             "IsProcessRemoteSession",
             "ProcessRemoteSessionDeviceName",
             "ProcessRemoteSessionIP",
-            "ProcessUniqueId",
         ],
     );
+    row.set("ProcessUniqueId", created.unique_id());
 }
 
 /// Kind of signer, and state of the signature.

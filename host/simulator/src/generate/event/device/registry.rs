@@ -192,5 +192,4 @@ pub(super) fn write(record: &mut Record<'_>, row: &mut Object<'_>) {
         row.set("PreviousRegistryValueData", previous);
     }
     process::write_common(record, &actor, row);
-    actor.write_token_as_actor(row);
 }
