@@ -50,11 +50,11 @@ async fn connections_that_break_skip_nothing_and_repeat_nothing() {
 
 #[tokio::test]
 async fn a_busy_service_is_asked_again() {
-    let options = EventHubsOptions { partitions: 16, links_refused: 0.5, ..EventHubsOptions::default() };
+    let options = EventHubsOptions { links_refused: 0.5, drop_connection_after: 3, ..EventHubsOptions::default() };
     let simulator = namespace(options).await;
-    publish(&simulator, 5);
+    publish(&simulator, 20);
     let (read, _) = once(&settings(&simulator), None).await.unwrap();
-    assert_eq!(read, all(16, 5));
+    assert_eq!(read, all(4, 20));
     assert!(simulator.event_hubs().counters().refused > 0);
 }
 
