@@ -4,7 +4,7 @@ use defenderbeat_collector::http::Secret;
 use defenderbeat_collector::source::event_hubs::{Error, EventHubSettings, Fault};
 use defenderbeat_simulator::EventHubsOptions;
 
-use crate::namespace::{namespace, once, publish, settings};
+use crate::namespace::{namespace, once, publish, settings, with_client_secret};
 
 async fn error(settings: &EventHubSettings) -> (String, bool, Option<Fault>) {
     let error = once(settings, None).await.expect_err("it fails");
@@ -63,4 +63,14 @@ async fn a_network_that_leads_nowhere_is_tried_again_and_said() {
     let (message, transient, fault) = error(&settings).await;
     assert_eq!((transient, fault), (true, Some(Fault::Passing)), "{message}");
     assert!(message.contains("connecting to event hub defender") && message.contains("firewall"), "{message}");
+}
+
+#[tokio::test]
+async fn a_wrong_secret_of_the_application_is_said_and_not_shown() {
+    let simulator = namespace(EventHubsOptions::default()).await;
+    let settings =
+        EventHubSettings { client_secret: Some(Secret::new("another-secret")), ..with_client_secret(&simulator) };
+    let (message, transient, fault) = error(&settings).await;
+    assert_eq!((transient, fault), (false, Some(Fault::Unauthorized)), "{message}");
+    assert!(message.contains("client_secret") && !message.contains("another-secret"), "{message}");
 }

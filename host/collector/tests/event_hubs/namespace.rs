@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use defenderbeat_collector::http::{RetrySettings, Secret};
-use defenderbeat_collector::source::event_hubs::{Error, EventHubSettings, EventHubs};
+use defenderbeat_collector::source::event_hubs::{AuthType, Error, EventHubSettings, EventHubs};
 use defenderbeat_collector::source::{Budget, DeadLetter, DeadLetters, Source as _, Start};
 use defenderbeat_simulator::{EventHubsOptions, Options, Simulator};
 
@@ -28,6 +28,22 @@ pub(crate) fn settings(simulator: &Simulator) -> EventHubSettings {
             wait_max: Duration::from_millis(50),
         },
         ..EventHubSettings::default()
+    }
+}
+
+/// As [`settings`], with the secret of an application instead of a key.
+pub(crate) fn with_client_secret(simulator: &Simulator) -> EventHubSettings {
+    let access = &simulator.options().access;
+    EventHubSettings {
+        auth_type: AuthType::ClientSecret,
+        connection_string: None,
+        eventhub_namespace: "contoso.servicebus.windows.net".into(),
+        custom_endpoint: simulator.event_hubs().url(),
+        tenant_id: access.tenant_id.clone(),
+        client_id: access.client_id.clone(),
+        client_secret: Some(Secret::new(access.client_secret.clone())),
+        authority_host: simulator.url().to_owned(),
+        ..settings(simulator)
     }
 }
 

@@ -6,7 +6,7 @@ use defenderbeat_collector::source::Source as _;
 use defenderbeat_collector::source::event_hubs::{EventHubSettings, StartAt};
 use defenderbeat_simulator::EventHubsOptions;
 
-use crate::namespace::{Collector, Read, all, namespace, once, publish, settings};
+use crate::namespace::{Collector, Read, all, namespace, once, publish, settings, with_client_secret};
 
 #[tokio::test]
 async fn what_is_there_is_read_once_and_the_next_run_goes_on() {
@@ -116,4 +116,13 @@ async fn a_partition_that_somebody_else_takes_is_not_saved_any_more() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     first.settle();
     assert!(!first.cursor.unwrap().contains("sequence_number"), "what was read before the loss is left to the other");
+}
+
+#[tokio::test]
+async fn an_application_is_let_in_by_its_secret() {
+    let simulator = namespace(EventHubsOptions::default()).await;
+    publish(&simulator, 5);
+    let (read, cursor) = once(&with_client_secret(&simulator), None).await.unwrap();
+    assert_eq!(read, all(4, 5));
+    assert!(cursor.unwrap().contains("contoso.servicebus.windows.net/defender/$Default"));
 }

@@ -110,8 +110,8 @@ pub(super) async fn close(client: ConsumerClient) {
 
 fn managed_identity(settings: &EventHubSettings, client: &Client) -> Result<Arc<dyn TokenCredential>, http::Error> {
     let id = settings.managed_identity_client_id.trim();
-    let mut client_options = ClientOptions::default();
-    client_options.transport = Some(HttpTransport::new(Arc::new(client.inner().clone())));
+    let transport = Some(HttpTransport::new(Arc::new(client.inner().clone())));
+    let client_options = ClientOptions { transport, ..ClientOptions::default() };
     let mut options = ManagedIdentityCredentialOptions { client_options, ..Default::default() };
     options.user_assigned_id = (!id.is_empty()).then(|| UserAssignedId::ClientId(id.to_owned()));
     let identity: Arc<dyn TokenCredential> = ManagedIdentityCredential::new(Some(options))

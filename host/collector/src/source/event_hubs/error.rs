@@ -127,10 +127,11 @@ fn read(error: &EventHubsError) -> (Fault, String) {
             let fault = if error.is_transient() { Fault::Passing } else { Fault::Unauthorized };
             return (fault, error.to_string());
         }
-        if let Some(error) = cause.downcast_ref::<azure_core::Error>() {
-            if matches!(error.kind(), azure_core::error::ErrorKind::Credential) && cause.source().is_none() {
-                return (Fault::Unauthorized, error.to_string());
-            }
+        if let Some(error) = cause.downcast_ref::<azure_core::Error>()
+            && matches!(error.kind(), azure_core::error::ErrorKind::Credential)
+            && cause.source().is_none()
+        {
+            return (Fault::Unauthorized, error.to_string());
         }
         deepest = cause.to_string();
         next = cause.source();

@@ -8,13 +8,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Error;
-use super::progress::{Hold, Place};
+use super::progress::Reached;
 use super::reader::{Item, Message};
 use super::settings::EventHubSettings;
 use crate::source::{Budget, Delivery, Origin};
 
 /// A delivery, and the place of its last message in each partition.
-type Gathered = (Delivery, Vec<(Arc<Hold>, Place)>);
+type Gathered = (Delivery, Reached);
 
 /// The receiving end of all readers.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Gather {
 #[derive(Debug, Default)]
 struct Batch {
     messages: Vec<Message>,
-    places: Vec<(Arc<Hold>, Place)>,
+    places: Reached,
     bytes: usize,
     /// When it is to leave.
     due: Option<Instant>,

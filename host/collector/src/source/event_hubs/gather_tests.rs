@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::super::error::Fault;
-use super::super::progress::Hub;
+use super::super::progress::{Hold, Hub, Place};
 use super::*;
 
 struct Case {

@@ -109,6 +109,9 @@ impl fmt::Debug for Hold {
     }
 }
 
+/// The last place in each of some partitions.
+pub(super) type Reached = Vec<(Arc<Hold>, Place)>;
+
 /// Places by hub and partition.
 type Places = BTreeMap<String, BTreeMap<String, Place>>;
 
@@ -127,7 +130,7 @@ const VERSION: u32 = 1;
 pub(super) struct Progress {
     settled: Places,
     /// By delivery: the last place of each partition in it.
-    pending: VecDeque<(u64, Vec<(Arc<Hold>, Place)>)>,
+    pending: VecDeque<(u64, Reached)>,
     /// What a store has not been told.
     unsaved: BTreeMap<(String, Arc<str>), (Arc<Hold>, Place)>,
 }
@@ -149,7 +152,7 @@ impl Progress {
     }
 
     /// Notes what a delivery holds; deliveries come in order.
-    pub(super) fn deliver(&mut self, sequence: u64, places: Vec<(Arc<Hold>, Place)>) {
+    pub(super) fn deliver(&mut self, sequence: u64, places: Reached) {
         self.pending.push_back((sequence, places));
     }
 
@@ -172,7 +175,7 @@ impl Progress {
     }
 
     /// What is to be told to stores; it counts as told.
-    pub(super) fn take_unsaved(&mut self) -> Vec<(Arc<Hold>, Place)> {
+    pub(super) fn take_unsaved(&mut self) -> Reached {
         std::mem::take(&mut self.unsaved).into_values().filter(|(hold, _)| !hold.is_released()).collect()
     }
 
