@@ -59,6 +59,7 @@ fn the_options_are_those_of_filebeat() {
 #[test]
 fn what_does_not_go_together_is_refused() {
     error("consumer_group: siem", &["eventhub", "is missing"]);
+    error("eventhub: [defender, Defender]", &["eventhub", "twice"]);
     error("eventhub: []", &["eventhub", "must not be empty"]);
     error("eventhub: defender, processor_update_interval: 100ms", &["processor_update_interval", "1s"]);
     error("eventhub: defender, processor_ownership_expiration: 15s", &["processor_ownership_expiration"]);

@@ -23,8 +23,11 @@ use crate::http::{Retry, RetrySettings};
 
 /// How long an answer about a hub may take.
 const ANSWER: Duration = Duration::from_secs(60);
-/// How often a hub that did not exist is looked for: Defender XDR makes one a table when the first record of it comes.
+/// How often a hub that did not exist is looked for, because Defender XDR makes one a table when the first record of it
+/// comes; and how often new partitions of one that did.
 const LOOK_AGAIN: Duration = Duration::from_secs(600);
+/// How long looking for new partitions may keep those that are held from being renewed.
+const GLANCE: Duration = Duration::from_secs(10);
 /// The largest message, and so what one of them counts for.
 const MESSAGE: usize = 1 << 20;
 /// Messages ahead of one partition at most, however small they are.
@@ -199,8 +202,16 @@ struct Sharing {
 impl Sharing {
     async fn run(&mut self, stop: &mut watch::Receiver<bool>) {
         let interval = self.task.common.settings.processor_update_interval;
+        let mut asked = Instant::now();
         loop {
             let next = Instant::now() + interval;
+            if asked.elapsed() > LOOK_AGAIN && !self.task.common.once {
+                asked = Instant::now();
+                tokio::select! {
+                    () = self.grow() => {}
+                    _ = stop.wait_for(|stop| *stop) => break,
+                }
+            }
             let shared = tokio::select! {
                 shared = self.share() => shared,
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -217,6 +228,20 @@ impl Sharing {
             while self.readers.try_join_next().is_some() {}
         }
         while self.readers.join_next().await.is_some() {}
+    }
+
+    /// Adds partitions that the hub was given since. Whatever is in them came after the start.
+    async fn grow(&mut self) {
+        match timeout(GLANCE, self.task.ask()).await {
+            Ok(Ok(found)) => {
+                for partition in added(&self.partitions, found) {
+                    tracing::info!(hub = %self.task.hub, partition = %partition.id, "the event hub has a new partition");
+                    self.partitions.push(partition);
+                }
+            }
+            Ok(Err(error)) => tracing::debug!(hub = %self.task.hub, %error, "looking for new partitions failed"),
+            Err(_) => tracing::debug!(hub = %self.task.hub, "looking for new partitions took too long"),
+        }
     }
 
     /// Renews what is held, takes what is due, lets go what was taken.
@@ -303,9 +328,6 @@ impl Sharing {
         let dynamic = store.clone().map(|store| store as Arc<dyn CheckpointStore>);
         let hold = Hold::new(hub.clone(), &id, dynamic);
         tracing::info!(%hub, partition = %id, from, offset = place.offset, sequence_number = place.sequence_number, "partition is read");
-        if save {
-            let _ = common.items.send(Item::Begin(hold.clone(), place.clone())).await;
-        }
         let last = partition.last.as_ref().filter(|_| common.once);
         let unread = last.filter(|last| !last.is_reached(&place));
         if last.is_some() && unread.is_none() {
@@ -317,6 +339,7 @@ impl Sharing {
             hold: hold.clone(),
             items: common.items.clone(),
             place,
+            save,
             credit: u32::try_from(share.clamp(1, CREDIT)).unwrap_or(1),
             last: unread.and_then(|last| last.place.sequence_number),
             retry: common.settings.retry.clone(),
@@ -353,6 +376,12 @@ impl Sharing {
     }
 }
 
+/// Partitions that are new, to be read from their beginning.
+fn added(known: &[Partition], found: Vec<Partition>) -> Vec<Partition> {
+    let found = found.into_iter().filter(|found| !known.iter().any(|known| known.id == found.id));
+    found.map(|Partition { id, .. }| Partition { id, last: None }).collect()
+}
+
 fn place(checkpoint: &Checkpoint) -> Place {
     Place { offset: checkpoint.offset.clone(), sequence_number: checkpoint.sequence_number }
 }
@@ -360,6 +389,15 @@ fn place(checkpoint: &Checkpoint) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_partition_is_read_from_its_beginning_whatever_the_start() {
+        let last = || Some(Last { place: Place::default(), empty: false });
+        let partition = |id: &str| Partition { id: id.into(), last: last() };
+        let added = added(&[partition("0"), partition("1")], vec![partition("0"), partition("2"), partition("1")]);
+        assert_eq!(added.len(), 1);
+        assert!(&*added[0].id == "2" && added[0].last.is_none());
+    }
 
     #[test]
     fn a_partition_is_read_up_to_the_end_of_the_start() {

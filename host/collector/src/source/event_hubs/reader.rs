@@ -52,6 +52,8 @@ pub(super) struct Reader {
     pub(super) items: mpsc::Sender<Item>,
     /// What was read last.
     pub(super) place: Place,
+    /// That place is to be saved before anything is read.
+    pub(super) save: bool,
     /// Messages that may arrive ahead.
     pub(super) credit: u32,
     /// The last message that was there at the start; with `once`.
@@ -78,6 +80,16 @@ impl Reader {
         let mut retry = Retry::new(&settings);
         let mut failures = 0;
         let mut proven = false;
+        if self.save {
+            let begin = Item::Begin(hold.clone(), self.place.clone());
+            let begun = tokio::select! {
+                begun = self.items.send(begin) => begun.is_ok(),
+                () = ended(&hold, &mut stop) => false,
+            };
+            if !begun {
+                return;
+            }
+        }
         let credit = self.credit;
         loop {
             let (began, from) = (Instant::now(), self.place.clone());

@@ -1,5 +1,6 @@
 //! Options of an Event Hubs source, named as in filebeat's azure-eventhub input where it has them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -102,7 +103,8 @@ pub struct EventHubSettings {
     pub partition_receive_timeout: Duration,
 
     /// What may arrive ahead of being mapped, for all partitions together. Each partition has at least one message ahead,
-    /// so 32 partitions with messages of 1 MB need 32 MiB.
+    /// so 32 partitions with messages of 1 MB need 32 MiB. Raise it where there are many partitions and messages are small:
+    /// with one message ahead, each waits for the one before it to be acknowledged.
     #[serde(with = "units::Bytes")]
     pub prefetch: usize,
 
@@ -210,9 +212,14 @@ impl EventHubSettings {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let wrong = |option, message: &str| Err(Error::Settings { option, message: message.into() });
         let address = Address::of(self)?;
+        let mut hubs = BTreeSet::new();
         for name in &self.eventhub {
             for hub in expand(name) {
                 address.check_entity(&hub)?;
+                // Names are without regard to case. Two readers of one hub would take partitions from each other.
+                if !hubs.insert(hub.to_lowercase()) {
+                    return wrong("eventhub", &format!("names {hub} twice"));
+                }
             }
         }
         if self.consumer_group.chars().count() > 50 {
