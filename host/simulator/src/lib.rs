@@ -1,5 +1,6 @@
 //! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint and `alerts_v2` of Graph
-//! Security v1.0, with seeded, realistic alerts and with the faults that a real tenant has.
+//! Security v1.0, and an Event Hubs namespace with the event stream; with seeded, realistic alerts and records, and with the
+//! faults that a real tenant has.
 //!
 //! Everything it holds follows from its [`Options`]: the same seed and the same `now` give the same alerts, byte for byte,
 //! and the same faults at the same requests. It listens on 127.0.0.1 only. Alerts are generated when they are asked for
@@ -16,6 +17,10 @@
 //! })
 //! .await?;
 //! println!("{} holds {} alerts", simulator.url(), simulator.expected().len());
+//!
+//! let hub = simulator.event_hubs().hub("defender").expect("it is the default");
+//! hub.publish(0, r#"{"records":[{"category":"AdvancedHunting-DeviceInfo"}]}"#);
+//! println!("{}", simulator.event_hubs().connection_string());
 //! # Ok(())
 //! # }
 //! ```

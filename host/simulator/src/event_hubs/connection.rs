@@ -186,7 +186,7 @@ impl Connection {
             Link::Answers(service, target) => Some(answers.route(*service, target.clone())),
             _ => None,
         };
-        let Ok(endpoint) = acceptor().accept_incoming_attach(attach, session).await else { return };
+        let Ok(endpoint) = acceptor(&attach.role).accept_incoming_attach(attach, session).await else { return };
         if !matches!(link, Link::Requests(_) | Link::Answers(..)) {
             count(&self.namespace.tally.links);
         }
@@ -224,32 +224,31 @@ impl Connection {
 type Dynamic<T> = fn(T) -> Option<T>;
 
 /// Accepts links. What is accepted is settled at once, as Event Hubs does, whatever a sender would like.
-fn acceptor() -> LinkAcceptor<Dynamic<Source>, Dynamic<Target>> {
+fn acceptor(role: &Role) -> LinkAcceptor<Dynamic<Source>, Dynamic<Target>> {
     LinkAcceptor::builder()
         .supported_receiver_settle_modes(SupportedReceiverSettleModes::First)
-        .max_message_size(MESSAGE)
+        // 0 is no limit: what a receiver gets may have come with the options.
+        .max_message_size(if *role == Role::Sender { MESSAGE } else { 0 })
         .verify_incoming_source(false)
         .verify_incoming_target(false)
         .build()
 }
 
-/// Refuses a link as AMQP has it (2.6.3): it is attached without a terminus, and closed with the reason.
-async fn refuse(mut attach: Attach, refusal: Refusal, session: &mut ListenerSessionHandle) {
-    match attach.role {
-        Role::Receiver => attach.source = None,
-        Role::Sender => attach.target = None,
-    }
-    let Ok(endpoint) = acceptor().accept_incoming_attach(attach, session).await else { return };
-    // At once: a client may answer such an attach by closing the link, and would not learn why.
-    let error = Error::from(refusal);
-    let closed = async {
-        match endpoint {
-            LinkEndpoint::Sender(sender) => sender.close_with_error(error).await,
-            LinkEndpoint::Receiver(receiver) => receiver.close_with_error(error).await,
-        }
-    };
-    // The client may be gone already.
-    let _ = tokio::time::timeout(FAREWELL, closed).await;
+/// Refuses a link: it is attached, and closed with the reason. AMQP (2.6.3) would have it attached without a terminus; then
+/// clients close it themselves, and where that comes first, the AMQP library answers without the reason.
+async fn refuse(attach: Attach, refusal: Refusal, session: &mut ListenerSessionHandle) {
+    let Ok(endpoint) = acceptor(&attach.role).accept_incoming_attach(attach, session).await else { return };
+    tokio::spawn(async move {
+        let error = Error::from(refusal);
+        let closed = async {
+            match endpoint {
+                LinkEndpoint::Sender(sender) => sender.close_with_error(error).await,
+                LinkEndpoint::Receiver(receiver) => receiver.close_with_error(error).await,
+            }
+        };
+        // The client may be gone already.
+        let _ = tokio::time::timeout(FAREWELL, closed).await;
+    });
 }
 
 /// The epoch with which a receiver attaches.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use fe2o3_amqp::link::{MessageSizeExceeded, SendError};
 use fe2o3_amqp::types::messaging::message::DecodeIntoMessage;
 use fe2o3_amqp::types::messaging::{Body, Data};
 use fe2o3_amqp::types::primitives::Value;
@@ -47,12 +48,13 @@ pub(super) async fn deliver(
             },
             () = expired(expiry) => {}
             sent = send(&mut sender, message) => match sent {
-                true => {
+                Ok(()) => {
                     next += 1;
                     count(&connection.namespace.tally.delivered);
                     connection.has_delivered();
                 }
-                false => return,
+                Err(Some(refusal)) => break refusal,
+                Err(None) => return,
             },
             changed = more.changed(), if *more.borrow() <= next => if changed.is_err() { return },
         }
@@ -69,13 +71,21 @@ async fn expired(until: Option<Instant>) {
     }
 }
 
-/// Sends a message as soon as there is credit, or waits for the link's end where there is none. False: the link has ended.
-async fn send(sender: &mut Sender, message: Option<Sent>) -> bool {
+/// Sends a message as soon as there is credit, or waits for the link's end where there is none. Err: the link has ended, or
+/// has to for a reason.
+async fn send(sender: &mut Sender, message: Option<Sent>) -> Result<(), Option<Refusal>> {
     match message {
-        Some(message) => sender.send_batchable(message).await.is_ok(),
+        Some(message) => match sender.send_batchable(message).await {
+            // Whether it is accepted does not matter: a receiver may read again what it likes.
+            Ok(_) => Ok(()),
+            Err(SendError::MessageSizeExceeded(MessageSizeExceeded { size, max_size })) => {
+                Err(Some(Refusal::too_long(size, max_size)))
+            }
+            Err(_) => Err(None),
+        },
         None => {
             sender.on_detach().await;
-            false
+            Err(None)
         }
     }
 }

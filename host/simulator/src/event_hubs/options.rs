@@ -45,7 +45,7 @@ pub struct EventHubsOptions {
     /// The key. It is no flag, because process lists show flags; the command uses the default.
     #[arg(skip = EventHubsOptions::default().key)]
     pub key: String,
-    /// A connection ends without a word whenever it has carried so many messages to a receiver; 0 is never.
+    /// A connection ends without a word once it has carried so many messages to receivers; 0 is never.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub drop_connection_after: u64,
     /// The part of all links to event hubs that are refused with com.microsoft:server-busy, from 0 to 1.

@@ -37,6 +37,15 @@ impl Refusal {
         Self { condition: AmqpError::ResourceLimitExceeded.into(), status: 403, description: description.into() }
     }
 
+    /// A receiver takes no message of such a size.
+    pub(super) fn too_long(size: u64, limit: u64) -> Self {
+        Self {
+            condition: LinkError::MessageSizeExceeded.into(),
+            status: 403,
+            description: format!("A message of {size} bytes exceeds the receiver's limit of {limit} bytes."),
+        }
+    }
+
     /// A fault: trying again helps.
     pub(super) fn busy() -> Self {
         Self {

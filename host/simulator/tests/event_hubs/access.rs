@@ -20,7 +20,7 @@ async fn without_a_token_nothing_is_given() {
     let simulator = start(EventHubsOptions::default()).await;
     let mut client = Client::anonymous(&simulator).await;
     assert_eq!(client.read("com.microsoft:eventhub", "defender", "").await, Err(401));
-    assert!(client.attach(ADDRESS, None, None, CreditMode::Auto(1)).await.is_err());
+    assert_eq!(client.refused(ADDRESS, None, None).await, AmqpError::UnauthorizedAccess.into());
     assert_eq!(simulator.event_hubs().counters().refused, 1);
 }
 

@@ -171,6 +171,17 @@ impl Client {
         self.attach(&address, Some(position), None, CreditMode::Auto(100)).await.unwrap()
     }
 
+    /// The condition with which a receiver is refused.
+    pub(crate) async fn refused(
+        &mut self,
+        address: &str,
+        position: Option<&str>,
+        epoch: Option<i64>,
+    ) -> ErrorCondition {
+        let mut receiver = self.attach(address, position, epoch, CreditMode::Auto(1)).await.unwrap();
+        condition(next(&mut receiver).await.unwrap_err())
+    }
+
     pub(crate) async fn attach(
         &mut self,
         address: &str,

@@ -2,7 +2,8 @@
 
 use defenderbeat_simulator::EventHubsOptions;
 use fe2o3_amqp::link::RecvError;
-use fe2o3_amqp::link::receiver::CreditMode;
+use fe2o3_amqp::types::definitions::ErrorCondition;
+use fe2o3_amqp::types::primitives::Symbol;
 
 use crate::client::{Client, SAS, hub, next, signature, start};
 
@@ -53,7 +54,8 @@ async fn all_connections_end_when_asked_for() {
 async fn links_are_refused() {
     let simulator = start(EventHubsOptions { links_refused: 1.0, ..EventHubsOptions::default() }).await;
     let mut client = Client::new(&simulator).await;
-    assert!(client.attach(ADDRESS, None, None, CreditMode::Auto(1)).await.is_err());
+    let busy = Symbol::from("com.microsoft:server-busy");
+    assert_eq!(client.refused(ADDRESS, None, None).await, ErrorCondition::Custom(busy));
     let counters = simulator.event_hubs().counters();
     assert_eq!((counters.refused, counters.links), (1, 0));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use defenderbeat_simulator::{EventHubsOptions, EventOptions, Events};
 use fe2o3_amqp::link::receiver::CreditMode;
-use fe2o3_amqp::types::definitions::LinkError;
+use fe2o3_amqp::types::definitions::{AmqpError, LinkError};
 use serde_json::Value;
 
 use crate::client::{Client, condition, hub, next, start};
@@ -58,7 +58,8 @@ async fn a_receiver_begins_where_it_wants_to() {
     assert_eq!(next(&mut future).await.unwrap().text(), "10");
     let mut everything = client.attach(ADDRESS, None, None, CreditMode::Auto(1)).await.unwrap();
     assert_eq!(next(&mut everything).await.unwrap().text(), "0");
-    assert!(client.attach(ADDRESS, Some("x-opt-offset = '1'"), None, CreditMode::Auto(1)).await.is_err());
+    let wrong = client.refused(ADDRESS, Some("x-opt-offset = '1'"), None).await;
+    assert_eq!(wrong, AmqpError::InvalidField.into());
 }
 
 #[tokio::test]
@@ -109,7 +110,9 @@ async fn the_higher_epoch_takes_the_partition() {
     assert_eq!(next(&mut low).await.unwrap().text(), "first");
     let mut high = other.attach(ADDRESS, FROM_START, Some(2), CreditMode::Auto(10)).await.unwrap();
     assert_eq!(condition(next(&mut low).await.unwrap_err()), LinkError::Stolen.into());
-    assert!(client.attach(ADDRESS, FROM_START, Some(1), CreditMode::Auto(10)).await.is_err());
+    for epoch in [Some(1), None] {
+        assert_eq!(client.refused(ADDRESS, FROM_START, epoch).await, LinkError::Stolen.into(), "{epoch:?}");
+    }
     assert_eq!(next(&mut high).await.unwrap().text(), "first");
     hub(&simulator).publish(0, "second");
     assert_eq!(next(&mut high).await.unwrap().text(), "second");
@@ -132,6 +135,16 @@ async fn consumer_groups_read_for_themselves() {
         let mut receiver = client.attach(&address, FROM_START, Some(5), CreditMode::Auto(1)).await.unwrap();
         assert_eq!(next(&mut receiver).await.unwrap().text(), "first", "{group}");
     }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_cannot_be_received_from() {
+    let simulator = start(EventHubsOptions::default()).await;
+    let mut client = Client::new(&simulator).await;
+    for address in ["defender/ConsumerGroups/other/Partitions/0", "defender/ConsumerGroups/$Default/Partitions/4"] {
+        assert_eq!(client.refused(address, FROM_START, None).await, AmqpError::NotFound.into(), "{address}");
+    }
+    assert_eq!(simulator.event_hubs().counters().refused, 2);
 }
 
 /// The records of all partitions, each as its partition has them, from a hub with so many.
