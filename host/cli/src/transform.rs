@@ -261,6 +261,7 @@ impl Mapper {
             timestamp: timestamp(self.received_at),
             input: INPUT,
             feed: Some(&self.feed.name),
+            origin: None,
             code,
             path,
             message,

@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::metrics::Metrics;
 use crate::output::{mend, truncate};
-use crate::source::{DeadLetter, DeadLetters};
+use crate::source::{DeadLetter, DeadLetters, Origin};
 
 /// A line of the file.
 #[derive(Debug, Serialize)]
@@ -31,6 +31,9 @@ pub struct Letter<'a> {
     /// The feed of a record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feed: Option<&'a str>,
+    /// Where it comes from, where the source says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<&'a Origin>,
     /// The kind of fault.
     pub code: &'a str,
     /// Where in the record, as a JSONPath.
@@ -244,6 +247,7 @@ impl DeadLetter for Spool {
             timestamp: timestamp(self.received_at),
             input: &self.input,
             feed: Some(&self.feed),
+            origin: None,
             code: "oversized",
             path: "",
             message: &message,
@@ -294,6 +298,7 @@ mod tests {
             timestamp: timestamp(0),
             input: "contoso",
             feed: Some("alerts"),
+            origin: None,
             code: "malformed",
             path: "",
             message: "is not JSON",

@@ -19,6 +19,7 @@ use crate::dead_letter::{Content, DeadLetterFile, Letter, timestamp};
 use crate::http::{Retry, RetrySettings};
 use crate::metrics::Metrics;
 use crate::output::{Documents, Fate, Output, OutputError, Refusal};
+use crate::source::Origin;
 
 /// What is settled at least this often, so that little is read again after a crash.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
@@ -49,6 +50,8 @@ pub struct Reject {
     pub feed: String,
     /// When it was received, milliseconds since 1970-01-01T00:00:00Z.
     pub received_at: i64,
+    /// Where it comes from, where the source says so.
+    pub origin: Option<Origin>,
     /// Hash of its bytes.
     pub id: u128,
     /// The kind of fault.
@@ -244,6 +247,7 @@ impl<O: Output> Deliver<O> {
             timestamp: timestamp(reject.received_at),
             input: session.input(),
             feed: Some(&reject.feed),
+            origin: reject.origin.as_ref(),
             code: reject.code,
             path: &reject.path,
             message: &reject.message,
@@ -269,6 +273,7 @@ impl<O: Output> Deliver<O> {
             timestamp: timestamp(chrono::Utc::now().timestamp_millis()),
             input: session.input(),
             feed: None,
+            origin: None,
             code,
             path: "",
             message,

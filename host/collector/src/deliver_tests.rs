@@ -199,6 +199,12 @@ async fn a_reject_settles_from_the_dead_letter_file() {
     let reject = Reject {
         feed: "alerts".to_owned(),
         received_at: 0,
+        origin: Some(crate::source::Origin {
+            eventhub: "events".to_owned(),
+            partition: "3".to_owned(),
+            sequence_number: Some(12),
+            offset: None,
+        }),
         id: 7,
         code: "trap",
         path: String::new(),
@@ -209,6 +215,7 @@ async fn a_reject_settles_from_the_dead_letter_file() {
     case.run(events).await.unwrap();
     let letter: serde_json::Value = serde_json::from_str(&fs::read_to_string(case.letters()).unwrap()).unwrap();
     assert_eq!(letter["record"], "{\"id\":\"x\"}");
+    assert_eq!(letter["origin"], serde_json::json!({"eventhub": "events", "partition": "3", "sequence_number": 12}));
     assert_eq!(
         (&letter["input"], &letter["feed"], &letter["code"]),
         (&"contoso".into(), &"alerts".into(), &"trap".into())

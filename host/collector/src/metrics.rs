@@ -24,7 +24,9 @@ impl Counter {
 pub struct Metrics {
     /// Records mapped, dropped or rejected.
     pub records: Counter,
-    /// Bytes of records.
+    /// Payloads mapped: records, or messages that hold many.
+    pub payloads: Counter,
+    /// Bytes of payloads.
     pub bytes: Counter,
     /// Records that a processor left out.
     pub dropped: Counter,
@@ -50,8 +52,12 @@ pub struct Metrics {
 
 impl fmt::Display for Metrics {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { records, delivered, .. } = self;
-        write!(formatter, "{} records, {} documents delivered", records.get(), delivered.get())?;
+        let Self { records, payloads, delivered, .. } = self;
+        write!(formatter, "{} records, ", records.get())?;
+        if payloads.get() != records.get() {
+            write!(formatter, "of {} messages ({} bytes), ", payloads.get(), self.bytes.get())?;
+        }
+        write!(formatter, "{} documents delivered", delivered.get())?;
         for (name, counter) in [
             ("repeated", &self.repeated),
             ("dropped", &self.dropped),

@@ -48,6 +48,11 @@ impl Token {
     pub fn header(&self) -> HeaderValue {
         (*self.0).clone()
     }
+
+    /// The token by itself, for a library that makes its own header.
+    pub(crate) fn bearer(&self) -> &str {
+        self.0.to_str().ok().and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for Token {
@@ -102,16 +107,22 @@ impl Tokens {
 
     /// The current token, or a new one. Only one request is under way at a time.
     pub async fn token(&self) -> Result<Token, Error> {
+        Ok(self.token_for().await?.0)
+    }
+
+    /// As [`token`](Self::token), with the time after which it is renewed.
+    pub(crate) async fn token_for(&self) -> Result<(Token, Duration), Error> {
         let mut current = self.current.lock().await;
+        let now = Instant::now();
         if let Some((token, renew_at)) = &*current
-            && Instant::now() < *renew_at
+            && now < *renew_at
         {
-            return Ok(token.clone());
+            return Ok((token.clone(), *renew_at - now));
         }
         let (token, lifetime) = self.request().await?;
-        let margin = MARGIN.min(lifetime / 10);
-        *current = Some((token.clone(), Instant::now() + (lifetime - margin)));
-        Ok(token)
+        let rest = lifetime - MARGIN.min(lifetime / 10);
+        *current = Some((token.clone(), Instant::now() + rest));
+        Ok((token, rest))
     }
 
     /// Forgets a token that was refused, unless it was replaced already.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::agent::identify;
-use crate::checkpoint::{CheckpointError, Checkpoints, LocalCheckpoints};
+use crate::checkpoint::{CheckpointError, Checkpoints, Generation, LocalCheckpoints};
 use crate::config::{Agent, Config, Input, Inventory, Kind, Source as InputSource};
 use crate::dead_letter::DeadLetterFile;
 use crate::deliver::{Deliver, DeliverError, Event};
@@ -20,6 +20,7 @@ use crate::facts::Facts;
 use crate::mapper::{Mapper, Open};
 use crate::metrics::Metrics;
 use crate::output::{AnyOutput, Output as _, OutputError};
+use crate::source::event_hubs::{self, EventHubs};
 use crate::source::graph::{self, ALERTS, Feed, Graph, INCIDENTS};
 use crate::source::{Budget, Source, Start};
 use crate::worker::{Crew, Run, WorkerError};
@@ -76,7 +77,7 @@ pub enum RunError {
         /// The input's id.
         input: String,
         /// The cause.
-        source: Box<graph::Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An option does not go with the type of its input.
     #[error("input {input}: {option} {message}")]
@@ -132,6 +133,9 @@ pub enum InputCause {
     /// Its source failed.
     #[error(transparent)]
     Source(#[from] graph::Error),
+    /// Its source failed.
+    #[error(transparent)]
+    EventHubs(#[from] event_hubs::Error),
     /// A worker of it failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -147,6 +151,7 @@ impl InputCause {
             Self::Checkpoint(error) => error.is_transient(),
             Self::Source(graph::Error::Http(error)) => error.is_transient(),
             Self::Source(graph::Error::Cursor(_)) => false,
+            Self::EventHubs(error) => error.is_transient(),
             Self::Source(_) | Self::Component(_) | Self::Thread(_) => true,
             Self::Worker(WorkerError::Mapping(_) | WorkerError::Thread(_)) => true,
             Self::Worker(WorkerError::Gone) => false,
@@ -220,12 +225,9 @@ fn workers(input: &Input, component: &Component) -> usize {
     input.workers.unwrap_or_else(|| if keeps(component, State::Facts) { cores() } else { 1 })
 }
 
-/// What inputs of a type read.
+/// What inputs of a type read from Graph.
 fn feed(kind: Kind) -> &'static Feed {
-    match kind {
-        Kind::Alert => &ALERTS,
-        Kind::Incident => &INCIDENTS,
-    }
+    if kind == Kind::Incident { &INCIDENTS } else { &ALERTS }
 }
 
 /// Opens the component of every input, to see whether it takes its settings, and prepares its source; collects nothing and
@@ -241,9 +243,11 @@ pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), Ru
         check_options(input, component)?;
         Pipeline::open(component, setup(input, &nobody, component, Arc::new(())))
             .map_err(|source| RunError::Component { input: input.id.clone(), source })?;
-        let InputSource::Graph(settings) = &input.source;
-        graph::check(feed(input.kind), settings)
-            .map_err(|source| RunError::Source { input: input.id.clone(), source: Box::new(source) })?;
+        let checked = match &input.source {
+            InputSource::Graph(settings) => graph::check(feed(input.kind), settings).map_err(Into::into),
+            InputSource::EventHubs(settings) => event_hubs::check(settings).map_err(Into::into),
+        };
+        checked.map_err(|source| RunError::Source { input: input.id.clone(), source })?;
     }
     Ok(())
 }
@@ -412,7 +416,6 @@ async fn run_input(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), InputError> {
     let metrics = Arc::new(Metrics::default());
-    let InputSource::Graph(settings) = &input.source;
     let result = loop {
         let cause = match run_session(&shared, &input, &component, &metrics, &mut stop).await {
             Ok(()) => break Ok(()),
@@ -421,7 +424,10 @@ async fn run_input(
             }
             Err(cause) => cause,
         };
-        let wait = settings.interval;
+        let wait = match &input.source {
+            InputSource::Graph(settings) => settings.interval,
+            InputSource::EventHubs(settings) => settings.retry.wait_max,
+        };
         tracing::error!(input = input.id, error = %cause, ?wait, "the input failed; it starts again where it was settled");
         tokio::select! {
             () = sleep(wait) => {}
@@ -432,7 +438,7 @@ async fn run_input(
     result
 }
 
-/// Runs an input's source from its checkpoint on, until it ends or is told to; what was mapped is settled then.
+/// Runs an input's source from its checkpoint on, until it ends or is told to.
 async fn run_session(
     shared: &Shared,
     input: &Input,
@@ -444,13 +450,38 @@ async fn run_session(
     let generation = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation);
     let start = Start {
         cursor: checkpoint.map(|checkpoint| checkpoint.cursor),
+        owner: format!("{}/{}", shared.agent.id, input.id),
         once: shared.once,
         budget: Budget::default(),
         max_record_size: input.max_record_size,
         dead_letters: shared.letters.of_input(&input.id, input.max_record_size, metrics.clone()),
     };
-    let InputSource::Graph(settings) = &input.source;
-    let source = Graph::open(feed(input.kind), settings, start)?;
+    match &input.source {
+        InputSource::Graph(settings) => {
+            let source = Graph::open(feed(input.kind), settings, start)?;
+            run_source(shared, input, component, metrics, stop, source, generation).await
+        }
+        InputSource::EventHubs(settings) => {
+            let source = EventHubs::open(settings, start)?;
+            run_source(shared, input, component, metrics, stop, source, generation).await
+        }
+    }
+}
+
+/// Maps and delivers what a source gives, until it ends or is told to; what was mapped is settled then.
+async fn run_source<S>(
+    shared: &Shared,
+    input: &Input,
+    component: &Component,
+    metrics: &Arc<Metrics>,
+    stop: &mut watch::Receiver<bool>,
+    source: S,
+    generation: Generation,
+) -> Result<(), InputCause>
+where
+    S: Source,
+    InputCause: From<S::Error>,
+{
     let setup = setup(input, &shared.agent, component, shared.lookup.clone());
     let opened = component.clone();
     let open: Open<Pipeline> = Arc::new(move || Pipeline::open(&opened, setup.clone()));
@@ -493,7 +524,7 @@ async fn run_session(
         }
     };
     let mut early = None;
-    let fed: Result<(), graph::Error> = tokio::select! {
+    let fed: Result<(), S::Error> = tokio::select! {
         fed = feed => fed,
         _ = stop.wait_for(|stop| *stop) => Ok(()),
         ended = crew.ended() => {
@@ -512,10 +543,11 @@ async fn run_session(
     };
     let (done, settled) = oneshot::channel();
     // Where delivery has ended it says itself why.
-    let saved = match shared.events.send(Event::Settle(run, done)).await {
+    let saved = match shared.events.send(Event::Settle(run.clone(), done)).await {
         Ok(()) => settled.await.unwrap_or(Ok(())),
         Err(_) => Ok(()),
     };
+    run.source.close().await;
     worked?;
     fed?;
     Ok(saved?)

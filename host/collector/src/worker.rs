@@ -11,7 +11,7 @@ use crate::checkpoint::{CheckpointError, Checkpoints, Generation};
 use crate::deliver::{Event, Reject, Selection, Session};
 use crate::mapper::Mapper;
 use crate::metrics::Metrics;
-use crate::source::{Delivery, Position, Source};
+use crate::source::{Delivery, Origin, Position, Source};
 use crate::turns::Turns;
 
 /// Unknown names that are logged; more are only counted.
@@ -180,7 +180,7 @@ fn map<S: Source, T: Transform>(
     delivery: Delivery,
     events: &mpsc::Sender<Event>,
 ) -> Result<(), WorkerError> {
-    let Delivery { sequence, feed, received_at, payloads } = delivery;
+    let Delivery { sequence, feed, received_at, payloads, origins } = delivery;
     let session: Arc<dyn Session> = run.clone();
     let batch = Batch { feed: feed.to_owned(), received_at, payloads };
     let receipt = if batch.payloads.is_empty() {
@@ -199,7 +199,7 @@ fn map<S: Source, T: Transform>(
         })?
     };
     count(run, &batch, &receipt);
-    let rejects = rejects(run, sequence, &batch, &receipt);
+    let rejects = rejects(run, sequence, &batch, &origins, &receipt);
     let positions = receipt.tallies.iter().map(|tally| tally.position).collect();
     // All documents of it have left before, whoever tells.
     run.turns.end(sequence, Mapped { positions, rejects }, |sequence, Mapped { positions, rejects }| {
@@ -227,19 +227,27 @@ fn fresh<S: Source>(run: &Run<S>, sequence: u64, part: Part) -> Part {
     selection.into_part()
 }
 
-fn rejects<S: Source>(run: &Run<S>, sequence: u64, batch: &Batch, receipt: &Receipt) -> Vec<Reject> {
+fn rejects<S: Source>(
+    run: &Run<S>,
+    sequence: u64,
+    batch: &Batch,
+    origins: &[Origin],
+    receipt: &Receipt,
+) -> Vec<Reject> {
     let mut rejects = Vec::new();
     for reject in &receipt.rejects {
         if !run.source.fresh(sequence, reject.id, 0) {
             continue;
         }
-        let payload = usize::try_from(reject.payload).ok().and_then(|at| batch.payloads.get(at));
+        let at = usize::try_from(reject.payload).unwrap_or(usize::MAX);
+        let payload = batch.payloads.get(at);
         let begin = usize::try_from(reject.offset).unwrap_or(usize::MAX);
         let end = begin.saturating_add(usize::try_from(reject.length).unwrap_or(usize::MAX));
         let bytes = payload.filter(|payload| end <= payload.len()).map(|payload| payload.slice(begin..end));
         rejects.push(Reject {
             feed: batch.feed.clone(),
             received_at: batch.received_at,
+            origin: origins.get(at).cloned(),
             id: reject.id,
             code: reject.code.as_str(),
             path: reject.path.clone(),
@@ -253,6 +261,7 @@ fn rejects<S: Source>(run: &Run<S>, sequence: u64, batch: &Batch, receipt: &Rece
 fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt) {
     let metrics = &run.metrics;
     let mut known = run.known.lock().unwrap_or_else(PoisonError::into_inner);
+    metrics.payloads.add(batch.payloads.len());
     metrics.bytes.add(batch.payloads.iter().map(bytes::Bytes::len).sum::<usize>());
     for tally in &receipt.tallies {
         metrics.records.add(tally.records);

@@ -93,7 +93,7 @@ impl Process {
             .zip(records)
             .map(|(sequence, record)| {
                 let payloads = vec![Bytes::from(record.to_string())];
-                Delivery { sequence, feed: "facts", received_at: 0, payloads }
+                Delivery { sequence, feed: "facts", received_at: 0, payloads, origins: Vec::new() }
             })
             .collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -259,4 +259,30 @@ fn facts_that_cannot_be_learned_are_forgotten_and_records_are_mapped_all_the_sam
     outcome.ended.as_ref().unwrap();
     assert_eq!(outcome.documents.len(), 4);
     assert_eq!(outcome.learned(), ["", ""]);
+}
+
+#[test]
+fn a_reject_says_where_its_payload_came_from() {
+    let origins = [4, 5].map(|number| Origin {
+        eventhub: "events".to_owned(),
+        partition: "0".to_owned(),
+        sequence_number: Some(number),
+        offset: None,
+    });
+    let run = Run::new("events".into(), Arc::new([]), Arc::default(), Arc::new(Told::default()), 0, 1);
+    let payloads = vec![Bytes::from_static(b"{}"), Bytes::from_static(b"nonsense")];
+    let batch = Batch { feed: "events".to_owned(), received_at: 0, payloads };
+    let reject = defenderbeat_runtime::Reject {
+        payload: 1,
+        offset: 0,
+        length: 8,
+        id: 7,
+        code: defenderbeat_runtime::Code::Malformed,
+        path: String::new(),
+        message: "is not JSON".to_owned(),
+    };
+    let receipt = Receipt { rejects: vec![reject], ..Receipt::default() };
+    let rejects = rejects(&run, 1, &batch, &origins, &receipt);
+    let [reject] = rejects.as_slice() else { panic!("{rejects:?}") };
+    assert_eq!((reject.origin.as_ref(), &*reject.bytes), (origins.last(), &b"nonsense"[..]));
 }

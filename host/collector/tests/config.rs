@@ -362,11 +362,22 @@ frobnicate: x",
 }
 
 #[test]
+fn what_is_missing_depends_on_the_type() {
+    let text = "inputs:\n  - {id: a, type: alert, tenant_id: '', client_id: c}\noutput.console: {}\n";
+    assert_eq!(
+        errors(text, &[]),
+        [
+            "d.yml:2: inputs.0.tenant_id: must not be empty",
+            "d.yml:2: inputs.0.client_secret: is missing. The application's secret.",
+        ]
+    );
+}
+
+#[test]
 fn what_is_wrong_is_told_all_at_once_with_its_line() {
     let text = "\
 inputs:
   - type: alrt
-    tenant_id: ''
     client_id: [a]
     interval: 5
     batch_size: -1
@@ -384,23 +395,21 @@ logging.level: warn
     assert_eq!(
         errors(text, &[]),
         [
-            "d.yml:2: inputs.0.type: wants one of alert, incident; did you mean alert?",
+            "d.yml:2: inputs.0.type: wants one of alert, incident, event; did you mean alert?",
             "d.yml:2: inputs.0.id: is missing. Names the input in logs and keys its state, so it must be unique in this file \
          and stay as it is: an input with another id starts anew.",
-            "d.yml:2: inputs.0.client_secret: is missing. The application's secret.",
-            "d.yml:3: inputs.0.tenant_id: must not be empty",
-            "d.yml:4: inputs.0.client_id: wants a text, not a list",
-            "d.yml:5: inputs.0.interval: wants a duration with its unit, such as 300ms, 5m, 24h or 1h30m",
-            "d.yml:6: inputs.0.batch_size: wants a whole number from 0 on",
-            "d.yml:7: inputs.0.max_record_size: wants a size above 0, such as 64MiB, 10mb or a number of bytes",
-            "d.yml:8: inputs.0.enabled: wants true or false",
-            "d.yml:10: inputs.0.retry.max_attempts: wants a whole number from 1 on",
-            "d.yml:11: inputs.0.ssl: wants options below it, such as `certificate_authorities`, not a single value",
-            "d.yml:12: inputs.0.tags: wants a list, not options below it",
-            "d.yml:13: output.file.path: is missing. The folder.",
-            "d.yml:14: output.file.number_of_files: wants a whole number from 2 to 1024",
-            "d.yml:15: output.file.permissions: wants octal permissions, such as 0600",
-            "d.yml:16: logging.level: wants one of error, warning, info, debug",
+            "d.yml:3: inputs.0.client_id: wants a text, not a list",
+            "d.yml:4: inputs.0.interval: wants a duration with its unit, such as 300ms, 5m, 24h or 1h30m",
+            "d.yml:5: inputs.0.batch_size: wants a whole number from 0 on",
+            "d.yml:6: inputs.0.max_record_size: wants a size above 0, such as 64MiB, 10mb or a number of bytes",
+            "d.yml:7: inputs.0.enabled: wants true or false",
+            "d.yml:9: inputs.0.retry.max_attempts: wants a whole number from 1 on",
+            "d.yml:10: inputs.0.ssl: wants options below it, such as `certificate_authorities`, not a single value",
+            "d.yml:11: inputs.0.tags: wants a list, not options below it",
+            "d.yml:12: output.file.path: is missing. The folder.",
+            "d.yml:13: output.file.number_of_files: wants a whole number from 2 to 1024",
+            "d.yml:14: output.file.permissions: wants octal permissions, such as 0600",
+            "d.yml:15: logging.level: wants one of error, warning, info, debug",
         ]
     );
 }

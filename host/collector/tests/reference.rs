@@ -8,8 +8,15 @@ use defenderbeat_collector::config::{Config, reference};
 
 const BLESS: &str = "BLESS=1 cargo test -p defenderbeat-collector --test reference";
 
+const CONNECTION: &str =
+    "Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=c2VjcmV0";
+
 fn env(name: &str) -> Option<String> {
-    ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"].contains(&name).then(|| name.to_lowercase())
+    match name {
+        "TENANT_ID" | "CLIENT_ID" | "CLIENT_SECRET" => Some(name.to_lowercase()),
+        "EVENTHUB_CONNECTION_STRING" => Some(CONNECTION.to_owned()),
+        _ => None,
+    }
 }
 
 fn shown(text: &str, overrides: &[&str]) -> String {
@@ -35,6 +42,7 @@ fn works_with_what_is_required() {
     let wanted = "\
 inputs:
   - {id: defender-alerts, type: alert, tenant_id: tenant_id, client_id: client_id, client_secret: client_secret}
+  - {id: defender-events, type: event, eventhub: defender-events, connection_string: '${EVENTHUB_CONNECTION_STRING}'}
 output.console: {}
 ";
     assert_eq!(shown(&reference(), &[]), shown(wanted, &[]));

@@ -4,11 +4,12 @@
 use serde_json::{Map, Value as Json};
 
 use super::error::{Place, Problem};
-use super::model::Input;
+use super::model::{Input, Kind};
 use super::schema::{Opt, Shape, options};
 use super::units::{Bytes, Permissions, Time};
 use super::yaml::{Node, Scalar, Value, join};
 use super::{Env, variables};
+use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
 
 /// Checks a file against the options `T` has. The JSON is what `T` is deserialised from; it is whole only where there
@@ -21,9 +22,17 @@ pub(super) fn check(file: &Node, known: &[Opt], env: Env<'_>) -> (Json, Vec<Prob
     (json, check.problems)
 }
 
-/// The options of an input: those of all types, and those of its source.
-pub(super) fn input_options() -> (Vec<Opt>, Vec<Opt>) {
-    (options::<Input>(), options::<GraphSettings>())
+/// The options that inputs of all types have.
+pub(super) fn input_options() -> Vec<Opt> {
+    options::<Input>()
+}
+
+/// The source of a type of input, and the options it has.
+pub(super) fn source_options(kind: Kind) -> (&'static str, Vec<Opt>) {
+    match kind {
+        Kind::Alert | Kind::Incident => ("graph", options::<GraphSettings>()),
+        Kind::Event => ("eventhubs", options::<EventHubSettings>()),
+    }
 }
 
 struct Check<'a> {
@@ -122,7 +131,7 @@ impl Check<'_> {
             match known.iter().find(|known| known.name == *key) {
                 Some(known) => {
                     if let Some(json) = self.value(node, &known.shape, &path) {
-                        if known.required && json == "" {
+                        if known.required && (json == "" || json == Json::Array(Vec::new())) {
                             self.problem(&node.place, &path, "must not be empty");
                         }
                         object.insert(key.clone(), json);
@@ -142,13 +151,29 @@ impl Check<'_> {
     }
 
     fn input(&mut self, node: &Node, option: &str) -> Option<Json> {
-        let (mut all, own) = input_options();
+        let mut all = input_options();
+        let Some(kind) = self.kind(node) else {
+            // What is wrong with the type is said, and of the others only what no type has.
+            let any = [Kind::Alert, Kind::Event].into_iter().flat_map(|kind| source_options(kind).1);
+            all.extend(any.map(|option| Opt { required: false, ..option }));
+            self.options(node, &all, option)?;
+            return None;
+        };
+        let (name, own) = source_options(kind);
         all.extend(own.iter().cloned());
         let Json::Object(object) = self.options(node, &all, option)? else { return None };
         let (source, mut object): (Map<_, _>, Map<_, _>) =
             object.into_iter().partition(|(key, _)| own.iter().any(|own| own.name == *key));
-        object.insert("source".into(), Json::Object(Map::from_iter([("graph".to_owned(), Json::Object(source))])));
+        object.insert("source".into(), Json::Object(Map::from_iter([(name.to_owned(), Json::Object(source))])));
         Some(Json::Object(object))
+    }
+
+    /// The type of an input, where it has a valid one.
+    fn kind(&self, node: &Node) -> Option<Kind> {
+        let Value::Map(members) = &node.value else { return None };
+        let Value::Scalar(scalar) = &members.get("type")?.value else { return None };
+        let text = variables::expand(&scalar.text, self.env).ok()?.unwrap_or_else(|| scalar.text.clone());
+        serde_json::from_value(text.into()).ok()
     }
 
     /// As YAML has it, for what the component checks.
@@ -267,9 +292,9 @@ mod tests {
     /// Reading YAML goes by names, before options are known.
     #[test]
     fn options_with_names_of_the_user_are_those_that_keep_dots() {
-        let (common, own) = input_options();
-        let file = options::<File>();
-        let mut names = [free(&common), free(&own), free(&file)].concat();
+        let (common, file) = (input_options(), options::<File>());
+        let sources = [source_options(Kind::Alert).1, source_options(Kind::Event).1].concat();
+        let mut names = [free(&common), free(&sources), free(&file)].concat();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names, FREE);

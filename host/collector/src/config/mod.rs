@@ -103,11 +103,16 @@ impl Config {
             if let Err(message) = check_namespace(&input.data_stream.namespace) {
                 problems.wrong(&option("data_stream.namespace"), message);
             }
-            let Source::Graph(settings) = &input.source;
-            if input.kind != Kind::Incident && !settings.include_alerts {
-                problems.wrong(&option("include_alerts"), "is for inputs of type incident only");
-            }
-            match settings.check() {
+            let checked = match &input.source {
+                Source::Graph(settings) => {
+                    if input.kind != Kind::Incident && !settings.include_alerts {
+                        problems.wrong(&option("include_alerts"), "is for inputs of type incident only");
+                    }
+                    settings.check()
+                }
+                Source::EventHubs(settings) => settings.check(),
+            };
+            match checked {
                 Ok(()) => {}
                 Err(crate::http::Error::Settings { option: key, message }) => {
                     problems.wrong(&option(key), message);

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use super::inventory::{Inventory, InventorySizes};
 use super::schema::in_order;
 use super::units;
+use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
 
 /// The file as it is written.
@@ -162,6 +163,8 @@ pub enum Kind {
     /// Takes the application permission `SecurityIncident.Read.All`, and `SecurityAlert.Read.All` for incidents
     /// whose alerts are too many to come with them.
     Incident,
+    /// The tables of advanced hunting that Defender XDR streams to Azure Event Hubs.
+    Event,
 }
 
 impl Kind {
@@ -170,6 +173,7 @@ impl Kind {
         match self {
             Kind::Alert => "alert",
             Kind::Incident => "incident",
+            Kind::Event => "event",
         }
     }
 }
@@ -181,6 +185,8 @@ impl Kind {
 pub enum Source {
     /// The Microsoft Graph security API.
     Graph(GraphSettings),
+    /// Azure Event Hubs.
+    EventHubs(EventHubSettings),
 }
 
 fn yes() -> bool {

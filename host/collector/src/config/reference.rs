@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use serde_json::Value as Json;
 
-use super::check::input_options;
-use super::model::File;
+use super::check::{input_options, source_options};
+use super::model::{File, Kind};
 use super::schema::{Opt, Shape, options};
 use super::yaml::join;
 
-/// The output that is on in the reference.
-const OUTPUT: &str = "output.console.pretty";
+/// What is on in the reference although it is not required: an output, and a way to be let in.
+const ON: [&str; 2] = ["output.console.pretty", "connection_string"];
 
 const HEAD: &str = "\
 # Every option of defenderbeat. What begins with # and a letter is the default and need not be written.
@@ -30,8 +30,8 @@ const HEAD: &str = "\
 # Durations are written as 300ms, 5m, 24h or 1h30m, sizes as 64MiB, 10mb or a number of bytes.
 ";
 
-/// The commented reference file. It is a valid configuration that collects alerts, with the tenant and the application
-/// taken from the environment.
+/// The commented reference file. It is a valid configuration that collects alerts and events, with tenant, application and
+/// event hub taken from the environment.
 pub fn reference() -> String {
     let mut text = HEAD.to_owned();
     for option in options::<File>() {
@@ -48,13 +48,19 @@ fn inputs(text: &mut String, inputs: &Opt) {
     text.push('\n');
     comment(text, "", &inputs.doc);
     text.push_str("inputs:");
-    let (common, own) = input_options();
     let mut input = String::new();
-    for option in common.iter().chain(&own) {
+    for option in input_options().iter().chain(&source_options(Kind::Alert).1) {
         entry(&mut input, "    ", "", option);
     }
     // The first option that is not a comment begins the element of the list.
     text.push_str(&input.replacen("\n    id:", "\n  - id:", 1));
+
+    // The options of all types are shown once.
+    comment(text, "\n    ", "An input of another type. It has the options of all types too, such as `tags`.");
+    text.push_str("  - id: defender-events\n    type: event\n");
+    for option in &source_options(Kind::Event).1 {
+        entry(text, "    ", "", option);
+    }
 }
 
 fn entry(text: &mut String, indent: &str, prefix: &str, option: &Opt) {
@@ -78,8 +84,13 @@ fn entry(text: &mut String, indent: &str, prefix: &str, option: &Opt) {
             if option.required && !output {
                 comment(text, indent, "Required.");
             }
-            let off = if key == OUTPUT || option.required && !output { "" } else { "#" };
-            let shown = if option.required { &option.example } else { &option.default };
+            let on = option.required && !output || ON.contains(&key.as_str());
+            let off = if on { "" } else { "#" };
+            let shown = if option.required || on {
+                option.example.as_ref().or(option.default.as_ref())
+            } else {
+                option.default.as_ref()
+            };
             let value = match (shown, &option.shape) {
                 (Some(value), _) => format!(" {}", yaml(value)),
                 (None, Shape::Options(_)) => " {}".to_owned(),

@@ -83,12 +83,13 @@ fn members(schema: &Map<String, Json>) -> Vec<Opt> {
         .flatten()
         .map(|(name, property)| {
             let default = property.get("default").filter(|default| !default.is_null()).cloned();
-            let not_empty = property.get("minLength").is_some_and(|min| min != 0);
+            let bound = property.get("minLength").or_else(|| property.get("minItems"));
+            let not_empty = bound.is_some_and(|min| min != 0);
+            let empty = |default: &Json| *default == "" || *default == Json::Array(Vec::new());
             Opt {
                 name: name.clone(),
                 doc: description(property),
-                required: required.contains(&name.as_str())
-                    || not_empty && default.as_ref().is_none_or(|default| default == ""),
+                required: required.contains(&name.as_str()) || not_empty && default.as_ref().is_none_or(empty),
                 default,
                 example: property.get("examples").and_then(|examples| examples.get(0)).cloned(),
                 shape: shape(property),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use bytes::Bytes;
+use serde::Serialize;
 
+pub mod event_hubs;
 pub mod graph;
 
 /// A place in a source's order: 100 ns ticks since 1970-01-01T00:00:00Z.
@@ -34,9 +36,15 @@ pub trait Source: Send + Sync + 'static {
 
     /// Takes all deliveries up to this one as settled; gives the cursor to be saved, JSON text.
     fn settled(&self, sequence: u64) -> String;
+
+    /// Ends what it has under way and saves what is settled wherever else that is kept. Called once, after the last
+    /// [`settled`](Self::settled).
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
-/// Records to be mapped, one a payload. Without any it only carries the cursor forward.
+/// Records to be mapped, or envelopes of them. Without any it only carries the cursor forward.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// 1, 2, 3 .. without a gap: the order in which deliveries are settled.
@@ -45,8 +53,25 @@ pub struct Delivery {
     pub feed: &'static str,
     /// When the records were received, milliseconds since 1970-01-01T00:00:00Z.
     pub received_at: i64,
-    /// One record each.
+    /// One record, or an envelope of many, each.
     pub payloads: Vec<Bytes>,
+    /// Where each payload comes from, in the same order; empty where a record itself says enough.
+    pub origins: Vec<Origin>,
+}
+
+/// Where a payload comes from, for whoever reads the dead letters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The event hub.
+    pub eventhub: String,
+    /// The partition of it.
+    pub partition: String,
+    /// The message's number in the partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence_number: Option<i64>,
+    /// Its place in the partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<String>,
 }
 
 /// What a source needs besides its options.
@@ -54,6 +79,8 @@ pub struct Delivery {
 pub struct Start {
     /// The cursor that was saved last.
     pub cursor: Option<String>,
+    /// Names this input of this installation to others; the same after a restart.
+    pub owner: String,
     /// End after one cycle.
     pub once: bool,
     /// Bounds of a delivery.

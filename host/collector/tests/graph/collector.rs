@@ -92,7 +92,14 @@ impl DeadLetter for Letter {
 
 pub(crate) fn start(cursor: Option<String>) -> Start {
     let budget = Budget { bytes: 64 << 10, records: 256 };
-    Start { cursor, once: true, budget, max_record_size: 2 << 20, dead_letters: Arc::new(Letters::default()) }
+    Start {
+        cursor,
+        owner: "test".to_owned(),
+        once: true,
+        budget,
+        max_record_size: 2 << 20,
+        dead_letters: Arc::new(Letters::default()),
+    }
 }
 
 /// Collects as the delivery does, with a reading of `id` and `lastUpdateDateTime` for a guest.

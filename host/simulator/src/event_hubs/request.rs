@@ -185,6 +185,8 @@ fn hub_facts(namespace: &Namespace, name: &str) -> Result<Vec<(&'static str, Val
         ("name", hub.name().into()),
         ("type", EVENT_HUB.into()),
         ("created_at", Value::Timestamp(Timestamp::from_milliseconds(hub.created()))),
+        // How many regions have a copy; Go's client insists on it.
+        ("georeplication_factor", Value::Int(1)),
         ("partition_count", Value::Int(i32::try_from(hub.partitions()).unwrap_or(i32::MAX))),
         ("partition_ids", Value::Array(Array::from(ids))),
     ])

@@ -180,7 +180,8 @@ impl Poller {
     /// Hands payloads of a feed on.
     pub(super) async fn deliver_to(&mut self, feed: &'static str, payloads: Vec<Bytes>) -> Result<(), Stop> {
         self.sequence += 1;
-        let delivery = Delivery { sequence: self.sequence, feed, received_at: unix_millis(), payloads };
+        let origins = Vec::new();
+        let delivery = Delivery { sequence: self.sequence, feed, received_at: unix_millis(), payloads, origins };
         self.deliveries.send(delivery).await.map_err(|_| Stop::Gone)
     }
 
