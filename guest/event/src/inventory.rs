@@ -174,7 +174,7 @@ fn device(record: &[u8]) -> Option<(u128, String)> {
         &found.version.unwrap_or_default(),
         &found.device_name.unwrap_or_default().to_lowercase(),
     ];
-    if answer.iter().all(|text| text.is_empty()) {
+    if platform.is_empty() {
         return None;
     }
     Some((key_of(&found.device_id.filter(|id| !id.is_empty())?), serde_json::to_string(&answer).ok()?))

@@ -50,9 +50,9 @@ impl Guest for Event {
     }
 
     fn map(&mut self, record: &Record<'_>, out: &mut Documents<'_>) -> Outcome {
-        let category = member(record.bytes, "category").map(String::from_utf8_lossy).unwrap_or_default();
-        let category = category.trim_matches('"');
-        let table = of_category(category);
+        let category = member(record.bytes, "category").and_then(|raw| serde_json::from_slice::<String>(raw).ok());
+        let category = category.unwrap_or_default();
+        let table = of_category(&category);
         let engine = match table {
             Some((_, Family::Alert)) => &mut self.alert,
             Some((_, Family::App)) => &mut self.app,
@@ -74,7 +74,7 @@ impl Guest for Event {
                     }
                 }
                 // A table that is not known drifts as one, not column by column.
-                None => mapped.drift = vec![category.to_owned()],
+                None => mapped.drift = vec![category],
             }
             if let Some(fact) = table.and_then(|(table, _)| self.inventory.fact(table, record.bytes)) {
                 out.facts(fact.as_bytes());

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::set::Gathered;
+use crate::set::{Gathered, elements};
 use crate::table::Source;
-use crate::value::Value;
+use crate::value::{Value, scalar_text};
 use crate::values::Values;
 
 /// The host's own data, asked by kind and key; the answer is a JSON fragment.
@@ -53,9 +53,17 @@ impl<'a, 'r> Args<'a, 'r> {
         }
     }
 
-    /// The text of argument `index`, unescaped; none where it is absent or no scalar.
+    /// The text of argument `index`, unescaped, or that of the only element of a list; none where it is absent or no
+    /// scalar.
     pub fn text(&self, index: usize) -> Option<Cow<'a, str>> {
-        self.value(index).text()
+        let value = self.value(index);
+        match value.raw() {
+            Some(json) if json.starts_with('[') => match elements(json).as_slice() {
+                [only] => scalar_text(only),
+                _ => None,
+            },
+            _ => value.text(),
+        }
     }
 
     /// Argument `index` as the values over all items of a list (`list[].path`).

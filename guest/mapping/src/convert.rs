@@ -8,6 +8,7 @@ use crate::table::{Dictionary, Op};
 use crate::time;
 use crate::url;
 use crate::value::{Value, is_container};
+use crate::walk::holds_object;
 
 /// Converts a value; an array element by element. Each failure is reported with the value at fault, and that value is
 /// left out.
@@ -25,6 +26,10 @@ pub(crate) fn convert<'r>(
         (Op::Json, _) => json_text(value).unwrap_or_else(|cause| {
             failed(value, cause);
             value.clone()
+        }),
+        (Op::JsonScalars, _) => json_scalars(value).unwrap_or_else(|cause| {
+            failed(value, cause);
+            Value::Missing
         }),
         (Op::JsonObject, _) => json_object(value).unwrap_or_else(|cause| {
             failed(value, cause);
@@ -67,7 +72,7 @@ fn scalar<'r>(op: Op, value: &Value<'r>, lookups: &'static [Dictionary]) -> Resu
         Op::Boolean => {
             truth(value).filter(|_| !matches!(value.text().as_deref(), Some("0" | "1"))).ok_or("is not true or false")
         }
-        Op::Truth => Ok(truth(value).unwrap_or_default()),
+        Op::Truth => truth(value).ok_or("is not true or false"),
         Op::Date => {
             let text = value.string().ok_or("is not a date")?;
             time::parse(&text).map(Value::Time).ok_or("is not a date")
@@ -84,7 +89,7 @@ fn scalar<'r>(op: Op, value: &Value<'r>, lookups: &'static [Dictionary]) -> Resu
         Op::Object => Ok(value.raw().filter(|json| is_container(json)).map_or(Value::Missing, Value::Raw)),
         Op::Url => url::parts(&value.string().ok_or("is not a URL")?).map(Value::Json).ok_or("is not a URL"),
         Op::Lookup(dictionary) => Ok(find(value, lookups.get(usize::from(dictionary)))),
-        Op::Copy | Op::Json | Op::JsonObject | Op::List => Ok(value.clone()),
+        Op::Copy | Op::Json | Op::JsonObject | Op::JsonScalars | Op::List => Ok(value.clone()),
         // The engine asks, which knows the host.
         Op::Ask(_) => Ok(Value::Missing),
     }
@@ -181,6 +186,16 @@ fn json_object<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
     if fits { Ok(parsed) } else { Err("is not an object") }
 }
 
+fn json_scalars<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
+    let parsed = json_text(value)?;
+    let object = match &parsed {
+        Value::Raw(json) => holds_object(json),
+        Value::Json(json) => holds_object(json),
+        _ => false,
+    };
+    if object { Err("holds an object") } else { Ok(parsed) }
+}
+
 /// Whether JSON text is an object or a list of objects, as far as anything is left of it.
 fn is_object(json: &str) -> bool {
     let objects = |item: &str| item.starts_with('{') || Value::from_json(item).is_missing();
@@ -219,7 +234,6 @@ mod tests {
             (Op::Boolean, "\"TRUE\"", Some("true")),
             (Op::Truth, "\"1\"", Some("true")),
             (Op::Truth, "0", Some("false")),
-            (Op::Truth, "\"yes\"", None),
             (Op::Ip, "\"FE80::1\"", Some("\"FE80::1\"")),
             (Op::Ip, "\"-\"", None),
             (Op::Mac, "\"000c2910f1da\"", Some("\"00-0C-29-10-F1-DA\"")),
@@ -247,6 +261,7 @@ mod tests {
             (Op::Long, "\"x\""),
             (Op::Double, "\"NaN\""),
             (Op::Boolean, "1"),
+            (Op::Truth, "\"yes\""),
             (Op::Date, "5"),
             (Op::Ip, "\"1.2.3\""),
         ] {

@@ -229,7 +229,7 @@ pub enum Op {
     Double,
     /// A boolean, or its text in any case.
     Boolean,
-    /// As boolean, 0 and 1 too; anything else is nothing, and no error.
+    /// As boolean, 0 and 1 too.
     Truth,
     /// ISO 8601 to UTC milliseconds.
     Date,
@@ -241,6 +241,8 @@ pub enum Op {
     Json,
     /// JSON text of an object or of a list of objects, parsed.
     JsonObject,
+    /// JSON text without an object in it, parsed.
+    JsonScalars,
     /// A single value as a list of one.
     List,
     /// An object as it is; anything else is nothing, and no error.

@@ -397,7 +397,7 @@ fn join(path: &str, key: &str) -> String {
 }
 
 /// Whether JSON text is or holds an object, at any depth.
-fn holds_object(json: &str) -> bool {
+pub(crate) fn holds_object(json: &str) -> bool {
     let mut rest = json;
     while let Some(at) = memchr::memchr2(b'"', b'{', rest.as_bytes()) {
         let found = rest.get(at..).unwrap_or_default();
@@ -653,7 +653,7 @@ impl<'de: 'r, 'r> Visitor<'de> for ItemSeed<'_, '_, 'r> {
     }
 }
 
-/// The members of the object that text is, in its order.
+/// The members of the object that text is, in its order, no key twice.
 pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     struct Members;
 
@@ -665,9 +665,16 @@ pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members = Vec::new();
+            let mut members: Vec<(Cow<'de, str>, &'de str)> = Vec::new();
             while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
                 members.push((key, map.next_value::<&'de RawValue>()?.get()));
+            }
+            // Of members with one key the last counts.
+            let last: BTreeMap<&str, usize> = members.iter().enumerate().map(|(at, (key, _))| (&**key, at)).collect();
+            if last.len() < members.len() {
+                let last: BTreeSet<usize> = last.into_values().collect();
+                let mut at = 0..;
+                members.retain(|_| at.next().is_some_and(|at| last.contains(&at)));
             }
             Ok(members)
         }

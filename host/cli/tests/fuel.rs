@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use defenderbeat_runtime::{Batch, Bytes, Component, Engine, Options, Part, Pipeline, Setup, SinkError, Transform};
-use defenderbeat_simulator::{AlertOptions, alerts, incidents};
+use defenderbeat_simulator::{AlertOptions, EventOptions, alerts, events, incidents};
 
-const ALERTS: usize = 500;
+/// Alerts or events of a case.
+const COUNT: usize = 500;
 /// How far a figure may move before it has to be recorded anew: 2 %.
 const TOLERANCE: f64 = 0.02;
 
@@ -25,26 +26,34 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// What is measured: a component, its feed, and how it gets the simulator's alerts.
+/// What is measured: a component, its feed, and what the simulator makes for it.
 struct Case {
     name: &'static str,
     feed: &'static str,
-    records: fn(&AlertOptions) -> Vec<Vec<u8>>,
+    records: fn() -> Vec<Vec<u8>>,
 }
 
-const CASES: [Case; 2] = [
-    Case { name: "alert", feed: "alerts", records: |options| alerts(options).unwrap().collect() },
-    Case { name: "incident", feed: "incidents", records: |options| incidents(options).unwrap().collect() },
+const CASES: [Case; 3] = [
+    Case { name: "alert", feed: "alerts", records: || alerts(&of_alerts()).unwrap().collect() },
+    Case { name: "event", feed: "events", records: || events(&of_events()).map(String::into_bytes).collect() },
+    Case { name: "incident", feed: "incidents", records: || incidents(&of_alerts()).unwrap().collect() },
 ];
 
-/// Fuel of one alert of the simulator, in the mean.
+fn of_alerts() -> AlertOptions {
+    AlertOptions { count: COUNT, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() }
+}
+
+fn of_events() -> EventOptions {
+    EventOptions { count: Some(COUNT as u64), ..EventOptions::default() }
+}
+
+/// Fuel of one document of the simulator's records, in the mean.
 fn fuel(case: &Case) -> u64 {
     let engine = Engine::new(Options { interruption: false, fuel: true }).unwrap();
     let wasm = std::fs::read(root(&format!("target/components/{}.wasm", case.name))).expect("run `make components`");
     let component = Component::compile(&engine, &wasm).unwrap();
     let mut pipeline = Pipeline::open(&component, Setup::default()).unwrap();
-    let options = AlertOptions { count: ALERTS, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() };
-    let payload = Bytes::from((case.records)(&options).join(&b'\n'));
+    let payload = Bytes::from((case.records)().join(&b'\n'));
     let batch = Batch { feed: case.feed.to_owned(), received_at: 0, payloads: vec![payload] };
     let before = pipeline.fuel_used();
     let mut documents = 0;
@@ -53,8 +62,8 @@ fn fuel(case: &Case) -> u64 {
         Ok(())
     };
     pipeline.push(&batch, &mut sink).unwrap();
-    assert_eq!(documents, ALERTS);
-    (pipeline.fuel_used() - before) / ALERTS as u64
+    assert_eq!(documents, COUNT);
+    (pipeline.fuel_used() - before) / COUNT as u64
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_reader_that_has_enough_ends_it_quietly() {
 #[test]
 fn wrong_usage_ends_with_2_and_what_cannot_be_read_with_1() {
     for (arguments, code, words) in [
-        (&["event"][..], 2, "not built yet"),
+        (&["vulnerability"][..], 2, "not built yet"),
         (&["allert"], 2, "possible values"),
         (&["alert", "--received-at", "yesterday"], 2, "--received-at"),
         (&["alert", "/nonexistent/file"], 1, "/nonexistent/file"),

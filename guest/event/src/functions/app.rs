@@ -34,7 +34,8 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// The user that the record of the source service names.
 pub(crate) fn user<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let id = |members: Vec<(Cow<'_, str>, &str)>| {
-        members.into_iter().find(|(key, _)| key == "UserId").map(|(_, raw)| Value::pruned(raw))
+        let (_, raw) = members.into_iter().find(|(key, _)| key == "UserId")?;
+        Some(Value::from_text(Value::from_json(raw).text()?.into_owned()))
     };
     if let Some(id) = args.value(0).members(id).flatten() {
         results.set(0, id);

@@ -54,6 +54,7 @@ const TARGET_CALLS: [&str; 4] = [
 ///
 /// - the category (`process`, `file`, ..), `categorized` where there is one, `not_authentication` where it is another;
 /// - `device_events`, `image_load`, `logon_events`: the table;
+/// - `actor_action`: one that is about the process that acts, as its name says;
 /// - `created` or `actor`: whether `process.*` is a process that was created or the one that acts; `actor_image`,
 ///   `actor_signature`, `actor_token`: what of the actor belongs there; `subject`: the record's own process columns
 ///   come first;
@@ -70,6 +71,9 @@ pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     kinds.extend(category);
     let is = |name: &str| category == Some(name);
     let call = is("api") || is("driver");
+    if actor_action {
+        kinds.push("actor_action");
+    }
     if let Some(table) = match table {
         "DeviceEvents" => Some("device_events"),
         "DeviceImageLoadEvents" => Some("image_load"),
@@ -167,7 +171,7 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     add(file && (action == "filemodified" || action == "filerenamed"), "change");
     let none = add(file && action == "filecreated", "creation");
     add(file && none, "info");
-    add(has("connectionsuccess") || has("driverload") || has("connectionattempt"), "start");
+    add(has("connectionsuccess") || has("driverload") || action == "connectionattempt", "start");
     add(has("connectionfailed"), "denied");
     add(
         has("connectionrequest")

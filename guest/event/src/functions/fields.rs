@@ -86,10 +86,10 @@ fn lift<'r>(key: &str, raw: &str) -> Option<Value<'r>> {
             let text = value.string().map_or(Cow::Borrowed(raw), |text| Cow::Owned(text.into_owned()));
             let items = serde_json::from_str::<Vec<serde_json::Value>>(&text).ok()?;
             let item = |item: serde_json::Value| match key {
-                "TTLs" => seconds(&item).map_or(Value::Missing, Value::Long),
-                _ => Value::pruned(&item.to_string()),
+                "TTLs" => seconds(&item).map(Value::Long),
+                _ => (!item.is_object() && !item.is_array()).then(|| Value::pruned(&item.to_string())),
             };
-            let items: Vec<Value<'r>> = items.into_iter().map(item).collect();
+            let items = items.into_iter().map(item).collect::<Option<Vec<Value<'r>>>>()?;
             Some(if items.is_empty() { Value::Missing } else { Value::List(items) })
         }
         "ProtectionMask" => Some(Value::from_text(value.text()?.into_owned())),
@@ -102,7 +102,8 @@ fn lift<'r>(key: &str, raw: &str) -> Option<Value<'r>> {
             let number = number.ok().filter(|number| key == "BaseAddress" || i64::try_from(*number).is_ok())?;
             Some(Value::pruned(&number.to_string()))
         }
-        _ => Some(Value::pruned(raw)),
+        _ if value.is_missing() => Some(Value::Missing),
+        _ => Some(Value::from_text(value.text()?.into_owned())),
     }
 }
 

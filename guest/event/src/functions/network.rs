@@ -46,7 +46,8 @@ pub(crate) fn domain<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         Some((address, _)) => format!("{address}]"),
         None => host.split(':').next().unwrap_or_default().to_owned(),
     };
-    if host.contains('.') || host.starts_with('[') {
+    let odd = |letter: char| letter.is_whitespace() || letter == '\\';
+    if (host.contains('.') || host.starts_with('[')) && !host.contains(odd) {
         results.set(0, Value::from_text(host));
     }
 }

@@ -48,20 +48,14 @@ pub(crate) fn of_alert<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     set(found.or_else(|| starts_with(&text(3), "S-1-5-").then_some("windows")), results);
 }
 
-/// As [`of_device`], for identities and applications: what the additional fields say of the source computer, as
-/// delivered, else by OSPlatform.
+/// As [`of_device`], for identities and applications: what the additional fields say of the source computer, else by
+/// OSPlatform.
 pub(crate) fn of_app<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let said = args.value(1).members(|members| {
         let said = members.into_iter().find(|(key, _)| key == "SourceComputerOperatingSystemType");
-        said.map(|(_, raw)| Value::pruned(raw)).filter(|value| !value.is_missing())
+        said.and_then(|(_, raw)| of_platform(&Value::from_json(raw).text()?))
     });
-    match said.flatten() {
-        Some(said) => {
-            results.set(1, said.clone());
-            results.set(0, said);
-        }
-        None => set(of_platform(&args.text(0).unwrap_or_default()), results),
-    }
+    set(said.flatten().or_else(|| of_platform(&args.text(0).unwrap_or_default())), results);
 }
 
 fn set<'r>(found: Option<&'static str>, results: &mut Results<'r>) {
@@ -73,7 +67,9 @@ fn set<'r>(found: Option<&'static str>, results: &mut Results<'r>) {
 
 /// The system that a platform's name holds.
 pub(crate) fn of_platform(platform: &str) -> Option<&'static str> {
-    ["windows", "linux", "macos", "android", "ios"].into_iter().find(|name| contains(platform, name))
+    let found =
+        ["windows", "linux", "macos", "os x", "android", "ios"].into_iter().find(|name| contains(platform, name));
+    found.map(|name| if name == "os x" { "macos" } else { name })
 }
 
 fn of_paths(paths: &[&str], sid: bool) -> Option<&'static str> {
@@ -110,6 +106,7 @@ mod tests {
         }
         assert_eq!(of_platform("Windows10"), Some("windows"));
         assert_eq!(of_platform("macOS"), Some("macos"));
+        assert_eq!(of_platform("OS X"), Some("macos"));
         assert_eq!(of_platform("OpenBSD"), None);
     }
 }

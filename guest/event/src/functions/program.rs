@@ -8,11 +8,11 @@ use defenderbeat_mapping::{Args, Identity, Results, Value};
 use super::{ends_with, word};
 
 /// The path of the process that acts, from kinds, its folder path and its file name. The path is complete in most
-/// tables; calls and logons may carry the folder alone.
+/// tables; logons and some calls carry the folder alone.
 pub(crate) fn executable<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let folder_only =
-        args.has(0, "logon_events") || (args.has(0, "device_events") && (args.has(0, "api") || args.has(0, "driver")));
-    let value = if folder_only { join(args, 1, 2) } else { args.value(1).clone() };
+    let is = |kind| args.has(0, kind);
+    let call = is("device_events") && !is("actor_action") && (is("api") || is("driver"));
+    let value = if is("logon_events") || call { join(args, 1, 2) } else { args.value(1).clone() };
     results.set(0, value);
 }
 
@@ -26,13 +26,10 @@ pub(crate) fn driver<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     results.set(0, join(args, 0, 1));
 }
 
-/// A path with a file name at its end.
+/// A path with a file name at its end; nothing without a path.
 fn join<'r>(args: &Args<'_, 'r>, path: usize, name: usize) -> Value<'r> {
     let (Some(path_text), Some(name_text)) = (args.text(path), args.text(name)) else {
-        return match args.value(path) {
-            Value::Missing => args.value(name).clone(),
-            path => path.clone(),
-        };
+        return args.value(path).clone();
     };
     if ends_with(&path_text, &name_text) {
         return args.value(path).clone();

@@ -196,9 +196,14 @@ impl Compiler<'_> {
             return;
         };
         let Some(mut op) = self.op(op, row) else { return };
-        if op == "Json" && row.kind.as_deref().unwrap_or(own_kind) == "flattened" {
-            // Elasticsearch takes nothing but objects there.
-            op = "JsonObject".to_owned();
+        if op == "Json" {
+            // What Elasticsearch takes there.
+            op = match row.kind.as_deref().unwrap_or(own_kind) {
+                "flattened" => "JsonObject",
+                "any" => "Json",
+                _ => "JsonScalars",
+            }
+            .to_owned();
         }
         if let Some(values) = self.given(text) {
             return self.direct(scope, item, row, text, values, &op, own_kind, fits);
