@@ -34,7 +34,7 @@ pub(crate) fn member(key: u128, json: &str) -> u128 {
     xxh3_128(json.as_bytes()).wrapping_mul(key)
 }
 
-/// The part of [`member`] that comes from the key.
+/// The part of a member's share in an identity that comes from its key.
 pub fn member_key(key: &str) -> u128 {
     xxh3_128(key.as_bytes()) | 1
 }
