@@ -130,6 +130,24 @@ fn parts_keep_to_the_longest_record() {
     assert_eq!(documents.len(), 302);
 }
 
+/// Graph gives incidents that are longer than a record may be; without their alerts they are not.
+#[test]
+fn what_is_too_long_with_its_alerts_is_had_in_parts() {
+    let overrides = ["inputs.0.max_record_size=24KiB"];
+    assert_eq!(collect(holding(200, 20, GraphOptions::default()), &overrides).0.len(), 202);
+}
+
+/// What came before a linked page that is too much is not asked for again.
+#[test]
+fn a_linked_page_may_be_too_much() {
+    let graph = GraphOptions { max_expanded: Some(50), next_link: NextLink::Skiptoken, ..GraphOptions::default() };
+    let mut options = holding(100, 100, graph);
+    options.alerts.bare_incidents = 400;
+    let (documents, counters) = collect(options, &[]);
+    assert_eq!(documents.len(), 100 + 400);
+    assert!(counters.requests < 200, "{counters:?}");
+}
+
 #[test]
 fn what_cannot_be_had_leaves_alone_and_is_tried_again() {
     let now = Some(chrono::Utc::now());

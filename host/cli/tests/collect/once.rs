@@ -12,6 +12,17 @@ fn tenant(count: usize) -> Tenant {
     Tenant::start(Options { alerts: AlertOptions { count, ..AlertOptions::default() }, ..Options::default() })
 }
 
+/// Records that are too long have no place in the source's order.
+#[test]
+fn pages_of_nothing_but_records_that_are_too_long_are_passed() {
+    let tenant = tenant(60);
+    let program = Program::new(&tenant, &["inputs.0.max_record_size=1KiB", "inputs.0.batch_size=20"]);
+    let output = program.once();
+    assert!(output.status.success(), "{}", log(&output));
+    assert!(program.documents().is_empty());
+    assert!(log(&output).contains("60 dead letters"), "{}", log(&output));
+}
+
 #[test]
 fn alerts_are_collected_once_and_the_next_run_goes_on() {
     let tenant = tenant(60);

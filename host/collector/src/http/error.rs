@@ -142,6 +142,15 @@ impl Error {
         Self::Connection { host, message, advice, asked: !error.is_connect() }
     }
 
+    /// What a failure to get a token means for the request that needs it: it was not asked.
+    pub(super) fn of_login(self) -> Self {
+        match self {
+            Self::Connection { host, message, advice, .. } => Self::Connection { host, message, advice, asked: false },
+            Self::Body { host, message, .. } => Self::Connection { host, message, advice: "", asked: false },
+            other => other,
+        }
+    }
+
     /// The status the server answered with, where there was an answer that refused the request.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -160,10 +169,10 @@ impl Error {
     }
 
     /// Whether less may be had where so much could not: the server failed at the request, took too long for it, or broke
-    /// off.
+    /// off. Not where it says how long to wait.
     pub fn is_overload(&self) -> bool {
         match self {
-            Self::Refused { answer } => matches!(answer.status, 408 | 500 | 502..=504),
+            Self::Refused { answer } => matches!(answer.status, 408 | 500..=599) && answer.retry_after.is_none(),
             Self::Connection { asked, .. } => *asked,
             Self::Body { .. } => true,
             _ => false,

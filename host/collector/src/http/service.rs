@@ -63,7 +63,7 @@ impl Service {
         let mut retry = Retry::new(&self.retry);
         let (mut redirects, mut renewed, mut overloads) = (0, false, 0);
         loop {
-            let token = self.tokens.token().await?;
+            let token = self.tokens.token().await.map_err(Error::of_login)?;
             let error = match self.client.execute(request(&url, headers, &token)?).await {
                 Ok(response) if response.status().is_success() => return Ok(Body::new(response)),
                 Ok(response) if response.status().is_redirection() && response.headers().contains_key(LOCATION) => {

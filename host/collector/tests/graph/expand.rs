@@ -86,9 +86,10 @@ async fn a_record_by_its_id_is_taken_only_if_it_is_whole() {
     let list = json!({ "value": [{ "id": "by filter" }] }).to_string();
     let of_filter = move |_: &str| Fault::Answer(200, "", list.clone());
     type Single = Box<dyn Fn(&str) -> Fault + Send>;
-    let cases: [(Single, &str); 6] = [
+    let cases: [(Single, &str); 7] = [
         (Box::new(whole), "by id"),
         (Box::new(|_| Fault::CutAfter(10)), "by filter"),
+        (Box::new(|id| Fault::Answer(200, "", json!({ "id": id }).to_string())), "by filter"),
         (Box::new(|_| Fault::Answer(200, "", "{\"id\":\"x\",\"alerts\":[".into())), "by filter"),
         (Box::new(|_| Fault::Answer(200, "", "<html>".into())), "by filter"),
         (Box::new(|_| Fault::Answer(200, "", "x".repeat(3 << 20))), "by filter"),
@@ -110,7 +111,9 @@ async fn what_cannot_be_had_is_said_and_remembered() {
     for (fault, expected) in [
         (refused(400, "BadRequest"), "the alerts cannot be had: http"),
         (refused(403, "Forbidden"), "lacks the permission SecurityAlert.Read.All"),
+        (refused(410, "Gone"), "answered 410"),
         (refused(502, "BadGateway"), "answered 502"),
+        (Fault::Answer(200, "", "{\"value\":[]}".into()), "their list is empty"),
         (Fault::HangUp, "no answer"),
     ] {
         let failing = |_: &str| refused(500, "InternalServerError");

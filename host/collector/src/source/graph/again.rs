@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-/// Records kept at most; when there are more, the oldest is given up.
+/// Records kept at most; when there are more, the one whose turn is next is given up.
 const KEPT: usize = 1000;
 
-/// How often one is asked for before it is given up: a day and a half of cycles of five minutes.
+/// How often one is asked for before it is given up: a day and a half of cycles of five minutes while few are kept.
 const TRIES: u32 = 400;
 
 /// Ids, and how often each was asked for in vain since; who waited longest comes first.

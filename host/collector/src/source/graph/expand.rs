@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 use defenderbeat_records::{Piece, member, split};
+use tokio::time::Instant;
 use url::Url;
 
 use super::cursor::Mode;
@@ -37,6 +38,8 @@ pub(super) struct Owner {
     pub(super) filter: String,
     /// The feed of payloads of both.
     pub(super) feed: &'static str,
+    /// The feed of what is no record.
+    pub(super) alone: &'static str,
     /// How many were handed on.
     joined: usize,
 }
@@ -117,7 +120,11 @@ impl Poller {
         if let Some(id) = id
             && let Some(id) = self.shared.state().progress.ask_again(&id)
         {
-            tracing::error!(feed, id, "too many records are to be asked for again; the oldest is given up");
+            tracing::error!(
+                feed,
+                id,
+                "too many records are to be asked for again; the one whose turn was next is given up"
+            );
         }
         let error = serde_json::json!({ "error": { "message": reason } }).to_string();
         self.deliver_to(expand.feed, vec![join(&record, &[error.into()])]).await
@@ -134,6 +141,7 @@ impl Poller {
             record: record.clone(),
             filter: format!("{} eq '{}'", expand.key, id.replace('\'', "''")),
             feed: expand.feed,
+            alone: self.ask.feed.name,
             joined: 0,
         };
         // Without `$top`, because with it Graph is said to leave out the links.
@@ -144,10 +152,8 @@ impl Poller {
         self.pace = pace;
         match result {
             Ok(()) if asked.owner.is_some_and(|owner| owner.joined > 0) => Ok(Completed::Whole),
-            Ok(()) => {
-                self.deliver_to(expand.feed, vec![record.clone()]).await?;
-                Ok(Completed::Whole)
-            }
+            // Nothing documents the filter, so an empty list may mean that it was not understood.
+            Ok(()) => Ok(Completed::Not(format!("the {} cannot be had: their list is empty", expand.property))),
             Err(stop) => stop.missing(expand).map(Completed::Not),
         }
     }
@@ -173,10 +179,14 @@ impl Poller {
         for _ in 0..TRIES {
             let body = match self.service.get_within(tries, &url, &self.headers).await {
                 Ok(body) => body,
-                Err(error) if error.is_overload() || matches!(error.status(), Some(400 | 404)) => return Ok(None),
+                Err(error) if is_of_one(&error) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
             match whole(body, self.max_record_size, begin).await {
+                // Where the expansion was ignored, it is not known what is missing.
+                Ok(Some(record)) if expand.is_some_and(|expand| !has(record.get(begin.len()..), expand.property)) => {
+                    return Ok(None);
+                }
                 Ok(record) => return Ok(record),
                 Err(error) => tracing::debug!(%error, "a record by its id"),
             }
@@ -184,10 +194,13 @@ impl Poller {
         Ok(None)
     }
 
-    /// Asks again for what could not be had in earlier cycles.
-    pub(super) async fn ask_again(&mut self, ids: Vec<String>) -> Result<(), Stop> {
+    /// Asks again for what could not be had in earlier cycles, until the next one is due.
+    pub(super) async fn ask_again(&mut self, ids: Vec<String>, next: Instant) -> Result<(), Stop> {
         let Some(expand) = self.ask.expand else { return Ok(()) };
         for id in ids {
+            if Instant::now() >= next {
+                break;
+            }
             let completed = match self.fetch(&id, None, b"").await? {
                 Some(record) => self.complete_by_id(expand, &id, &record).await?,
                 None => Completed::Not("the record itself cannot be had".to_owned()),
@@ -228,13 +241,31 @@ impl Stop {
                  {}",
                 expand.by.permission
             )),
-            Stop::Failed(Error::Http(error)) if error.is_overload() || matches!(error.status(), Some(400 | 404)) => {
-                Ok(format!("the {what} cannot be had: {error}"))
-            }
+            Stop::Failed(Error::Http(error)) if is_of_one(&error) => Ok(format!("the {what} cannot be had: {error}")),
             Stop::Failed(error @ Error::Indivisible { .. }) => Ok(format!("not all {what} can be had: {error}")),
             stop => Err(stop),
         }
     }
+}
+
+/// Whether an error may be about one record, where others were had a moment before.
+fn is_of_one(error: &http::Error) -> bool {
+    match error {
+        http::Error::Refused { answer } => {
+            !matches!(answer.status, 401 | 429) && (answer.status != 503 || answer.retry_after.is_none())
+        }
+        http::Error::Connection { asked, .. } => *asked,
+        http::Error::Body { .. }
+        | http::Error::Content { .. }
+        | http::Error::Foreign { .. }
+        | http::Error::Redirects { .. } => true,
+        http::Error::Settings { .. } | http::Error::Client { .. } | http::Error::Token { .. } => false,
+    }
+}
+
+/// Whether a record has a member.
+fn has(record: Option<&[u8]>, name: &str) -> bool {
+    record.is_some_and(|record| member(record, name).is_some())
 }
 
 /// A record's own id.

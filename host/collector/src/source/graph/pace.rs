@@ -3,6 +3,10 @@
 /// Records of a list without expansion, each of which takes requests of its own.
 const LISTED: usize = 10;
 
+/// Records of the smallest page with expansion. A page begins with the last record of the one before, so with one
+/// record each would come three times.
+const SMALLEST: usize = 2;
+
 /// Pages that succeed before more is asked for again, at most. What was too much a moment ago mostly still is, and
 /// finding that out may take the whole timeout; so the pause doubles each time.
 const PAUSE: u32 = 64;
@@ -13,7 +17,7 @@ pub(super) struct Pace {
     /// The largest page; 0 leaves that to Graph, which links from one to the next then.
     top: usize,
     size: usize,
-    /// Even one record was too much: what belongs to it is asked for by itself.
+    /// Even the smallest page was too much: what belongs to it is asked for by itself.
     singly: bool,
     /// Pages to succeed before the next is larger.
     pause: u32,
@@ -37,8 +41,8 @@ impl Pace {
             self.next_pause = (self.next_pause * 2).min(PAUSE);
         }
         self.pause = self.next_pause;
-        if self.size > 1 {
-            self.size /= 2;
+        if self.size > SMALLEST {
+            self.size = (self.size / 2).max(SMALLEST);
         } else {
             self.singly = true;
         }
@@ -81,16 +85,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_halved_down_to_single_records() {
+    fn a_page_is_halved_until_records_are_listed_singly() {
         let mut pace = Pace::new(50);
         let mut sizes = Vec::new();
         while pace.shrink() {
             sizes.push(pace.size().filter(|_| !pace.is_singly()));
         }
-        assert_eq!(sizes, [Some(25), Some(12), Some(6), Some(3), Some(1), None]);
+        assert_eq!(sizes, [Some(25), Some(12), Some(6), Some(3), Some(2), None]);
         assert_eq!(pace.size(), Some(LISTED));
         pace.grow(7);
-        assert_eq!((pace.size(), pace.is_singly()), (Some(1), false));
+        assert_eq!((pace.size(), pace.is_singly()), (Some(2), false));
     }
 
     /// Where never more than three records can be had, few pages are wasted on finding that out.

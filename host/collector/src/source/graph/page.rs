@@ -126,6 +126,11 @@ impl Poller {
                     }
                     // What turns out wrong only at the end has been cut off.
                     Piece::Malformed { .. } if ended => page.broken = Some(cut_off(&body, CUT)),
+                    // What is no record must not take those along that share its payload.
+                    Piece::Malformed { bytes, .. } if self.ask.owner.is_some() => {
+                        page.records += 1;
+                        self.deliver_alone(Bytes::copy_from_slice(bytes)).await?;
+                    }
                     Piece::Record { bytes, .. } | Piece::Malformed { bytes, .. } => {
                         page.records += 1;
                         if !keep && batch.is_full(bytes.len(), budget) {
@@ -133,6 +138,10 @@ impl Poller {
                         }
                         batch.bytes += bytes.len();
                         batch.payloads.push(Bytes::copy_from_slice(bytes));
+                    }
+                    // Without what belongs to it, it may fit.
+                    Piece::Oversized { .. } if self.ask.expand.is_some() && !self.pace.is_singly() => {
+                        return Err(cut_off(&body, "a record of it is longer than max_record_size").into());
                     }
                     Piece::Oversized { bytes, last, .. } => {
                         let open = || self.dead_letters.open(self.ask.feed.name, unix_millis());
@@ -175,6 +184,12 @@ impl Poller {
             }
             None => self.deliver_to(self.ask.feed.name, payloads).await,
         }
+    }
+
+    /// Hands on by itself what came among that which belongs to a record.
+    async fn deliver_alone(&mut self, bytes: Bytes) -> Result<(), Stop> {
+        let feed = self.ask.owner.as_ref().map_or(self.ask.feed.name, |owner| owner.alone);
+        self.deliver_to(feed, vec![bytes]).await
     }
 
     /// Hands payloads of a feed on.

@@ -135,7 +135,7 @@ impl Poller {
     pub(super) async fn run(mut self) {
         loop {
             let next = Instant::now() + self.interval;
-            let result = match self.cycle().await {
+            let result = match self.cycle(next).await {
                 Ok(()) => Ok(()),
                 Err(Stop::Failed(error)) => Err(error),
                 Err(Stop::Gone) => return,
@@ -163,10 +163,10 @@ impl Poller {
     }
 
     /// Reads all there is, and what could not be had before.
-    async fn cycle(&mut self) -> Result<(), Stop> {
+    async fn cycle(&mut self, next: Instant) -> Result<(), Stop> {
         let again = self.to_ask_again();
         self.all().await?;
-        self.ask_again(again).await
+        self.ask_again(again, next).await
     }
 
     async fn all(&mut self) -> Result<(), Stop> {
@@ -200,11 +200,18 @@ impl Poller {
     /// Reads from a position on in ascending order. False: what came was in another order.
     async fn ordered(&mut self, mut from: Position) -> Result<bool, Stop> {
         let began = now();
-        let retry_settings = self.retry.clone();
+        let retry_settings = self.page_retry();
         let mut retry = Retry::new(&retry_settings);
         loop {
             let chain = match self.chain(&self.url(&Window::from(from), true, 0), Some(Mode::Ordered)).await {
-                Err(stop) if stop.is_overload() && self.shrink() => continue,
+                Err(stop) if stop.is_overload() && self.shrink() => {
+                    // Pages before the one that was too much count.
+                    let order = self.shared.state().order;
+                    if !order.descends {
+                        from = from.max(order.highest);
+                    }
+                    continue;
+                }
                 chain => chain?,
             };
             if chain.order.descends {
@@ -236,6 +243,14 @@ impl Poller {
             if chain.complete && (!advanced || from >= began) {
                 // What was updated after the beginning is for the next cycle, or a busy tenant would be asked without
                 // end. Otherwise one more page shows that there is no more.
+                return Ok(true);
+            } else if chain.order.highest == 0 {
+                // A full page of records that have no place, such as ones that are too long: what lies behind them is found by
+                // time.
+                let to = now();
+                if from < to {
+                    self.whole(Window::between(from, to), Some(Mode::Ordered)).await?;
+                }
                 return Ok(true);
             } else if !advanced {
                 // One instant fills the page.
@@ -293,7 +308,7 @@ impl Poller {
 
     /// Reads a window, or as much of it as can be fetched.
     async fn fits(&mut self, window: &Window) -> Result<Fits, Stop> {
-        let retry_settings = self.retry.clone();
+        let retry_settings = self.page_retry();
         let mut retry = Retry::new(&retry_settings);
         let mut skip = 0;
         loop {
@@ -384,6 +399,15 @@ impl Poller {
     /// Tries of the next request. Where less can be asked for, patience only costs time.
     pub(super) fn tries(&self) -> u32 {
         if self.ask.expand.is_some() && !self.pace.is_singly() { TRIES } else { u32::MAX }
+    }
+
+    /// How often a page that breaks off is asked for again.
+    fn page_retry(&self) -> RetrySettings {
+        let mut retry = self.retry.clone();
+        if self.tries() == TRIES {
+            retry.max_attempts = retry.max_attempts.min(TRIES);
+        }
+        retry
     }
 
     fn url(&self, window: &Window, ordered: bool, skip: usize) -> Url {
