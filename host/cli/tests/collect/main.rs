@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, its helpers too, and says what it skips"
 )]
 
+mod events;
 mod incidents;
 mod kill;
 #[cfg(target_os = "linux")]

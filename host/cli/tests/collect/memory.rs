@@ -3,14 +3,18 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use defenderbeat_simulator::{AlertOptions, GraphOptions, Options};
+use defenderbeat_simulator::{AlertOptions, EventHubsOptions, GraphOptions, Options};
 
 use crate::program::{Program, Tenant, log};
 
 /// Collects all that a tenant holds; how many documents left, of how many bytes, and the peak of the resident set in KiB.
 fn collect(alerts: AlertOptions, graph: GraphOptions, options: &[&str]) -> (u64, u64, u64) {
     let tenant = Tenant::start(Options { alerts, graph: GraphOptions { plain: true, ..graph }, ..Options::default() });
-    let program = Program::new(&tenant, &[&["output.file=null", "output.discard={}"], options].concat());
+    measure(&Program::new(&tenant, &[&["output.file=null", "output.discard={}"], options].concat()))
+}
+
+/// As [`collect`], with a program that discards.
+fn measure(program: &Program) -> (u64, u64, u64) {
     let mut process = program.command(&["run", "--once"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", process.id());
     let mut peak = 0_u64;
@@ -63,4 +67,16 @@ fn an_incident_of_5000_alerts_passes_in_128_mib() {
         assert!(bytes > 25_000_000, "the incident is as large as it should be: {bytes}");
         assert!(peak < 128 * 1024, "{peak} KiB");
     }
+}
+
+/// 32 partitions, 160 messages of 1 MB.
+#[test]
+fn events_of_32_partitions_in_messages_of_1_mb_pass_in_160_mib() {
+    let event_hubs =
+        EventHubsOptions { partitions: 32, events: 56_000, records_per_message: 350, ..EventHubsOptions::default() };
+    let tenant = Tenant::start(Options { event_hubs, ..Options::default() });
+    let (documents, _, peak) =
+        measure(&Program::of_events(&tenant, &["output.file=null", "output.discard={}", "inputs.0.workers=2"]));
+    assert_eq!(documents, 56_000);
+    assert!(peak < 160 * 1024, "{peak} KiB");
 }

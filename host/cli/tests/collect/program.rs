@@ -49,34 +49,56 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Collects from a tenant into files; `options` are `-E` values that come after.
+    /// Collects alerts of a tenant into files; `options` are `-E` values that come after.
     pub(crate) fn new(tenant: &Tenant, options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let access = &tenant.simulator.options().access;
-        fs::write(folder.path().join("secret"), format!("{}\n", access.client_secret)).unwrap();
-        let config = format!(
-            "
-inputs:
-  - id: contoso
-    type: alert
+        let input = format!(
+            "type: alert
     url: {url}
     login_url: {url}
     tenant_id: {tenant_id}
     client_id: {client_id}
-    client_secret: file:{folder}/secret
+    client_secret: file:FOLDER/secret
     interval: 1s
-    retry: {{ wait_min: 1ms, wait_max: 20ms }}
-output.file:
-  path: {folder}/out
-  rotate_every_kb: 4096
-  number_of_files: 1024
-path.data: {folder}/data
-",
+    retry: {{ wait_min: 1ms, wait_max: 20ms }}",
             url = tenant.simulator.url(),
             tenant_id = access.tenant_id,
             client_id = access.client_id,
-            folder = folder.path().display(),
         );
+        Self::of(tenant, &input, options)
+    }
+
+    /// Collects events of a tenant's event hub.
+    pub(crate) fn of_events(tenant: &Tenant, options: &[&str]) -> Self {
+        let hubs = tenant.simulator.event_hubs();
+        let input = format!(
+            "type: event
+    eventhub: defender
+    connection_string: {}
+    custom_endpoint: {}",
+            hubs.connection_string(),
+            hubs.url()
+        );
+        Self::of(tenant, &input, options)
+    }
+
+    fn of(tenant: &Tenant, input: &str, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = &tenant.simulator.options().access.client_secret;
+        fs::write(folder.path().join("secret"), format!("{secret}\n")).unwrap();
+        let config = format!(
+            "
+inputs:
+  - id: contoso
+    {input}
+output.file:
+  path: FOLDER/out
+  rotate_every_kb: 4096
+  number_of_files: 1024
+path.data: FOLDER/data
+"
+        );
+        let config = config.replace("FOLDER", &folder.path().display().to_string());
         fs::write(folder.path().join("defenderbeat.yml"), config).unwrap();
         Self { folder, options: options.iter().map(|option| (*option).to_owned()).collect() }
     }
