@@ -10,11 +10,18 @@ use crate::program::{Program, Tenant, log};
 /// Collects all that a tenant holds; how many documents left, of how many bytes, and the peak of the resident set in KiB.
 fn collect(alerts: AlertOptions, graph: GraphOptions, options: &[&str]) -> (u64, u64, u64) {
     let tenant = Tenant::start(Options { alerts, graph: GraphOptions { plain: true, ..graph }, ..Options::default() });
-    measure(&Program::new(&tenant, &[&["output.file=null", "output.discard={}"], options].concat()))
+    measure(|| Program::new(&tenant, &[&["output.file=null", "output.discard={}"], options].concat()))
 }
 
-/// As [`collect`], with a program that discards.
-fn measure(program: &Program) -> (u64, u64, u64) {
+/// As [`collect`], with programs that discard. The peak is the median of three runs, because that of one depends on how
+/// threads happen to run.
+fn measure(program: impl Fn() -> Program) -> (u64, u64, u64) {
+    let mut runs = [(); 3].map(|()| measure_once(&program()));
+    runs.sort_by_key(|(.., peak)| *peak);
+    runs[1]
+}
+
+fn measure_once(program: &Program) -> (u64, u64, u64) {
     let mut process = program.command(&["run", "--once"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", process.id());
     let mut peak = 0_u64;
@@ -76,7 +83,7 @@ fn events_of_32_partitions_in_messages_of_1_mb_pass_in_160_mib() {
         EventHubsOptions { partitions: 32, events: 56_000, records_per_message: 350, ..EventHubsOptions::default() };
     let tenant = Tenant::start(Options { event_hubs, ..Options::default() });
     let (documents, _, peak) =
-        measure(&Program::of_events(&tenant, &["output.file=null", "output.discard={}", "inputs.0.workers=2"]));
+        measure(|| Program::of_events(&tenant, &["output.file=null", "output.discard={}", "inputs.0.workers=2"]));
     assert_eq!(documents, 56_000);
     assert!(peak < 160 * 1024, "{peak} KiB");
 }
