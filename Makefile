@@ -20,9 +20,11 @@ help: ## says what each target does
 setup: ## finds or installs the compilers that the build needs
 	@guest/build.sh setup
 
+# The test beside the program is for its dependencies: they choose features of crates below wasmtime, which would be built once
+# more for `make test`.
 $(COMPONENTS)/.made: FORCE | setup
 	@modules=$$(guest/build.sh modules) && \
-	cargo build $(LOCKED) --quiet --workspace --bin defenderbeat-componentize && \
+	cargo build $(LOCKED) --quiet --workspace --bin defenderbeat-componentize --test forms && \
 	target/debug/defenderbeat-componentize \
 		--out $(COMPONENTS) $(addprefix --precompile ,$(GUESTS)) $(DIST) \
 		$(foreach guest,$(GUESTS),$(guest)=$$modules/defenderbeat_$(call underscore,$(guest)).wasm) \

@@ -11,6 +11,8 @@
     reason = "a test fails by panicking, its helpers too, and says what it skips"
 )]
 
+#[path = "../../../collector/tests/event_hubs/azurite.rs"]
+mod azurite;
 mod events;
 mod incidents;
 mod kill;
@@ -18,3 +20,4 @@ mod kill;
 mod memory;
 mod once;
 mod program;
+mod takeover;

@@ -137,10 +137,10 @@ path.data: FOLDER/data
         self.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// The documents in the output's files, in the order in which they were written.
-    pub(crate) fn documents(&self) -> Vec<Value> {
-        let mut files: Vec<(usize, PathBuf)> = fs::read_dir(self.folder.path().join("out"))
-            .unwrap()
+    /// The output's files, in the order in which they were written.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let Ok(folder) = fs::read_dir(self.folder.path().join("out")) else { return Vec::new() };
+        let mut files: Vec<(usize, PathBuf)> = folder
             .map(|entry| entry.unwrap().path())
             .map(|path| {
                 let stem = path.file_stem().unwrap().to_str().unwrap();
@@ -148,7 +148,12 @@ path.data: FOLDER/data
             })
             .collect();
         files.sort();
-        let texts = files.into_iter().map(|(_, path)| fs::read_to_string(path).unwrap());
+        files.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// The documents in the output's files, in the order in which they were written.
+    pub(crate) fn documents(&self) -> Vec<Value> {
+        let texts = self.files().into_iter().map(|path| fs::read_to_string(path).unwrap());
         texts
             .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
             .collect()

@@ -137,7 +137,7 @@ impl Poller {
                             self.deliver(batch).await?;
                         }
                         batch.bytes += bytes.len();
-                        batch.payloads.push(Bytes::copy_from_slice(bytes));
+                        batch.payloads.push(copy(bytes));
                     }
                     // Without what belongs to it, it may fit.
                     Piece::Oversized { .. } if self.ask.expand.is_some() && !self.pace.is_singly() => {
@@ -192,12 +192,15 @@ impl Poller {
         self.deliver_to(feed, vec![bytes]).await
     }
 
-    /// Hands payloads of a feed on.
+    /// Hands payloads of a feed on. What is over the budget is mapped before anything else is read, so that large records do
+    /// not queue up.
     pub(super) async fn deliver_to(&mut self, feed: &'static str, payloads: Vec<Bytes>) -> Result<(), Stop> {
+        let is_large = payloads.iter().map(Bytes::len).sum::<usize>() > self.budget.bytes;
         self.sequence += 1;
         let origins = Vec::new();
         let delivery = Delivery { sequence: self.sequence, feed, received_at: unix_millis(), payloads, origins };
-        self.deliveries.send(delivery).await.map_err(|_| Stop::Gone)
+        self.deliveries.send(delivery).await.map_err(|_| Stop::Gone)?;
+        if is_large { self.all_mapped().await } else { Ok(()) }
     }
 
     /// Hands one record on that did not come from Graph.
@@ -211,6 +214,14 @@ impl Poller {
         let waited = mapped.wait_for(|mapped| *mapped >= sequence).await;
         waited.map(|_| ()).map_err(|_| Stop::Gone)
     }
+}
+
+/// A copy whose room is a power of two: the heap finds that of an earlier one for it, where exact sizes, each a little
+/// different, leave holes.
+fn copy(bytes: &[u8]) -> Bytes {
+    let mut room = Vec::with_capacity(bytes.len().next_power_of_two());
+    room.extend_from_slice(bytes);
+    Bytes::from(room)
 }
 
 /// Finds where the JSON begins. Refuses what is no object before it is taken for records: mostly the page of a proxy.
