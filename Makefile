@@ -63,7 +63,8 @@ bless: build ## writes the expectations of golden cases, the reference configura
 	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat-collector --test reference
 	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat --test fuel
 
-bench: build ## measures native against sandboxed mapping and the start of a process
+bench: build ## measures native against sandboxed mapping, a mapping in VRL and the start of a process
+	@cargo build --release $(LOCKED) --quiet --manifest-path host/baseline/Cargo.toml --target-dir target/baseline
 	@cargo bench $(LOCKED) --quiet --workspace --bench mapping
 
 fuzz: ## runs each fuzz target for a minute

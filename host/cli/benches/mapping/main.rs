@@ -1,5 +1,5 @@
 //! What mapping costs: native, in the sandbox, in the sandbox with interruption, beside a loop that only parses and
-//! prints the same JSON. What each table of events costs, what a second worker gains, and what the start of a process
+//! prints the same JSON, and beside a mapping in VRL. What each table of events costs, what a second worker gains, and what the start of a process
 //! takes.
 //!
 //! All variants run in turns, one pass over the corpus each, for several rounds; a ratio compares the passes of one
@@ -13,6 +13,7 @@
     reason = "a benchmark fails by panicking and prints"
 )]
 
+mod baseline;
 mod corpus;
 mod pass;
 mod start;
@@ -30,6 +31,8 @@ const ALERTS: usize = 10_000;
 const EVENTS: u64 = 50_000;
 /// Records of a table in the list of tables.
 const ROWS: u64 = 2_000;
+/// Records that VRL maps too.
+const VRL: u64 = 10_000;
 const ROUNDS: usize = 5;
 
 struct Variant {
@@ -99,6 +102,32 @@ fn mapping(corpus: &Corpus, native: Pass) {
     println!();
 }
 
+/// Events of processes and of the network, beside the same mapping in another language.
+fn vrl() {
+    let corpus = Corpus::events(VRL, &[Table::DeviceProcessEvents, Table::DeviceNetworkEvents]);
+    let Some(baseline) = baseline::pass(&corpus) else { return };
+    let mut variants = [
+        Variant::new("serde_json, parse and print", Box::new(pass::reference)),
+        Variant::new("VRL, native", baseline),
+        Variant::new("sandbox, interruptible", pass::sandboxed(&corpus, true)),
+    ];
+    measure(&corpus, &mut variants);
+    println!("{VRL} events of DeviceProcessEvents and DeviceNetworkEvents, {:.1} MB", corpus.megabytes());
+    println!("{:<30} {:>10} {:>8} {:>10} {:>10}", "", "records/s", "MB/s", "us/record", "of VRL");
+    for variant in &variants {
+        let time = median(&variant.seconds);
+        println!(
+            "{:<30} {:>10.0} {:>8.0} {:>10.2} {:>10.2}",
+            variant.name,
+            VRL as f64 / time,
+            corpus.megabytes() / time,
+            time * 1e6 / VRL as f64,
+            ratio(variant, &variants[1]),
+        );
+    }
+    println!();
+}
+
 fn tables() {
     println!("{ROWS} events of each table, sandbox, interruptible");
     println!("{:<30} {:>10} {:>8} {:>10} {:>13}", "", "records/s", "MB/s", "us/record", "of serde_json");
@@ -157,6 +186,9 @@ fn main() {
         if is_wanted("scaling") {
             scaling(&events);
         }
+    }
+    if is_wanted("vrl") {
+        vrl();
     }
     if is_wanted("tables") {
         tables();

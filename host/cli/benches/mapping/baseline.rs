@@ -1,0 +1,62 @@
+//! The same mapping as a program in VRL, native, in a process of its own: `host/baseline`, which `make bench` builds.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use defenderbeat_runtime::Bytes;
+
+use crate::corpus::Corpus;
+use crate::pass::{Pass, root};
+
+/// A process that has read a corpus and maps all of it whenever it is told to.
+struct Baseline {
+    process: Child,
+    tell: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    corpus: PathBuf,
+}
+
+impl Baseline {
+    /// None where it is not built.
+    fn start(corpus: &Corpus) -> Option<Self> {
+        let program = root("target/baseline/release/defenderbeat-baseline");
+        if !program.exists() {
+            return None;
+        }
+        let file = std::env::temp_dir().join(format!("defenderbeat-baseline-{}.ndjson", std::process::id()));
+        std::fs::write(&file, corpus.batches.iter().flat_map(Bytes::to_vec).collect::<Vec<_>>()).unwrap();
+        let mut process =
+            Command::new(program).arg("run").arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let tell = process.stdin.take().unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        Some(Self { process, tell, answers, corpus: file })
+    }
+
+    /// Maps the corpus; how many records it has.
+    fn map(&mut self) -> usize {
+        self.tell.write_all(b"\n").unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        answer.split(' ').next().unwrap().parse().expect("the baseline says what is wrong")
+    }
+}
+
+impl Drop for Baseline {
+    fn drop(&mut self) {
+        // It waits for nothing but the next line.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_file(&self.corpus);
+    }
+}
+
+/// A pass over the corpus. None, with a message, where it is not built.
+pub(crate) fn pass(corpus: &Corpus) -> Option<Pass> {
+    let Some(mut baseline) = Baseline::start(corpus) else {
+        println!("skipped: the same mapping in VRL; `make bench` builds it");
+        return None;
+    };
+    let records = corpus.records;
+    Some(Box::new(move |_| assert_eq!(baseline.map(), records)))
+}
