@@ -149,8 +149,12 @@ fn a_reader_that_has_enough_ends_it_quietly() {
 #[test]
 fn wrong_usage_ends_with_2_and_what_cannot_be_read_with_1() {
     for (arguments, code, words) in [
-        (&["vulnerability"][..], 2, "not built yet"),
-        (&["allert"], 2, "possible values"),
+        (&["allert"][..], 2, "possible values"),
+        (&["vulnerability", "--feed", "machines"], 2, "NAME=FILE"),
+        (&["vulnerability", "--feed", "machine=-"], 2, "its feeds are records, machines, vulnerabilities, products"),
+        (&["vulnerability", "--feed", "machines=-", "--feed", "products=-"], 2, "standard input can be read for one"),
+        (&["vulnerability", "file", "--feed", "machines=-"], 2, "cannot be used with"),
+        (&["vulnerability", "--feed", "machines=/nonexistent/file"], 1, "/nonexistent/file"),
         (&["alert", "--received-at", "yesterday"], 2, "--received-at"),
         (&["alert", "/nonexistent/file"], 1, "/nonexistent/file"),
         (&["alert", "--rejects", "/nonexistent/file"], 1, "/nonexistent/file"),
@@ -160,6 +164,57 @@ fn wrong_usage_ends_with_2_and_what_cannot_be_read_with_1() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
         assert!(said(&output).contains(words), "{arguments:?}: {}", said(&output));
     }
+}
+
+#[test]
+fn feeds_are_joined_in_the_order_of_the_component_whatever_the_order_of_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let machines = file("machines", "[{\"id\":\"m1\",\"computerDnsName\":\"one\"},\n{\"id\":\"m2\"}]");
+    let more = file("more", "{\n  \"id\": \"m3\",\n  \"computerDnsName\": \"three\"\n}\n");
+    let vulnerabilities = file(
+        "vulnerabilities",
+        r#"{"value":[{"id":"CVE-2025-0001","exposedMachines":2},{"id":"CVE-2025-0002","exposedMachines":1},{"id":"CVE-2025-0003","exposedMachines":0}]}"#,
+    );
+    let products = [
+        r#"{"id":"a","machineId":"m1","cveId":"CVE-2025-0001"}"#,
+        r#"{"id":"b","machineId":"m3","cveId":"CVE-2025-0009"}"#,
+        r#"{"id":"c","machineId":"m9","cveId":null}"#,
+        "not JSON",
+    ];
+    let arguments = [
+        "vulnerability".to_owned(),
+        "--received-at=2025-01-31T08:00:00Z".to_owned(),
+        "--feed=products=-".to_owned(),
+        format!("--feed=machines={machines}"),
+        format!("--feed=vulnerabilities={vulnerabilities}"),
+        format!("--feed=machines={more}"),
+    ];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = transform(&arguments, &products.join("\n"));
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    let found: Vec<(Value, Value)> = documents(&output)
+        .into_iter()
+        .map(|document| (document["vulnerability"]["id"].clone(), document["host"]["name"].clone()))
+        .collect();
+    let id = |number: u8| Value::from(format!("CVE-2025-000{number}"));
+    let host = |name: &str| Value::from(name);
+    let expected = [
+        (id(3), Value::Null),
+        (id(1), host("one")),
+        (id(9), host("three")),
+        (Value::Null, Value::Null),
+        (id(2), Value::Null),
+    ];
+    assert_eq!(found, expected);
+    let summary =
+        "10 records, 5 documents, 0 dropped, 1 rejected, 5 held, 1 unmatched (machine), 1 unmatched (vulnerability)";
+    assert!(said(&output).contains(summary), "{}", said(&output));
+    assert!(documents(&output).iter().all(|document| document["@timestamp"] == "2025-01-31T08:00:00.000Z"));
 }
 
 #[test]
