@@ -3,18 +3,22 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use defenderbeat_records::Outline;
 use serde_json::value::RawValue;
 
 use crate::args::Lookup;
+use crate::flat;
 use crate::identity::{Identity, hash};
+use crate::kept::{Kept, forget_repeats, write_kept};
 use crate::processors;
 use crate::raw::Queried;
+use crate::record::Record;
 use crate::settings::{PRESERVE_ORIGINAL, Settings};
 use crate::table::{Accumulator, Builtin, From, NONE, OnError, Table};
 use crate::time::{self, Ticks};
 use crate::value::Value;
 use crate::values::{Numbers, Values};
-use crate::walk::{self, Kept, Record, ScopeReader};
+use crate::walk::ScopeReader;
 use crate::write::{self, ObjectWriter};
 
 /// Value of `event.kind` for documents about a failure.
@@ -99,7 +103,22 @@ impl Engine {
     /// Only bytes that are no JSON object. Whatever else cannot be mapped is named in the
     /// document's `error.message`, and its raw value is kept under `unmapped`.
     pub fn map(&mut self, record: &[u8], received_at: i64, lookup: &dyn Lookup) -> Result<Mapped, Malformed> {
-        self.map_noted(record, received_at, lookup, Vec::new())
+        self.map_record(record, &Outline::default(), received_at, lookup, Vec::new())
+    }
+
+    /// As [`map`](Self::map), for a record whose members are listed already.
+    ///
+    /// # Errors
+    ///
+    /// Only bytes that are no JSON object.
+    pub fn map_outlined(
+        &mut self,
+        record: &[u8],
+        outline: &Outline,
+        received_at: i64,
+        lookup: &dyn Lookup,
+    ) -> Result<Mapped, Malformed> {
+        self.map_record(record, outline, received_at, lookup, Vec::new())
     }
 
     /// As [`map`](Self::map), for a record of which something is known to be wrong: `notes` come first in the document's
@@ -115,6 +134,17 @@ impl Engine {
         lookup: &dyn Lookup,
         notes: Vec<String>,
     ) -> Result<Mapped, Malformed> {
+        self.map_record(record, &Outline::default(), received_at, lookup, notes)
+    }
+
+    fn map_record(
+        &mut self,
+        record: &[u8],
+        outline: &Outline,
+        received_at: i64,
+        lookup: &dyn Lookup,
+        notes: Vec<String>,
+    ) -> Result<Mapped, Malformed> {
         self.document.clear();
         let json = object(record)?;
         let table = self.table;
@@ -123,17 +153,17 @@ impl Engine {
         let mut kept: Vec<Kept<'_>> = Vec::new();
         let mut state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
         let mut reader = ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state };
-        if let Err(error) = reader.read(json) {
-            walk::check(json).map_err(|_| Malformed(format!("is not JSON: {error}")))?;
+        if reader.read(json, outline).is_err() {
+            let members = flat::members(json).map_err(|error| Malformed(format!("is not JSON: {error}")))?;
             values.reset(&table.scope);
             state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
+            kept.clear();
             ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state }
-                .read_flat(json)
-                .map_err(|error| Malformed(format!("is not JSON: {error}")))?;
+                .read_flat(members);
         }
         state.errors.splice(..0, notes);
         state.forget_labels();
-        walk::forget_repeats(&mut kept);
+        forget_repeats(&mut kept);
         if !table.json_paths.is_empty() {
             let queried = Queried::new(json);
             for (path, slot) in table.json_paths {
@@ -230,7 +260,7 @@ impl Engine {
                         writer.field(output.object, output.key, |out| write::list(values, out));
                     }
                 }
-                From::Rest => walk::write_kept(kept, output.object, &mut writer),
+                From::Rest => write_kept(kept, output.object, &mut writer),
                 From::Builtin(builtin) => writer.field(output.object, output.key, |out| match builtin {
                     Builtin::Timestamp => write::value(&Value::Time(timestamp), out),
                     Builtin::Agent => preset(&presets.agent, out),
@@ -331,7 +361,7 @@ impl Engine {
 ///
 /// What is wrong with them.
 pub fn check(json: &[u8]) -> Result<(), Malformed> {
-    walk::check(text(json)?).map_err(|error| Malformed(format!("is not JSON: {error}")))
+    flat::check(text(json)?).map_err(|error| Malformed(format!("is not JSON: {error}")))
 }
 
 fn text(json: &[u8]) -> Result<&str, Malformed> {

@@ -12,12 +12,18 @@
 //! record, time and lookups give the same bytes.
 
 mod args;
+mod compute;
 mod convert;
 mod engine;
+mod flat;
 pub mod functions;
 mod identity;
+mod item;
+mod kept;
+mod members;
 mod processors;
 mod raw;
+mod record;
 mod set;
 mod settings;
 pub mod table;

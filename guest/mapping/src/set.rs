@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use defenderbeat_records::{Broken, Cursor};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -75,11 +76,21 @@ fn hash(text: Option<Cow<'_, str>>) -> u64 {
     text.map_or(0, |text| xxh3_64(text.as_bytes()))
 }
 
-/// The elements of a JSON array, as raw text.
+/// The elements of a JSON array, as raw text; none where it is no array.
 pub(crate) fn elements(json: &str) -> Vec<&str> {
-    serde_json::from_str::<Vec<&serde_json::value::RawValue>>(json)
-        .map(|items| items.into_iter().map(|item| item.get()).collect())
-        .unwrap_or_default()
+    fn read(json: &str) -> Result<Vec<&str>, Broken> {
+        let mut cursor = Cursor::new(json);
+        if cursor.peek() != Some(b'[') {
+            return Err(Broken);
+        }
+        cursor.open();
+        let mut items = Vec::new();
+        while cursor.element()? {
+            items.push(cursor.value()?);
+        }
+        if cursor.is_at_end() { Ok(items) } else { Err(Broken) }
+    }
+    read(json).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl<'r> Value<'r> {
             Value::Text(text) => text,
             _ => return None,
         };
-        crate::walk::members(json).map(read)
+        crate::members::members(json).map(read)
     }
 
     /// Whether there is nothing.
