@@ -6,7 +6,7 @@ use std::fmt;
 use crate::set::{Gathered, elements};
 use crate::table::Source;
 use crate::value::{Value, scalar_text};
-use crate::values::Values;
+use crate::values::{Values, emptied};
 
 /// The host's own data, asked by kind and key; the answer is a JSON fragment.
 pub trait Lookup {
@@ -100,6 +100,11 @@ pub struct Results<'r> {
 }
 
 impl<'r> Results<'r> {
+    /// The same room, empty, for another record.
+    pub(crate) fn recycle<'n>(self) -> Results<'n> {
+        Results { values: emptied(self.values), ..Results::default() }
+    }
+
     /// Sets result `index`.
     pub fn set(&mut self, index: usize, value: Value<'r>) {
         if self.values.len() <= index {

@@ -1,6 +1,6 @@
 //! Computing the cells of a scope whose slots are filled.
 
-use crate::args::{Args, Lookup, Results};
+use crate::args::{Args, Lookup};
 use crate::convert::convert;
 use crate::record::Record;
 use crate::set::elements;
@@ -14,7 +14,9 @@ impl<'r> Record<'_, 'r> {
     pub(crate) fn compute(&mut self, scope: &'static Scope, values: &mut Values<'r>) {
         let mut kinds = Kinds::default();
         let mut numbers = std::mem::take(&mut self.numbers);
-        numbers.gather(values.touched(), scope.cells_of, scope.cells_always);
+        numbers.begin(scope.cells_always);
+        numbers.gather(values.touched(), scope.cells_of);
+        numbers.gather(values.empty(), scope.calls_of);
         while let Some(cell) = numbers.pop().and_then(|number| scope.cells.get(usize::from(number))) {
             if cell.kinds != 0 && cell.kinds & kinds.of(scope, values) == 0 {
                 continue;
@@ -46,7 +48,7 @@ impl<'r> Record<'_, 'r> {
                     }
                     if let Op::Ask(question) = op {
                         let answer = ask(self.lookup, question, value);
-                        values.set(cell.value, answer);
+                        values.put(cell.value, answer);
                         continue;
                     }
                     let mut failures = Vec::new();
@@ -59,29 +61,30 @@ impl<'r> Record<'_, 'r> {
                     for lift in cell.lifts {
                         self.lift(*lift, kinds.of_lift(*lift, scope, values), &result);
                     }
-                    values.set(cell.value, result);
+                    values.put(cell.value, result);
                 }
                 Step::Call { function, from, results, lifts } => {
-                    let mut given = Results::default();
+                    let mut given = std::mem::take(&mut self.results);
                     let args = Args { sources: from, values, gathered: &self.gathered, lookup: self.lookup };
                     (function.0)(&args, &mut given);
-                    for (value, cause) in given.failures {
+                    for (value, cause) in given.failures.drain(..) {
                         self.fail(cell.path, &value, cause);
                     }
-                    for cause in given.errors {
+                    for cause in given.errors.drain(..) {
                         let place = self.place(cell.path);
                         self.errors.push(if place.is_empty() { cause } else { format!("{place}: {cause}") });
                     }
-                    self.failed |= given.failed;
+                    self.failed |= std::mem::take(&mut given.failed);
                     given.values.truncate(usize::from(*results));
                     for (result, lift) in *lifts {
                         if let Some(value) = given.values.get(usize::from(*result)) {
                             self.lift(*lift, kinds.of_lift(*lift, scope, values), value);
                         }
                     }
-                    for (index, value) in (cell.value..).zip(given.values) {
-                        values.set(index, value);
+                    for (index, value) in (cell.value..).zip(given.values.drain(..)) {
+                        values.put(index, value);
                     }
+                    self.results = given;
                 }
             }
         }

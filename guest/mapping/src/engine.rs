@@ -12,12 +12,12 @@ use crate::identity::{Identity, hash};
 use crate::kept::{Kept, forget_repeats, write_kept};
 use crate::processors;
 use crate::raw::Queried;
-use crate::record::Record;
+use crate::record::{Record, Room};
 use crate::settings::{PRESERVE_ORIGINAL, Settings};
 use crate::table::{Accumulator, Builtin, From, NONE, OnError, Table};
 use crate::time::{self, Ticks};
 use crate::value::Value;
-use crate::values::{Numbers, Values};
+use crate::values::Values;
 use crate::walk::ScopeReader;
 use crate::write::{self, ObjectWriter};
 
@@ -30,6 +30,7 @@ pub struct Engine {
     settings: Settings,
     presets: Presets,
     document: String,
+    room: Room,
 }
 
 /// Fields that are the same in every document, as JSON text.
@@ -92,7 +93,7 @@ impl Engine {
             tags: tags(None),
             tags_on_error: tags(Some(PRESERVE_ORIGINAL)),
         };
-        Self { table, settings, presets, document: String::new() }
+        Self { table, settings, presets, document: String::new(), room: Room::default() }
     }
 
     /// Maps one record that was received at `received_at` (milliseconds since 1970); [`document`](Self::document) is
@@ -148,15 +149,13 @@ impl Engine {
         self.document.clear();
         let json = object(record)?;
         let table = self.table;
-        let mut values = Values::default();
-        values.reset(&table.scope);
+        let duplicates = self.settings.preserve_duplicate_custom_fields;
+        let (mut state, mut values) = Record::begin(table, lookup, duplicates, std::mem::take(&mut self.room));
         let mut kept: Vec<Kept<'_>> = Vec::new();
-        let mut state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
         let mut reader = ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state };
         if reader.read(json, outline).is_err() {
             let members = flat::members(json).map_err(|error| Malformed(format!("is not JSON: {error}")))?;
-            values.reset(&table.scope);
-            state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
+            (state, values) = Record::begin(table, lookup, duplicates, Room::default());
             kept.clear();
             ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state }
                 .read_flat(members);
@@ -214,9 +213,11 @@ impl Engine {
                 OnError::Replace => values.set(table.kind, error),
             }
         }
-        self.write(json, &values, &kept, &state, timestamp, received_at);
+        self.write(json, &values, &kept, &mut state, timestamp, received_at);
         let dropped = !self.process(json);
-        Ok(Mapped { id, time: time::to_millis(timestamp), position, dropped, drift: state.drift })
+        let drift = std::mem::take(&mut state.drift);
+        self.room = state.end(values);
+        Ok(Mapped { id, time: time::to_millis(timestamp), position, dropped, drift })
     }
 
     fn write(
@@ -224,7 +225,7 @@ impl Engine {
         json: &str,
         values: &Values<'_>,
         kept: &[Kept<'_>],
-        state: &Record<'_, '_>,
+        state: &mut Record<'_, '_>,
         timestamp: Ticks,
         received_at: i64,
     ) {
@@ -237,8 +238,9 @@ impl Engine {
             !text.is_empty()
         };
         let mut writer = ObjectWriter::new(&mut self.document, table.scope.objects);
-        let mut numbers = Numbers::default();
-        numbers.gather(values.touched(), table.scope.outputs_of, table.scope.outputs_always);
+        let mut numbers = std::mem::take(&mut state.numbers);
+        numbers.begin(table.scope.outputs_always);
+        numbers.gather(values.touched(), table.scope.outputs_of);
         while let Some(output) = numbers.pop().and_then(|number| table.scope.outputs.get(usize::from(number))) {
             if output.duplicate && !self.settings.preserve_duplicate_custom_fields {
                 continue;
@@ -287,6 +289,7 @@ impl Engine {
             }
         }
         writer.end();
+        state.numbers = numbers;
     }
 
     /// Applies rows and processors of the settings; false where the document is dropped.

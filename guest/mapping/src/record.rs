@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::args::Lookup;
+use crate::args::{Lookup, Results};
 use crate::identity;
 use crate::set::Gathered;
 use crate::table::{Accumulator, Lift, Node, Scope, Table};
@@ -31,15 +31,35 @@ pub(crate) struct Record<'t, 'r> {
     pub(crate) members: Option<u128>,
     /// How many values above are kept whole: what no row names in them is neither unmapped nor unknown.
     pub(crate) whole: usize,
+    /// Room for the results of a function.
+    pub(crate) results: Results<'r>,
+    /// Room for the values of items.
     pub(crate) spare: Vec<Values<'r>>,
     pub(crate) numbers: Numbers,
 }
 
+/// What is allocated once and used for one record after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    values: Values<'static>,
+    gathered: Vec<Gathered<'static>>,
+    results: Results<'static>,
+    spare: Vec<Values<'static>>,
+    numbers: Numbers,
+}
+
 impl<'t, 'r> Record<'t, 'r> {
-    pub(crate) fn new(table: &'static Table, lookup: &'t dyn Lookup, duplicates: bool) -> Self {
-        let mut gathered = Vec::new();
+    /// Begins a record: what is known of it, and the values of its scope.
+    pub(crate) fn begin(
+        table: &'static Table,
+        lookup: &'t dyn Lookup,
+        duplicates: bool,
+        room: Room,
+    ) -> (Self, Values<'r>) {
+        let Room { mut values, mut gathered, results, spare, numbers } = room;
+        values.reset(&table.scope);
         gathered.resize_with(table.accumulators.len(), Gathered::default);
-        Self {
+        let record = Self {
             table,
             gathered,
             unmapped: Vec::new(),
@@ -51,8 +71,21 @@ impl<'t, 'r> Record<'t, 'r> {
             trail: Vec::new(),
             members: None,
             whole: 0,
-            spare: Vec::new(),
-            numbers: Numbers::default(),
+            results,
+            spare,
+            numbers,
+        };
+        (record, values)
+    }
+
+    /// Ends a record: the room it took, for the next one.
+    pub(crate) fn end(self, values: Values<'r>) -> Room {
+        Room {
+            values: values.recycle(),
+            gathered: self.gathered.into_iter().map(Gathered::recycle).collect(),
+            results: self.results.recycle(),
+            spare: self.spare.into_iter().map(Values::recycle).collect(),
+            numbers: self.numbers,
         }
     }
 

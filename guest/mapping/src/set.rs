@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::table::Accumulator;
 use crate::value::{Value, is_container};
+use crate::values::emptied;
 
 /// Above this many values a hash index finds repeats; below it, looking at each is quicker.
 const INDEXED: usize = 16;
@@ -20,6 +21,12 @@ pub(crate) struct Gathered<'r> {
 }
 
 impl<'r> Gathered<'r> {
+    /// The same room, empty, for another record.
+    pub(crate) fn recycle<'n>(mut self) -> Gathered<'n> {
+        self.index.clear();
+        Gathered { values: emptied(self.values), index: self.index }
+    }
+
     /// Adds a value, or each of a list.
     pub(crate) fn add(&mut self, mode: Accumulator, value: &Value<'r>) {
         match value {

@@ -73,6 +73,8 @@ pub struct Scope {
     pub cells: &'static [Cell],
     /// Cells that read each value, by its index.
     pub cells_of: &'static [&'static [u16]],
+    /// Of these cells those that are called even where the value is empty: functions, and what reads their results.
+    pub calls_of: &'static [&'static [u16]],
     /// Cells that are computed whatever the record has: constants, and what reads accumulators.
     pub cells_always: &'static [u16],
     /// Objects of the output; the first is the root.

@@ -86,39 +86,51 @@ pub fn format_millis(ticks: Ticks) -> String {
 }
 
 pub(crate) fn write_millis(ticks: Ticks, out: &mut String) {
-    let days = i32::try_from(ticks.div_euclid(DAY)).unwrap_or_default();
-    let date = NaiveDate::from_epoch_days(days).unwrap_or_default();
-    let millis = ticks.rem_euclid(DAY) / MILLISECOND;
-    let (year, month, day) = {
-        use chrono::Datelike as _;
-        (date.year(), i64::from(date.month()), i64::from(date.day()))
-    };
-    if (0..=9999).contains(&year) {
-        digits(i64::from(year), 1000, out);
+    let days = ticks.div_euclid(DAY);
+    let millis = u32::try_from(ticks.rem_euclid(DAY) / MILLISECOND).unwrap_or_default();
+    let (year, month, day) = civil(days);
+    if let Ok(year @ 0..=9999) = u32::try_from(year) {
+        push_digits([year / 1000, year / 100, year / 10, year], out);
     } else {
         crate::write::push_display(out, format_args!("{year:+05}"));
     }
-    for (mark, number, unit) in [
-        ('-', month, 10),
-        ('-', day, 10),
-        ('T', millis / 3_600_000, 10),
-        (':', millis / 60_000 % 60, 10),
-        (':', millis / 1000 % 60, 10),
-        ('.', millis % 1000, 100),
-    ] {
+    out.push('-');
+    push_digits([month / 10, month], out);
+    out.push('-');
+    push_digits([day / 10, day], out);
+    let (seconds, millis) = (millis / 1000, millis % 1000);
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    for (mark, number) in [('T', hours), (':', minutes), (':', seconds)] {
         out.push(mark);
-        digits(number, unit, out);
+        push_digits([number / 10, number], out);
     }
+    out.push('.');
+    push_digits([millis / 100, millis / 10, millis], out);
     out.push('Z');
 }
 
-fn digits(mut number: i64, mut unit: i64, out: &mut String) {
-    while unit > 0 {
-        let digit = u8::try_from(number / unit).unwrap_or(9).min(9);
-        out.push(char::from(b'0' + digit));
-        number %= unit;
-        unit /= 10;
+/// Writes the last digit of each number.
+#[inline]
+fn push_digits<const N: usize>(numbers: [u32; N], out: &mut String) {
+    for number in numbers {
+        out.push(u8::try_from(number % 10).map_or('0', |digit| char::from(b'0' + digit)));
     }
+}
+
+/// Year, month and day of a day since 1970-01-01 in the Gregorian calendar. Years begin in March here, so that the day that
+/// some have more is their last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
+fn civil(days: i64) -> (i64, u32, u32) {
+    const ERA: i64 = 146_097;
+    let days = days + 719_468;
+    let era = days.div_euclid(ERA);
+    let day = u32::try_from(days.rem_euclid(ERA)).unwrap_or_default();
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (i64::from(year) + era * 400 + next, month, day)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use defenderbeat_records::plain_length;
+
 use crate::time::{self, Ticks};
 use crate::write;
 
@@ -123,14 +125,23 @@ pub(crate) fn scalar_text(json: &str) -> Option<Cow<'_, str>> {
 
 /// Resolves JSON escapes (RFC 8259, section 7). A surrogate without its twin becomes U+FFFD.
 pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+    let mut at = plain_length(inner.as_bytes());
+    if at == inner.len() {
         return Cow::Borrowed(inner);
     }
     let mut text = String::with_capacity(inner.len());
     let mut rest = inner;
-    while let Some((plain, escape)) = rest.split_once('\\') {
+    loop {
+        let (plain, escape) = rest.split_at_checked(at).unwrap_or((rest, ""));
         text.push_str(plain);
         let mut chars = escape.chars();
+        // In JSON text nothing but a backslash can stand here.
+        if let Some(other) = chars.next().filter(|first| *first != '\\') {
+            text.push(other);
+            rest = chars.as_str();
+            at = plain_length(rest.as_bytes());
+            continue;
+        }
         let escaped = chars.next();
         rest = chars.as_str();
         match escaped {
@@ -153,11 +164,10 @@ pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
                 }
             }
             Some(other) => text.push(other),
-            None => {}
+            None => return Cow::Owned(text),
         }
+        at = plain_length(rest.as_bytes());
     }
-    text.push_str(rest);
-    Cow::Owned(text)
 }
 
 fn code_unit(rest: &str) -> (u32, &str) {

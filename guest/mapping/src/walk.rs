@@ -154,7 +154,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         }
         let value = Value::from_json(json);
         if fits || value.is_missing() {
-            self.values.set(kid.slot, value);
+            self.values.fill(kid.slot, value);
         } else {
             self.misfit(&join(node.path, kid.key), Cow::Borrowed(json), wanted);
         }

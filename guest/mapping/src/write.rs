@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use defenderbeat_records::plain_length;
+
 use crate::table::Object;
 use crate::time;
 use crate::value::{Value, is_container};
@@ -12,6 +14,8 @@ pub(crate) struct ObjectWriter<'w> {
     out: &'w mut String,
     objects: &'static [Object],
     open: Vec<u16>,
+    /// Object of the last field that was written.
+    current: Option<u16>,
     start: usize,
 }
 
@@ -19,14 +23,22 @@ impl<'w> ObjectWriter<'w> {
     pub(crate) fn new(out: &'w mut String, objects: &'static [Object]) -> Self {
         let start = out.len();
         out.push('{');
-        Self { out, objects, open: Vec::with_capacity(8), start }
+        Self { out, objects, open: Vec::with_capacity(8), current: None, start }
     }
 
     /// Writes one field: `key` is `"name":`. Nothing is written where `value` writes nothing.
     pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut String) -> bool) {
+        let before = self.out.len();
+        if self.current == Some(object) {
+            self.out.push(',');
+            self.out.push_str(key);
+            if !value(self.out) {
+                self.out.truncate(before);
+            }
+            return;
+        }
         let chain = self.objects.get(usize::from(object)).map_or(&[][..], |object| object.chain);
         let common = self.open.iter().zip(chain).take_while(|(open, wanted)| open == wanted).count();
-        let before = self.out.len();
         for _ in common..self.open.len() {
             self.out.push('}');
         }
@@ -39,6 +51,7 @@ impl<'w> ObjectWriter<'w> {
         if value(self.out) {
             self.open.truncate(common);
             self.open.extend_from_slice(chain.get(common..).unwrap_or_default());
+            self.current = Some(object);
         } else {
             self.out.truncate(before);
         }
@@ -114,8 +127,9 @@ pub(crate) fn string(text: &str, out: &mut String) {
 /// Writes text with JSON escapes, without the quotes around it.
 pub(crate) fn escaped(text: &str, out: &mut String) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        let (plain, tail) = rest.split_at(at);
+    loop {
+        let at = plain_length(rest.as_bytes());
+        let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(plain);
         let mut chars = tail.chars();
         match chars.next() {
@@ -125,11 +139,10 @@ pub(crate) fn escaped(text: &str, out: &mut String) {
             Some('\r') => out.push_str("\\r"),
             Some('\t') => out.push_str("\\t"),
             Some(control) => push_display(out, format_args!("\\u{:04x}", u32::from(control))),
-            None => {}
+            None => return,
         }
         rest = chars.as_str();
     }
-    out.push_str(rest);
 }
 
 /// Copies JSON text, compact, without nulls, empty texts and containers that are or become empty, from the inside

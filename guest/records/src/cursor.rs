@@ -290,6 +290,13 @@ fn escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// How many bytes stand before the first quote, backslash or control character: those that JSON text has as they are.
+#[inline]
+#[must_use]
+pub fn plain_length(text: &[u8]) -> usize {
+    plain(text, 0)
+}
+
 /// Where the next quote, backslash or control character stands.
 #[inline]
 fn plain(bytes: &[u8], mut at: usize) -> usize {
