@@ -105,10 +105,15 @@ impl<'r> Results<'r> {
         Results { values: emptied(self.values), ..Results::default() }
     }
 
+    /// Whether there is anything to report.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.failed || !self.errors.is_empty() || !self.failures.is_empty()
+    }
+
     /// Sets result `index`.
     pub fn set(&mut self, index: usize, value: Value<'r>) {
-        if self.values.len() <= index {
-            self.values.resize(index + 1, Value::Missing);
+        while self.values.len() <= index {
+            self.values.push(Value::Missing);
         }
         if let Some(result) = self.values.get_mut(index) {
             *result = value;

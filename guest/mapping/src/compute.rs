@@ -1,19 +1,20 @@
 //! Computing the cells of a scope whose slots are filled.
 
-use crate::args::{Args, Lookup};
+use crate::args::{Args, Lookup, Results};
 use crate::convert::convert;
 use crate::record::Record;
 use crate::set::elements;
 use crate::table::{Lift, NONE, Op, Scope, Source, Step};
 use crate::value::Value;
 use crate::values::Values;
-use crate::write;
 
 impl<'r> Record<'_, 'r> {
     /// Computes the cells of a scope whose slots are filled, in the order of their rows.
     pub(crate) fn compute(&mut self, scope: &'static Scope, values: &mut Values<'r>) {
         let mut kinds = Kinds::default();
         let mut numbers = std::mem::take(&mut self.numbers);
+        let mut given = std::mem::take(&mut self.results);
+        let mut failures = Vec::new();
         numbers.begin(scope.cells_always);
         numbers.gather(values.touched(), scope.cells_of);
         numbers.gather(values.empty(), scope.calls_of);
@@ -51,12 +52,13 @@ impl<'r> Record<'_, 'r> {
                         values.put(cell.value, answer);
                         continue;
                     }
-                    let mut failures = Vec::new();
                     let result = convert(*op, value, self.table.lookups, &mut |value, cause| {
                         failures.push((value.clone(), cause))
                     });
-                    for (value, cause) in failures {
-                        self.fail(cell.path, &value, cause);
+                    if !failures.is_empty() {
+                        for (value, cause) in failures.drain(..) {
+                            self.fail(cell.path, &value, cause);
+                        }
                     }
                     for lift in cell.lifts {
                         self.lift(*lift, kinds.of_lift(*lift, scope, values), &result);
@@ -64,17 +66,11 @@ impl<'r> Record<'_, 'r> {
                     values.put(cell.value, result);
                 }
                 Step::Call { function, from, results, lifts } => {
-                    let mut given = std::mem::take(&mut self.results);
                     let args = Args { sources: from, values, gathered: &self.gathered, lookup: self.lookup };
                     (function.0)(&args, &mut given);
-                    for (value, cause) in given.failures.drain(..) {
-                        self.fail(cell.path, &value, cause);
+                    if given.has_errors() {
+                        self.report(cell.path, &mut given);
                     }
-                    for cause in given.errors.drain(..) {
-                        let place = self.place(cell.path);
-                        self.errors.push(if place.is_empty() { cause } else { format!("{place}: {cause}") });
-                    }
-                    self.failed |= std::mem::take(&mut given.failed);
                     given.values.truncate(usize::from(*results));
                     for (result, lift) in *lifts {
                         if let Some(value) = given.values.get(usize::from(*result)) {
@@ -84,11 +80,23 @@ impl<'r> Record<'_, 'r> {
                     for (index, value) in (cell.value..).zip(given.values.drain(..)) {
                         values.put(index, value);
                     }
-                    self.results = given;
                 }
             }
         }
         self.numbers = numbers;
+        self.results = given;
+    }
+
+    /// Takes over what a function has to say against its arguments.
+    fn report(&mut self, path: &'static str, given: &mut Results<'r>) {
+        for (value, cause) in given.failures.drain(..) {
+            self.fail(path, &value, cause);
+        }
+        for cause in given.errors.drain(..) {
+            let place = self.place(path);
+            self.errors.push(if place.is_empty() { cause } else { format!("{place}: {cause}") });
+        }
+        self.failed |= std::mem::take(&mut given.failed);
     }
 }
 
@@ -127,9 +135,5 @@ fn ask<'r>(lookup: &dyn Lookup, question: &str, value: &Value<'r>) -> Value<'r> 
         }
         value => one(value),
     };
-    let mut json = String::new();
-    match answer {
-        Some(answer) if write::json(&answer, &mut json) => Value::Json(json),
-        _ => Value::Missing,
-    }
+    answer.map_or(Value::Missing, |answer| Value::pruned(&answer))
 }

@@ -15,6 +15,7 @@ use crate::raw::Queried;
 use crate::record::{Record, Room};
 use crate::settings::{PRESERVE_ORIGINAL, Settings};
 use crate::table::{Accumulator, Builtin, From, NONE, OnError, Table};
+use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::value::Value;
 use crate::values::Values;
@@ -29,7 +30,7 @@ pub struct Engine {
     table: &'static Table,
     settings: Settings,
     presets: Presets,
-    document: String,
+    document: Text,
     room: Room,
 }
 
@@ -68,24 +69,24 @@ impl Engine {
     /// An engine for a table. Settings are those of the pipeline, whatever their table.
     pub fn new(table: &'static Table, settings: Settings) -> Self {
         let json = |text: &str| {
-            let mut json = String::new();
+            let mut json = Text::default();
             write::string(text, &mut json);
-            json
+            json.into_string()
         };
         let tags = |extra: Option<&str>| {
             let all =
                 settings.tags.iter().map(String::as_str).chain(extra.filter(|_| !settings.preserve_original_event));
             let values: Vec<Value<'_>> = all.map(|tag| Value::Text(Cow::Borrowed(tag))).collect();
-            let mut json = String::new();
+            let mut json = Text::default();
             write::list(&values, &mut json);
-            json
+            json.into_string()
         };
-        let mut agent = String::new();
+        let mut agent = Text::default();
         if let Some(raw) = &settings.agent {
             write::json(raw.get(), &mut agent);
         }
         let presets = Presets {
-            agent,
+            agent: agent.into_string(),
             dataset: json(table.dataset),
             module: json(table.module),
             namespace: json(settings.namespace.as_deref().unwrap_or("default")),
@@ -93,7 +94,7 @@ impl Engine {
             tags: tags(None),
             tags_on_error: tags(Some(PRESERVE_ORIGINAL)),
         };
-        Self { table, settings, presets, document: String::new(), room: Room::default() }
+        Self { table, settings, presets, document: Text::default(), room: Room::default() }
     }
 
     /// Maps one record that was received at `received_at` (milliseconds since 1970); [`document`](Self::document) is
@@ -233,7 +234,7 @@ impl Engine {
         let failed = state.failed || (!state.errors.is_empty() && table.preserve_original_on_error);
         let presets = &self.presets;
         let original = self.settings.preserve_original_event || failed;
-        let preset = |text: &str, out: &mut String| {
+        let preset = |text: &str, out: &mut Text| {
             out.push_str(text);
             !text.is_empty()
         };
@@ -295,8 +296,12 @@ impl Engine {
     /// Applies rows and processors of the settings; false where the document is dropped.
     fn process(&mut self, record: &str) -> bool {
         let Settings { rows, processors, .. } = &self.settings;
-        let kept = (rows.is_empty() && processors.is_empty())
-            || processors::apply(rows, processors, record, &mut self.document);
+        let kept = (rows.is_empty() && processors.is_empty()) || {
+            let mut document = std::mem::take(&mut self.document).into_string();
+            let kept = processors::apply(rows, processors, record, &mut document);
+            self.document = Text::from(document);
+            kept
+        };
         if kept {
             self.document.push('\n');
         } else {
@@ -309,7 +314,7 @@ impl Engine {
     /// also holds the time, because the same failure may come again.
     fn write_failure(&mut self, json: &str, error: &BTreeMap<String, &RawValue>, received_at: i64) -> Mapped {
         let time = Value::Time(time::from_millis(received_at)).to_json().unwrap_or_default();
-        let mut original = String::new();
+        let mut original = Text::default();
         if self.settings.preserve_original_event {
             write::string(json, &mut original);
         }
@@ -318,7 +323,8 @@ impl Engine {
             Value::from_text(value.text().unwrap_or_default().into_owned()).to_json().unwrap_or_default()
         };
         let presets = &self.presets;
-        self.document = processors::document(&[
+        let original = original.into_string();
+        self.document = Text::from(processors::document(&[
             ("@timestamp", &time),
             ("agent", &presets.agent),
             ("data_stream.dataset", &presets.dataset),
@@ -334,7 +340,7 @@ impl Engine {
             ("event.module", &presets.module),
             ("event.original", &original),
             ("tags", &presets.tags),
-        ]);
+        ]));
         let dropped = !self.process(json);
         let mut identity = Identity::default();
         identity.add(0, json);
@@ -342,9 +348,9 @@ impl Engine {
         Mapped { id: identity.finish(), time: received_at, position: 0, dropped, drift: Vec::new() }
     }
 
-    /// The document of the record mapped last, with a line feed; empty where it was dropped or malformed.
-    pub fn document(&self) -> &str {
-        &self.document
+    /// The document of the record mapped last, UTF-8 with a line feed; empty where it was dropped or malformed.
+    pub fn document(&self) -> &[u8] {
+        self.document.as_bytes()
     }
 
     /// The longest record that the settings allow, in bytes.
@@ -386,7 +392,7 @@ fn failure(json: &str) -> Option<BTreeMap<String, &RawValue>> {
 }
 
 /// Writes unmapped values by name; several of one name as a list.
-fn unmapped(all: &[(Cow<'static, str>, Cow<'_, str>)], out: &mut String) -> bool {
+fn unmapped(all: &[(Cow<'static, str>, Cow<'_, str>)], out: &mut Text) -> bool {
     let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, json) in all {
         names.entry(name).or_default().push(json);

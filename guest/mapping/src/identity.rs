@@ -39,6 +39,12 @@ pub fn member_key(key: &str) -> u128 {
     xxh3_128(key.as_bytes()) | 1
 }
 
+/// An identity as 32 hexadecimal digits.
+pub fn hex(id: u128) -> String {
+    let digits = id.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })).collect()
+}
+
 /// The identity of bytes that have none of their own: XXH3-128 with seed 0.
 pub fn hash(bytes: &[u8]) -> u128 {
     xxh3_128(bytes)
@@ -56,6 +62,7 @@ mod tests {
         identity.add(1, "2021-05-04T15:36:07.4066667Z");
         assert_eq!(format!("{:032x}", identity.finish()), "5be0efbe91f62ebdf07d0ae79438d8c5");
         assert_eq!(hash(b""), 0x99aa06d3014798d86001c324468d497f);
+        assert_eq!(hex(hash(b"")), "99aa06d3014798d86001c324468d497f");
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use crate::kept::{Kept, write_kept};
 use crate::record::Record;
 use crate::table::{From, Scope};
+use crate::text::Text;
 use crate::values::Values;
 use crate::write::{self, ObjectWriter};
 
 impl<'r> Record<'_, 'r> {
     /// Writes an item of a list.
-    pub(crate) fn write_item(&mut self, scope: &'static Scope, values: &Values<'r>, kept: &[Kept<'r>], out: &mut String) -> bool {
+    pub(crate) fn write_item(&mut self, scope: &'static Scope, values: &Values<'r>, kept: &[Kept<'r>], out: &mut Text) -> bool {
         let mut writer = ObjectWriter::new(out, scope.objects);
         self.numbers.begin(scope.outputs_always);
         self.numbers.gather(values.touched(), scope.outputs_of);

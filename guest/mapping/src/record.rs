@@ -6,6 +6,7 @@ use crate::args::{Lookup, Results};
 use crate::identity;
 use crate::set::Gathered;
 use crate::table::{Accumulator, Lift, Node, Scope, Table};
+use crate::text::Text;
 use crate::value::Value;
 use crate::values::{Numbers, Values};
 use crate::write;
@@ -117,7 +118,7 @@ impl<'t, 'r> Record<'t, 'r> {
 
     /// The path with the indexes of the lists that are being read.
     pub(crate) fn place(&self, path: &str) -> String {
-        let mut place = String::with_capacity(path.len() + 8);
+        let mut place = Text::with_capacity(path.len() + 8);
         let mut indexes = self.trail.iter();
         let mut parts = path.split("[]");
         place.push_str(parts.next().unwrap_or_default());
@@ -128,7 +129,7 @@ impl<'t, 'r> Record<'t, 'r> {
             }
             place.push_str(part);
         }
-        place
+        place.into_string()
     }
 
     pub(crate) fn fail(&mut self, path: &'static str, value: &Value<'r>, cause: &str) {

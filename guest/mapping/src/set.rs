@@ -6,7 +6,7 @@ use defenderbeat_records::{Broken, Cursor};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::table::Accumulator;
+use crate::table::{Accumulator, hash_key};
 use crate::value::{Value, is_container};
 use crate::values::emptied;
 
@@ -17,6 +17,8 @@ const INDEXED: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Gathered<'r> {
     pub(crate) values: Vec<Value<'r>>,
+    /// Of each value a mark of its text: only values with one mark can be the same.
+    marks: Vec<usize>,
     index: HashTable<usize>,
 }
 
@@ -24,7 +26,8 @@ impl<'r> Gathered<'r> {
     /// The same room, empty, for another record.
     pub(crate) fn recycle<'n>(mut self) -> Gathered<'n> {
         self.index.clear();
-        Gathered { values: emptied(self.values), index: self.index }
+        self.marks.clear();
+        Gathered { values: emptied(self.values), marks: self.marks, index: self.index }
     }
 
     /// Adds a value, or each of a list.
@@ -47,8 +50,10 @@ impl<'r> Gathered<'r> {
         let Some(text) = value.text() else { return };
         let same = |other: &Value<'r>| other.text().is_some_and(|other| other == text);
         if self.values.len() < INDEXED {
-            if !self.values.iter().any(same) {
+            let mark = hash_key(&text);
+            if !self.marks.iter().zip(&self.values).any(|(known, value)| *known == mark && same(value)) {
                 self.values.push(value.clone());
+                self.marks.push(mark);
             }
             return;
         }

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
+use crate::text::Text;
+
 /// 100 ns ticks since 1970-01-01T00:00:00Z: the resolution of Microsoft's timestamps.
 pub type Ticks = i64;
 
@@ -80,12 +82,12 @@ fn ticks(seconds: i64, nanos: u32) -> Option<Ticks> {
 
 /// The instant in UTC with exactly three decimals, more are cut: `2022-11-08T08:41:56.595Z`.
 pub fn format_millis(ticks: Ticks) -> String {
-    let mut text = String::with_capacity(24);
+    let mut text = Text::with_capacity(24);
     write_millis(ticks, &mut text);
-    text
+    text.into_string()
 }
 
-pub(crate) fn write_millis(ticks: Ticks, out: &mut String) {
+pub(crate) fn write_millis(ticks: Ticks, out: &mut Text) {
     let days = ticks.div_euclid(DAY);
     let millis = u32::try_from(ticks.rem_euclid(DAY) / MILLISECOND).unwrap_or_default();
     let (year, month, day) = civil(days);
@@ -112,7 +114,7 @@ pub(crate) fn write_millis(ticks: Ticks, out: &mut String) {
 
 /// Writes the last digit of each number.
 #[inline]
-fn push_digits<const N: usize>(numbers: [u32; N], out: &mut String) {
+fn push_digits<const N: usize>(numbers: [u32; N], out: &mut Text) {
     for number in numbers {
         out.push(u8::try_from(number % 10).map_or('0', |digit| char::from(b'0' + digit)));
     }

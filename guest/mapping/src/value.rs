@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use defenderbeat_records::plain_length;
 
+use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::write;
 
@@ -46,8 +47,8 @@ impl<'r> Value<'r> {
 
     /// A copy of JSON text, compact, empties pruned.
     pub fn pruned(json: &str) -> Self {
-        let mut pruned = String::with_capacity(json.len());
-        if write::json(json, &mut pruned) { Value::Json(pruned) } else { Value::Missing }
+        let mut pruned = Text::with_capacity(json.len());
+        if write::json(json, &mut pruned) { Value::Json(pruned.into_string()) } else { Value::Missing }
     }
 
     /// The members of an object, keys unescaped, values as they are written; of text that holds an object, too. None
@@ -105,8 +106,8 @@ impl<'r> Value<'r> {
 
     /// The value as JSON text, empties pruned; none where nothing is left.
     pub fn to_json(&self) -> Option<String> {
-        let mut json = String::new();
-        write::value(self, &mut json).then_some(json)
+        let mut json = Text::default();
+        write::value(self, &mut json).then(|| json.into_string())
     }
 }
 
@@ -129,7 +130,7 @@ pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
     if at == inner.len() {
         return Cow::Borrowed(inner);
     }
-    let mut text = String::with_capacity(inner.len());
+    let mut text = Text::with_capacity(inner.len());
     let mut rest = inner;
     loop {
         let (plain, escape) = rest.split_at_checked(at).unwrap_or((rest, ""));
@@ -164,7 +165,7 @@ pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
                 }
             }
             Some(other) => text.push(other),
-            None => return Cow::Owned(text),
+            None => return Cow::Owned(text.into_string()),
         }
         at = plain_length(rest.as_bytes());
     }

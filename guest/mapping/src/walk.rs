@@ -9,6 +9,7 @@ use crate::kept::{Kept, forget_repeats};
 use crate::record::Record;
 use crate::set::elements;
 use crate::table::{Kid, List, NONE, Node, Scope, Shape};
+use crate::text::Text;
 use crate::value::{Value, unescape};
 use crate::values::Values;
 use crate::write;
@@ -121,7 +122,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
 
     /// Reads a list; a single object counts as a list of one.
     fn list(&mut self, list: &'static List, cursor: &mut Cursor<'r>) -> Result<(), Broken> {
-        let mut json = String::from("[");
+        let mut json = Text::from("[".to_owned());
         self.record.trail.push(0);
         if cursor.peek() == Some(b'[') {
             cursor.open();
@@ -137,7 +138,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         self.record.trail.pop();
         if json.len() > 1 {
             json.push(']');
-            self.values.set(list.value, Value::Json(json));
+            self.values.set(list.value, Value::Json(json.into_string()));
         }
         Ok(())
     }
@@ -170,9 +171,10 @@ impl<'r> ScopeReader<'_, '_, 'r> {
                 self.record.keep_unmapped(&name, Cow::Borrowed(value));
             }
         } else {
-            let mut text = String::with_capacity(key.len() + 3);
+            let mut text = Text::with_capacity(key.len() + 3);
             write::string(key, &mut text);
             text.push(':');
+            let text = text.into_string();
             let taken = self.scope.outputs.iter().any(|output| output.object == node.keep && output.key == text)
                 || self.scope.objects.iter().any(|object| object.open.strip_suffix('{') == Some(text.as_str()));
             if taken {
@@ -198,7 +200,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
 
 impl<'r> Record<'_, 'r> {
     /// Reads, computes and writes an item of a list.
-    fn item(&mut self, list: &'static List, cursor: &mut Cursor<'r>, out: &mut String) -> Result<(), Broken> {
+    fn item(&mut self, list: &'static List, cursor: &mut Cursor<'r>, out: &mut Text) -> Result<(), Broken> {
         let scope = list.scope;
         match (cursor.peek(), scope.nodes.first()) {
             (Some(b'{'), Some(node)) => {
@@ -245,7 +247,7 @@ fn misfit(json: &str) -> Result<Cow<'_, str>, Broken> {
     if json.starts_with('[') {
         return Ok(Cow::Owned(format!("[{}]", elements(json).join(","))));
     }
-    let mut text = String::new();
+    let mut text = Text::default();
     match serde_json::from_str(json).map_err(|_| Broken)? {
         serde_json::Value::String(value) => write::string(&value, &mut text),
         serde_json::Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
@@ -256,7 +258,7 @@ fn misfit(json: &str) -> Result<Cow<'_, str>, Broken> {
         },
         _ => return Ok(Cow::Borrowed(json)),
     }
-    Ok(Cow::Owned(text))
+    Ok(Cow::Owned(text.into_string()))
 }
 
 pub(crate) fn join(path: &str, key: &str) -> String {

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use defenderbeat_records::plain_length;
 
 use crate::table::Object;
+use crate::text::Text;
 use crate::time;
 use crate::value::{Value, is_container};
 
 /// Writes an object whose fields come sorted by path. Objects are opened when their first field comes, so an object
 /// without fields never appears.
 pub(crate) struct ObjectWriter<'w> {
-    out: &'w mut String,
+    out: &'w mut Text,
     objects: &'static [Object],
     open: Vec<u16>,
     /// Object of the last field that was written.
@@ -20,14 +21,14 @@ pub(crate) struct ObjectWriter<'w> {
 }
 
 impl<'w> ObjectWriter<'w> {
-    pub(crate) fn new(out: &'w mut String, objects: &'static [Object]) -> Self {
+    pub(crate) fn new(out: &'w mut Text, objects: &'static [Object]) -> Self {
         let start = out.len();
         out.push('{');
         Self { out, objects, open: Vec::with_capacity(8), current: None, start }
     }
 
     /// Writes one field: `key` is `"name":`. Nothing is written where `value` writes nothing.
-    pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut String) -> bool) {
+    pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut Text) -> bool) {
         let before = self.out.len();
         if self.current == Some(object) {
             self.out.push(',');
@@ -58,7 +59,7 @@ impl<'w> ObjectWriter<'w> {
     }
 
     fn comma(&mut self) {
-        if !self.out.ends_with('{') {
+        if self.out.as_bytes().last() != Some(&b'{') {
             self.out.push(',');
         }
     }
@@ -77,7 +78,7 @@ impl<'w> ObjectWriter<'w> {
 }
 
 /// Writes a value; false, and nothing written, where it is empty.
-pub(crate) fn value(value: &Value<'_>, out: &mut String) -> bool {
+pub(crate) fn value(value: &Value<'_>, out: &mut Text) -> bool {
     match value {
         Value::Missing => return false,
         Value::Raw(json) => return self::json(json, out),
@@ -96,7 +97,7 @@ pub(crate) fn value(value: &Value<'_>, out: &mut String) -> bool {
 }
 
 /// Writes a list; false, and nothing written, where it is empty.
-pub(crate) fn list(values: &[Value<'_>], out: &mut String) -> bool {
+pub(crate) fn list(values: &[Value<'_>], out: &mut Text) -> bool {
     let start = out.len();
     for item in values {
         let before = out.len();
@@ -112,20 +113,20 @@ pub(crate) fn list(values: &[Value<'_>], out: &mut String) -> bool {
     true
 }
 
-pub(crate) fn push_display(out: &mut String, value: impl std::fmt::Display) {
-    // Writing to a String cannot fail.
+pub(crate) fn push_display(out: &mut Text, value: impl std::fmt::Display) {
+    // Writing to a text cannot fail.
     let _ = write!(out, "{value}");
 }
 
 /// Writes text as a JSON string. The escapes are those that RFC 8259 requires, the short forms where there is one.
-pub(crate) fn string(text: &str, out: &mut String) {
+pub fn string(text: &str, out: &mut Text) {
     out.push('"');
     escaped(text, out);
     out.push('"');
 }
 
 /// Writes text with JSON escapes, without the quotes around it.
-pub(crate) fn escaped(text: &str, out: &mut String) {
+pub(crate) fn escaped(text: &str, out: &mut Text) {
     let mut rest = text;
     loop {
         let at = plain_length(rest.as_bytes());
@@ -148,7 +149,7 @@ pub(crate) fn escaped(text: &str, out: &mut String) {
 /// Copies JSON text, compact, without nulls, empty texts and containers that are or become empty, from the inside
 /// out. False, and nothing written, where nothing is left. The text must be valid JSON, as the parser's raw text is;
 /// nesting costs heap, not stack.
-pub(crate) fn json(json: &str, out: &mut String) -> bool {
+pub fn json(json: &str, out: &mut Text) -> bool {
     if !is_container(json) {
         let present = json != "null" && json != "\"\"";
         if present {
@@ -209,7 +210,7 @@ struct Container {
     members: bool,
 }
 
-fn prefix(open: &[Container], key: Option<&str>, out: &mut String) {
+fn prefix(open: &[Container], key: Option<&str>, out: &mut Text) {
     if open.last().is_some_and(|container| container.members) {
         out.push(',');
     }
@@ -244,8 +245,8 @@ mod tests {
     use super::*;
 
     fn pruned(text: &str) -> Option<String> {
-        let mut out = String::new();
-        json(text, &mut out).then_some(out)
+        let mut out = Text::default();
+        json(text, &mut out).then(|| out.into_string())
     }
 
     #[test]
@@ -269,8 +270,9 @@ mod tests {
 
     #[test]
     fn strings_are_escaped_as_the_standard_asks() {
-        let mut out = String::new();
+        let mut out = Text::default();
         string("a\"\\\n\u{1}é\u{202e}", &mut out);
+        let out = out.into_string();
         assert_eq!(out, "\"a\\\"\\\\\\n\\u0001é\u{202e}\"");
         assert_eq!(serde_json::from_str::<String>(&out).unwrap(), "a\"\\\n\u{1}é\u{202e}");
     }

@@ -75,7 +75,7 @@ pub fn commit(
     if dropped {
         return Outcome { fate: Fate::Dropped, position };
     }
-    out.buffer().extend_from_slice(engine.document().as_bytes());
+    out.buffer().extend_from_slice(engine.document());
     out.commit(Meta { route: 0, id: identity(id), time, position });
     Outcome { fate: Fate::Mapped, position }
 }

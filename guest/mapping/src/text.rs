@@ -1,0 +1,138 @@
+//! Text that is written in many small pieces.
+
+use std::fmt;
+
+/// Pieces up to this length are copied in registers. WebAssembly's instruction for copies is a call of the host, which
+/// takes longer than that.
+const SHORT: usize = 96;
+
+/// A text under construction.
+#[derive(Clone, Debug, Default)]
+pub struct Text(Vec<u8>);
+
+impl Text {
+    /// Room for so many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    /// Adds text.
+    #[inline]
+    pub fn push_str(&mut self, text: &str) {
+        append(&mut self.0, text.as_bytes());
+    }
+
+    /// Adds a character.
+    #[inline]
+    pub fn push(&mut self, character: char) {
+        match u8::try_from(character) {
+            Ok(byte) if byte.is_ascii() => self.0.push(byte),
+            _ => self.push_str(character.encode_utf8(&mut [0; 4])),
+        }
+    }
+
+    /// Forgets what is behind a length that it had before.
+    #[inline]
+    pub fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Its length in bytes.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Its bytes, which are UTF-8.
+    #[inline]
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        // Only text was added, and only at lengths that it had was it cut.
+        String::from_utf8(self.0).unwrap_or_default()
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push_str(text);
+        Ok(())
+    }
+}
+
+/// Appends bytes: short ones in chunks, of which the last overlaps the one before.
+#[inline]
+fn append(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.len() > SHORT {
+        out.extend_from_slice(bytes);
+    } else if let Some(last) = bytes.last_chunk::<16>() {
+        let mut rest = bytes;
+        while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
+            out.extend_from_slice(chunk);
+            rest = tail;
+        }
+        overlap(out, last, rest.len());
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        out.extend_from_slice(first);
+        overlap(out, last, bytes.len() - 8);
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        out.extend_from_slice(first);
+        overlap(out, last, bytes.len() - 4);
+    } else {
+        for byte in bytes {
+            out.push(*byte);
+        }
+    }
+}
+
+/// Appends a chunk of which only the last bytes are new.
+#[inline]
+fn overlap<const N: usize>(out: &mut Vec<u8>, chunk: &[u8; N], new: usize) {
+    if new > 0 {
+        out.truncate((out.len() + new).saturating_sub(N));
+        out.extend_from_slice(chunk);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_every_length_are_added_whole() {
+        let all: String = ('a'..='z').cycle().take(300).collect();
+        let (mut text, mut expected) = (Text::default(), String::new());
+        for length in (0..all.len()).chain([3, 0, 17]) {
+            text.push_str(&all[..length]);
+            expected.push_str(&all[..length]);
+            text.push('é');
+            expected.push('é');
+        }
+        assert_eq!(text.into_string(), expected);
+    }
+}
