@@ -78,9 +78,13 @@ impl<'a, 'r> Args<'a, 'r> {
 
     /// Whether argument `index` is this text, or a list that has it.
     pub fn has(&self, index: usize, text: &str) -> bool {
+        let is = |value: &Value<'_>| match value {
+            Value::Text(own) => own == text,
+            _ => value.string().is_some_and(|own| own == text),
+        };
         match self.value(index) {
-            Value::List(all) => all.iter().any(|value| value.string().is_some_and(|value| value == text)),
-            value => value.string().is_some_and(|value| value == text),
+            Value::List(all) => all.iter().any(is),
+            value => is(value),
         }
     }
 

@@ -114,7 +114,8 @@ impl Kinds {
         *self.0.get_or_insert_with(|| {
             let bit = |value: &Value<'_>| {
                 let text = value.string()?;
-                let name = text.rsplit('.').next().unwrap_or_default();
+                let dot = text.bytes().rposition(|byte| byte == b'.').map_or(0, |at| at + 1);
+                let name = text.get(dot..).unwrap_or_default();
                 scope.kinds.iter().position(|kind| *kind == name).map(|bit| 1 << bit)
             };
             match values.get(scope.kind) {

@@ -121,6 +121,11 @@ fn long<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
     if let Value::Long(_) = value {
         return Ok(value.clone());
     }
+    if let Value::Raw(json) = value
+        && let Ok(number) = json.parse()
+    {
+        return Ok(Value::Long(number));
+    }
     value.text().and_then(|text| text.trim().parse::<i64>().ok()).map(Value::Long).ok_or(CAUSE)
 }
 

@@ -37,7 +37,7 @@ mod write;
 
 pub use args::{Args, Function, Lookup, NoLookup, Results};
 pub use engine::{Engine, Malformed, Mapped, check};
-pub use identity::{Identity, hash as hash_bytes, hex, member_key};
+pub use identity::{Identity, hash as hash_bytes, hex, member_key, null_member};
 pub use raw::check as check_json_path;
 pub use text::Text;
 pub use settings::{Settings, SettingsError};

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use crate::args::{Lookup, Results};
-use crate::identity;
 use crate::set::Gathered;
 use crate::table::{Accumulator, Lift, Node, Scope, Table};
 use crate::text::Text;
@@ -100,10 +99,10 @@ impl<'t, 'r> Record<'t, 'r> {
         identified
     }
 
-    /// Adds a member to the record's identity: members in another order have the same sum.
-    pub(crate) fn add_member(&mut self, key: u128, raw: &str) {
+    /// Adds the share of a member to the record's identity: members in another order have the same sum.
+    pub(crate) fn add_member(&mut self, share: u128) {
         let sum = self.members.get_or_insert(0);
-        *sum = sum.wrapping_add(identity::member(key, raw));
+        *sum = sum.wrapping_add(share);
     }
 
     pub(crate) fn lift(&mut self, lift: Lift, kind: u64, value: &Value<'r>) {

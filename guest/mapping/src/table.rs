@@ -114,6 +114,8 @@ pub struct Kid {
     pub key: &'static str,
     /// What the key adds to an identity that is made of members: [`crate::member_key`].
     pub hash: u128,
+    /// What the member adds where it is null: [`crate::null_member`].
+    pub null: u128,
     /// Slot that keeps the raw value.
     pub slot: u16,
     /// Value that is true where the member is there and not null, even when it is empty.
@@ -281,7 +283,7 @@ pub struct Object {
 pub struct Output {
     /// Object that holds it.
     pub object: u16,
-    /// `"key":`
+    /// `,"key":`
     pub key: &'static str,
     /// Its value.
     pub from: From,

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Pieces up to this length are copied in registers. WebAssembly's instruction for copies is a call of the host, which
 /// takes longer than that.
-const SHORT: usize = 96;
+const SHORT: usize = 128;
 
 /// A text under construction.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,13 @@ impl Text {
             Ok(byte) if byte.is_ascii() => self.0.push(byte),
             _ => self.push_str(character.encode_utf8(&mut [0; 4])),
         }
+    }
+
+    /// Adds bytes that are ASCII.
+    #[inline]
+    pub(crate) fn push_ascii<const N: usize>(&mut self, bytes: [u8; N]) {
+        debug_assert!(bytes.is_ascii());
+        self.0.extend_from_slice(&bytes);
     }
 
     /// Forgets what is behind a length that it had before.
@@ -85,28 +92,26 @@ impl fmt::Write for Text {
     }
 }
 
-/// Appends bytes: short ones in chunks, of which the last overlaps the one before.
+/// Appends bytes: short ones in two chunks that overlap, without a loop, each turn of which would look at the deadline.
 #[inline]
-fn append(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.len() > SHORT {
-        out.extend_from_slice(bytes);
-    } else if let Some(last) = bytes.last_chunk::<16>() {
-        let mut rest = bytes;
-        while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
-            out.extend_from_slice(chunk);
-            rest = tail;
-        }
-        overlap(out, last, rest.len());
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
+    match bytes.len() {
+        0..4 => bytes.iter().for_each(|byte| out.push(*byte)),
+        4..8 => twice::<4>(out, bytes),
+        8..16 => twice::<8>(out, bytes),
+        16..32 => twice::<16>(out, bytes),
+        32..64 => twice::<32>(out, bytes),
+        64..=SHORT => twice::<64>(out, bytes),
+        _ => out.extend_from_slice(bytes),
+    }
+}
+
+/// Appends bytes, which are N to 2 N, as their first N and their last N.
+#[inline]
+fn twice<const N: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>()) {
         out.extend_from_slice(first);
-        overlap(out, last, bytes.len() - 8);
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        out.extend_from_slice(first);
-        overlap(out, last, bytes.len() - 4);
-    } else {
-        for byte in bytes {
-            out.push(*byte);
-        }
+        overlap(out, last, bytes.len() - N);
     }
 }
 

@@ -38,9 +38,13 @@ fn parse_utc(text: &str) -> Option<Ticks> {
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u32, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
     };
-    let year = i32::try_from(number(&[y1, y2, y3, y4])?).ok()?;
-    let date = NaiveDate::from_ymd_opt(year, number(&[m1, m2])?, number(&[d1, d2])?)?;
-    let time = NaiveTime::from_hms_opt(number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?)?;
+    let (year, month, day) = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
+    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
+    let days = days_before(year, month, day)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
     let fraction = match tail.strip_suffix(b"Z").unwrap_or(tail) {
         [] => 0,
         [b'.', digits @ ..] if !digits.is_empty() => {
@@ -55,7 +59,27 @@ fn parse_utc(text: &str) -> Option<Ticks> {
         }
         _ => return None,
     };
-    Some(date.and_time(time).and_utc().timestamp() * SECOND + fraction)
+    Some(days * DAY + seconds * SECOND + fraction)
+}
+
+/// Days from 1970-01-01 to a day of the Gregorian calendar; none where there is no such day (`days_from_civil`, as
+/// [`civil`]).
+fn days_before(year: u32, month: u32, day: u32) -> Option<i64> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let last = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day == 0 || day > last {
+        return None;
+    }
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_add(399)?, month + 9) };
+    let eras = i64::from(year / 400) - i64::from(month > 9) ;
+    let year = year % 400;
+    let days = year * 365 + year / 4 - year / 100 + (153 * month + 2) / 5 + day - 1;
+    Some(eras * 146_097 + i64::from(days) - 719_468)
 }
 
 fn parse_any(text: &str) -> Option<Ticks> {
@@ -91,33 +115,29 @@ pub(crate) fn write_millis(ticks: Ticks, out: &mut Text) {
     let days = ticks.div_euclid(DAY);
     let millis = u32::try_from(ticks.rem_euclid(DAY) / MILLISECOND).unwrap_or_default();
     let (year, month, day) = civil(days);
-    if let Ok(year @ 0..=9999) = u32::try_from(year) {
-        push_digits([year / 1000, year / 100, year / 10, year], out);
-    } else {
-        crate::write::push_display(out, format_args!("{year:+05}"));
+    match u32::try_from(year) {
+        Ok(year @ 0..=9999) => out.push_ascii([digit(year / 1000), digit(year / 100), digit(year / 10), digit(year)]),
+        _ => crate::write::push_display(out, format_args!("{year:+05}")),
     }
-    out.push('-');
-    push_digits([month / 10, month], out);
-    out.push('-');
-    push_digits([day / 10, day], out);
     let (seconds, millis) = (millis / 1000, millis % 1000);
     let (minutes, seconds) = (seconds / 60, seconds % 60);
     let (hours, minutes) = (minutes / 60, minutes % 60);
-    for (mark, number) in [('T', hours), (':', minutes), (':', seconds)] {
-        out.push(mark);
-        push_digits([number / 10, number], out);
-    }
-    out.push('.');
-    push_digits([millis / 100, millis / 10, millis], out);
-    out.push('Z');
+    let two = |mark, number: u32| [mark, digit(number / 10), digit(number)];
+    let [dash, m1, m2] = two(b'-', month);
+    let [_, d1, d2] = two(b'-', day);
+    let [t, h1, h2] = two(b'T', hours);
+    let [colon, n1, n2] = two(b':', minutes);
+    let [_, s1, s2] = two(b':', seconds);
+    let [f1, f2, f3] = [digit(millis / 100), digit(millis / 10), digit(millis)];
+    out.push_ascii([
+        dash, m1, m2, dash, d1, d2, t, h1, h2, colon, n1, n2, colon, s1, s2, b'.', f1, f2, f3, b'Z',
+    ]);
 }
 
-/// Writes the last digit of each number.
+/// The last digit of a number.
 #[inline]
-fn push_digits<const N: usize>(numbers: [u32; N], out: &mut Text) {
-    for number in numbers {
-        out.push(u8::try_from(number % 10).map_or('0', |digit| char::from(b'0' + digit)));
-    }
+fn digit(number: u32) -> u8 {
+    u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit)
 }
 
 /// Year, month and day of a day since 1970-01-01 in the Gregorian calendar. Years begin in March here, so that the day that

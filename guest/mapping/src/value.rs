@@ -131,43 +131,44 @@ pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
         return Cow::Borrowed(inner);
     }
     let mut text = Text::with_capacity(inner.len());
-    let mut rest = inner;
+    let mut from = 0;
     loop {
-        let (plain, escape) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        text.push_str(plain);
-        let mut chars = escape.chars();
-        // In JSON text nothing but a backslash can stand here.
-        if let Some(other) = chars.next().filter(|first| *first != '\\') {
-            text.push(other);
-            rest = chars.as_str();
-            at = plain_length(rest.as_bytes());
-            continue;
-        }
-        let escaped = chars.next();
-        rest = chars.as_str();
-        match escaped {
-            Some('b') => text.push('\u{8}'),
-            Some('f') => text.push('\u{c}'),
-            Some('n') => text.push('\n'),
-            Some('r') => text.push('\r'),
-            Some('t') => text.push('\t'),
-            Some('u') => {
-                let (unit, after) = code_unit(rest);
-                rest = after;
-                let low = rest.strip_prefix("\\u").map(code_unit);
-                match (unit, low) {
-                    (0xD800..=0xDBFF, Some((low @ 0xDC00..=0xDFFF, after))) => {
-                        rest = after;
-                        let scalar = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                        text.push(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER));
-                    }
-                    _ => text.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)),
-                }
+        text.push_str(inner.get(from..at).unwrap_or_default());
+        from = at + 2;
+        match inner.as_bytes().get(at + 1) {
+            // Not in JSON text, where nothing but a backslash can stand at the end of what is plain.
+            _ if inner.as_bytes().get(at) != Some(&b'\\') => {
+                text.push_str(inner.get(at..).and_then(|rest| rest.get(..1)).unwrap_or_default());
+                from = at + 1;
             }
-            Some(other) => text.push(other),
+            Some(b'b') => text.push('\u{8}'),
+            Some(b'f') => text.push('\u{c}'),
+            Some(b'n') => text.push('\n'),
+            Some(b'r') => text.push('\r'),
+            Some(b't') => text.push('\t'),
+            Some(b'u') => {
+                let (unit, after) = code_unit(inner.get(from..).unwrap_or_default());
+                let low = after.strip_prefix("\\u").map(code_unit);
+                let (scalar, after) = match (unit, low) {
+                    (0xD800..=0xDBFF, Some((low @ 0xDC00..=0xDFFF, after))) => {
+                        (0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00), after)
+                    }
+                    _ => (unit, after),
+                };
+                text.push(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER));
+                from = inner.len() - after.len();
+            }
+            Some(byte) if byte.is_ascii() => text.push(char::from(*byte)),
+            // What is escaped stays, whatever it is.
+            Some(_) => from = at + 1,
             None => return Cow::Owned(text.into_string()),
         }
-        at = plain_length(rest.as_bytes());
+        let rest = inner.as_bytes().get(from..).unwrap_or_default();
+        at = from + plain_length(rest);
+        if at >= inner.len() {
+            text.push_str(inner.get(from..).unwrap_or_default());
+            return Cow::Owned(text.into_string());
+        }
     }
 }
 

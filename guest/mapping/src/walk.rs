@@ -80,7 +80,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     /// A member that the table does not know.
     fn unlisted(&mut self, node: &'static Node, key: &str, value: &'r str, identified: bool) {
         if identified {
-            self.record.add_member(identity::member_key(key), value);
+            self.record.add_member(identity::member(identity::member_key(key), value));
         }
         self.unknown(node, key, value);
     }
@@ -88,7 +88,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     /// A member whose value is kept whole.
     fn keep(&mut self, node: &'static Node, kid: &'static Kid, value: &'r str, identified: bool) {
         if identified {
-            self.record.add_member(kid.hash, value);
+            self.record.add_member(if value == "null" { kid.null } else { identity::member(kid.hash, value) });
         }
         self.fill(node, kid, value);
         if kid.node != NONE || kid.list != NONE {
@@ -171,12 +171,13 @@ impl<'r> ScopeReader<'_, '_, 'r> {
                 self.record.keep_unmapped(&name, Cow::Borrowed(value));
             }
         } else {
-            let mut text = Text::with_capacity(key.len() + 3);
+            let mut text = Text::with_capacity(key.len() + 4);
+            text.push(',');
             write::string(key, &mut text);
             text.push(':');
             let text = text.into_string();
             let taken = self.scope.outputs.iter().any(|output| output.object == node.keep && output.key == text)
-                || self.scope.objects.iter().any(|object| object.open.strip_suffix('{') == Some(text.as_str()));
+                || self.scope.objects.iter().any(|object| object.open.strip_suffix('{') == text.strip_prefix(','));
             if taken {
                 self.record.keep_unmapped(&name, Cow::Borrowed(value));
             } else {

@@ -27,11 +27,10 @@ impl<'w> ObjectWriter<'w> {
         Self { out, objects, open: Vec::with_capacity(8), current: None, start }
     }
 
-    /// Writes one field: `key` is `"name":`. Nothing is written where `value` writes nothing.
+    /// Writes one field: `key` is `,"name":`. Nothing is written where `value` writes nothing.
     pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut Text) -> bool) {
         let before = self.out.len();
         if self.current == Some(object) {
-            self.out.push(',');
             self.out.push_str(key);
             if !value(self.out) {
                 self.out.truncate(before);
@@ -47,8 +46,8 @@ impl<'w> ObjectWriter<'w> {
             self.comma();
             self.out.push_str(self.objects.get(usize::from(*id)).map_or("", |object| object.open));
         }
-        self.comma();
-        self.out.push_str(key);
+        let first = self.out.as_bytes().last() == Some(&b'{');
+        self.out.push_str(key.get(usize::from(first)..).unwrap_or_default());
         if value(self.out) {
             self.open.truncate(common);
             self.open.extend_from_slice(chain.get(common..).unwrap_or_default());

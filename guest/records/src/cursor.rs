@@ -137,9 +137,16 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Where white space ends.
+/// Where white space ends. Mostly there is none.
 #[inline]
-pub(crate) fn after_white(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn after_white(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(0..=b' ') => skip_white(bytes, at),
+        _ => at,
+    }
+}
+
+fn skip_white(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
         at += 1;
     }
@@ -300,19 +307,43 @@ pub fn plain_length(text: &[u8]) -> usize {
 /// Where the next quote, backslash or control character stands.
 #[inline]
 fn plain(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let hits = zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\')) | controls(word);
-        if hits != 0 {
-            return at + lowest(hits);
+    // Mostly it is near; a turn of a loop would look at the deadline, too.
+    for _ in 0..4 {
+        match word(bytes, at) {
+            Some(0) => at += 8,
+            Some(hits) => return at + lowest(hits),
+            None => return last_plain(bytes, at),
         }
-        at += 8;
     }
-    while let Some(&byte) = bytes.get(at) {
-        if matches!(byte, b'"' | b'\\' | 0..0x20) {
-            break;
+    loop {
+        match word(bytes, at) {
+            Some(0) => at += 8,
+            Some(hits) => return at + lowest(hits),
+            None => return last_plain(bytes, at),
         }
-        at += 1;
     }
-    at
+}
+
+/// Which of the next eight bytes are not plain.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(hits(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?)))
+}
+
+#[inline]
+fn hits(word: u64) -> u64 {
+    zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\')) | controls(word)
+}
+
+/// As [`plain`], where less than eight bytes are left.
+fn last_plain(bytes: &[u8], at: usize) -> usize {
+    let left = bytes.len().saturating_sub(at);
+    if let Some(last) = bytes.last_chunk::<8>().filter(|_| (1..8).contains(&left)) {
+        // The bytes before are not asked for.
+        let before = u64::MAX >> (8 * left);
+        let hits = hits(u64::from_le_bytes(*last) & !before | each(b' ') & before);
+        return if hits == 0 { bytes.len() } else { bytes.len() - 8 + lowest(hits) };
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
 }

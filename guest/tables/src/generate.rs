@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use defenderbeat_mapping::member_key;
+use defenderbeat_mapping::{member_key, null_member};
 use defenderbeat_mapping::table::{Shape, hash_key};
 
 use crate::compiled::{Compiled, Gather};
@@ -79,8 +79,9 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     let nodes = scope.nodes.iter().enumerate().map(|(index, node)| {
         let kids = list(node.kids.iter().map(|(key, kid)| {
             format!(
-                "t::Kid {{ key: {key:?}, hash: {:#x}, slot: {}, presence: {}, node: {}, list: {}, shape: t::Shape::{:?} }}",
+                "t::Kid {{ key: {key:?}, hash: {:#x}, null: {:#x}, slot: {}, presence: {}, node: {}, list: {}, shape: t::Shape::{:?} }}",
                 member_key(key),
+                null_member(key),
                 number(kid.slot),
                 number(kid.presence),
                 number(kid.node),
@@ -130,7 +131,7 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
             From::Builtin(builtin) => format!("t::From::Builtin(t::Builtin::{builtin})"),
             From::Rest => "t::From::Rest".to_owned(),
         };
-        let key = if output.from == From::Rest { String::new() } else { format!("{}:", serde_json::Value::from(key)) };
+        let key = if output.from == From::Rest { String::new() } else { format!(",{}:", serde_json::Value::from(key)) };
         format!(
             "t::Output {{ object: {}, key: {key:?}, from: {from}, duplicate: {} }}",
             object_id(object),

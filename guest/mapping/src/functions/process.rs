@@ -83,8 +83,16 @@ fn split_command_line(line: &str) -> Vec<String> {
     let mut rest = line;
     while !rest.is_empty() {
         // All that needs a thought is ASCII, so that text between is copied whole.
-        let end = rest.find(['\\', '"', ' ', '\t']).unwrap_or(rest.len());
+        let end = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b' ' | b'\t')).unwrap_or(rest.len());
         let (plain, tail) = rest.split_at(end);
+        if argument.is_empty() && !quoted && tail.starts_with([' ', '\t']) {
+            // Mostly an argument is all plain.
+            if !plain.is_empty() {
+                list.push(plain.to_owned());
+            }
+            rest = tail.get(1..).unwrap_or_default();
+            continue;
+        }
         argument.push_str(plain);
         let backslashes = tail.bytes().take_while(|byte| *byte == b'\\').count();
         let (slashes, tail) = tail.split_at(backslashes);
