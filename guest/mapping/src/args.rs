@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::set::{Gathered, elements};
 use crate::table::Source;
+use crate::text::same;
 use crate::value::{Value, scalar_text};
 use crate::values::{Values, emptied};
 
@@ -79,8 +80,8 @@ impl<'a, 'r> Args<'a, 'r> {
     /// Whether argument `index` is this text, or a list that has it.
     pub fn has(&self, index: usize, text: &str) -> bool {
         let is = |value: &Value<'_>| match value {
-            Value::Text(own) => own == text,
-            _ => value.string().is_some_and(|own| own == text),
+            Value::Text(own) => same(own, text),
+            _ => value.string().is_some_and(|own| same(&own, text)),
         };
         match self.value(index) {
             Value::List(all) => all.iter().any(is),

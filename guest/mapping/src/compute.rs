@@ -5,6 +5,7 @@ use crate::convert::convert;
 use crate::record::Record;
 use crate::set::elements;
 use crate::table::{Lift, NONE, Op, Scope, Source, Step};
+use crate::text::same;
 use crate::value::Value;
 use crate::values::Values;
 
@@ -116,7 +117,7 @@ impl Kinds {
                 let text = value.string()?;
                 let dot = text.bytes().rposition(|byte| byte == b'.').map_or(0, |at| at + 1);
                 let name = text.get(dot..).unwrap_or_default();
-                scope.kinds.iter().position(|kind| *kind == name).map(|bit| 1 << bit)
+                scope.kinds.iter().position(|kind| same(kind, name)).map(|bit| 1 << bit)
             };
             match values.get(scope.kind) {
                 Value::List(all) => all.iter().filter_map(bit).sum(),

@@ -37,11 +37,11 @@ fn read(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Broken> {
     if cursor.is_at_end() { Ok(members) } else { Err(Broken) }
 }
 
-/// Whether two keys share one of a thousand places: only then can they be the same.
+/// Whether two keys share one of 512 places: only then can they be the same.
 fn may_repeat(members: &[(Cow<'_, str>, &str)]) -> bool {
-    let mut seen = [0_u64; 16];
+    let mut seen = [0_u64; 8];
     members.iter().any(|(key, _)| {
-        let place = hash_key(key) % 1024;
+        let place = hash_key(key) % 512;
         let bit = 1 << (place % 64);
         seen.get_mut(place / 64).is_none_or(|word| std::mem::replace(word, *word | bit) & bit != 0)
     })

@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::table::{Accumulator, hash_key};
+use crate::text::same;
 use crate::value::{Value, is_container};
 use crate::values::emptied;
 
@@ -48,7 +49,7 @@ impl<'r> Gathered<'r> {
 
     fn insert(&mut self, value: &Value<'r>) {
         let Some(text) = value.text() else { return };
-        let same = |other: &Value<'r>| other.text().is_some_and(|other| other == text);
+        let same = |other: &Value<'r>| other.text().is_some_and(|other| same(&other, &text));
         if self.values.len() < INDEXED {
             let mark = hash_key(&text);
             if !self.marks.iter().zip(&self.values).any(|(known, value)| *known == mark && same(value)) {

@@ -4,6 +4,7 @@
 //! a `u16`, and [`NONE`] stands for no index.
 
 use crate::args::Function;
+use crate::text::same;
 
 /// No index.
 pub const NONE: u16 = u16::MAX;
@@ -363,7 +364,7 @@ impl Node {
         let mut place = hash_key(key) & mask;
         loop {
             let kid = self.kids.get(usize::from(*self.index.get(place)?))?;
-            if kid.key == key {
+            if same(kid.key, key) {
                 return Some(kid);
             }
             place = (place + 1) & mask;

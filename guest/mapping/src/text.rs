@@ -115,6 +115,48 @@ fn twice<const N: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// Whether two texts are the same. WebAssembly has no instruction that compares, and what stands in for it goes byte by byte.
+#[inline]
+pub(crate) fn same(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    if left.len() != right.len() {
+        return false;
+    }
+    match left.len() {
+        0..4 => left.iter().zip(right).all(|(left, right)| left == right),
+        4..8 => short(left) == short(right),
+        8..16 => ends(left) == ends(right),
+        16..=32 => {
+            let ((first, second), (own_first, own_second)) = (halves(left), halves(right));
+            ends(first) == ends(own_first) && ends(second) == ends(own_second)
+        }
+        _ => left.chunks(16).zip(right.chunks(16)).all(|(left, right)| match left.len() {
+            16 => ends(left) == ends(right),
+            _ => left == right,
+        }),
+    }
+}
+
+/// The first and the last four bytes.
+#[inline]
+fn short(bytes: &[u8]) -> (u32, u32) {
+    let word = |chunk: Option<&[u8; 4]>| chunk.map_or(0, |chunk| u32::from_le_bytes(*chunk));
+    (word(bytes.first_chunk()), word(bytes.last_chunk()))
+}
+
+/// The first and the last eight bytes.
+#[inline]
+fn ends(bytes: &[u8]) -> (u64, u64) {
+    let word = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
+    (word(bytes.first_chunk()), word(bytes.last_chunk()))
+}
+
+/// The first and the last sixteen bytes, of 16 to 32.
+#[inline]
+fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
+    (bytes.get(..16).unwrap_or_default(), bytes.get(bytes.len() - 16..).unwrap_or_default())
+}
+
 /// Appends a chunk of which only the last bytes are new.
 #[inline]
 fn overlap<const N: usize>(out: &mut Vec<u8>, chunk: &[u8; N], new: usize) {
@@ -127,6 +169,20 @@ fn overlap<const N: usize>(out: &mut Vec<u8>, chunk: &[u8; N], new: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_every_length_are_compared_whole() {
+        for length in 0..80 {
+            let text = "x".repeat(length);
+            assert!(same(&text, &text.clone()));
+            assert!(!same(&text, &"x".repeat(length + 1)));
+            for at in 0..length {
+                let mut other = text.clone();
+                other.replace_range(at..=at, "y");
+                assert!(!same(&text, &other), "{length} {at}");
+            }
+        }
+    }
 
     #[test]
     fn pieces_of_every_length_are_added_whole() {
