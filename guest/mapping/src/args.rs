@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use defenderbeat_records::plain_length;
+
 use crate::set::{Gathered, elements};
 use crate::table::Source;
 use crate::text::same;
@@ -65,6 +67,12 @@ impl<'a, 'r> Args<'a, 'r> {
             },
             _ => value.text(),
         }
+    }
+
+    /// The text of argument `index` where it is text of the record without escapes, for as long as the record lives.
+    pub fn plain(&self, index: usize) -> Option<&'r str> {
+        let inner = self.value(index).raw()?.strip_prefix('"')?.strip_suffix('"')?;
+        (plain_length(inner.as_bytes()) == inner.len()).then_some(inner)
     }
 
     /// Argument `index` as the values over all items of a list (`list[].path`).

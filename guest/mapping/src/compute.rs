@@ -16,7 +16,7 @@ impl<'r> Record<'_, 'r> {
         let mut numbers = std::mem::take(&mut self.numbers);
         let mut given = std::mem::take(&mut self.results);
         let mut failures = Vec::new();
-        numbers.begin(scope.cells_always);
+        numbers.begin(scope.cells.len(), scope.cells_always);
         numbers.gather(values.touched(), scope.cells_of);
         numbers.gather(values.empty(), scope.calls_of);
         while let Some(cell) = numbers.pop().and_then(|number| scope.cells.get(usize::from(number))) {

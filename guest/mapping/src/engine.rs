@@ -240,7 +240,7 @@ impl Engine {
         };
         let mut writer = ObjectWriter::new(&mut self.document, table.scope.objects);
         let mut numbers = std::mem::take(&mut state.numbers);
-        numbers.begin(table.scope.outputs_always);
+        numbers.begin(table.scope.outputs.len(), table.scope.outputs_always);
         numbers.gather(values.touched(), table.scope.outputs_of);
         while let Some(output) = numbers.pop().and_then(|number| table.scope.outputs.get(usize::from(number))) {
             if output.duplicate && !self.settings.preserve_duplicate_custom_fields {

@@ -9,9 +9,15 @@ use crate::write::{self, ObjectWriter};
 
 impl<'r> Record<'_, 'r> {
     /// Writes an item of a list.
-    pub(crate) fn write_item(&mut self, scope: &'static Scope, values: &Values<'r>, kept: &[Kept<'r>], out: &mut Text) -> bool {
+    pub(crate) fn write_item(
+        &mut self,
+        scope: &'static Scope,
+        values: &Values<'r>,
+        kept: &[Kept<'r>],
+        out: &mut Text,
+    ) -> bool {
         let mut writer = ObjectWriter::new(out, scope.objects);
-        self.numbers.begin(scope.outputs_always);
+        self.numbers.begin(scope.outputs.len(), scope.outputs_always);
         self.numbers.gather(values.touched(), scope.outputs_of);
         while let Some(output) = self.numbers.pop().and_then(|number| scope.outputs.get(usize::from(number))) {
             if output.duplicate && !self.duplicates {

@@ -76,7 +76,7 @@ fn days_before(year: u32, month: u32, day: u32) -> Option<i64> {
         return None;
     }
     let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_add(399)?, month + 9) };
-    let eras = i64::from(year / 400) - i64::from(month > 9) ;
+    let eras = i64::from(year / 400) - i64::from(month > 9);
     let year = year % 400;
     let days = year * 365 + year / 4 - year / 100 + (153 * month + 2) / 5 + day - 1;
     Some(eras * 146_097 + i64::from(days) - 719_468)
@@ -129,9 +129,7 @@ pub(crate) fn write_millis(ticks: Ticks, out: &mut Text) {
     let [colon, n1, n2] = two(b':', minutes);
     let [_, s1, s2] = two(b':', seconds);
     let [f1, f2, f3] = [digit(millis / 100), digit(millis / 10), digit(millis)];
-    out.push_ascii([
-        dash, m1, m2, dash, d1, d2, t, h1, h2, colon, n1, n2, colon, s1, s2, b'.', f1, f2, f3, b'Z',
-    ]);
+    out.push_ascii([dash, m1, m2, dash, d1, d2, t, h1, h2, colon, n1, n2, colon, s1, s2, b'.', f1, f2, f3, b'Z']);
 }
 
 /// The last digit of a number.

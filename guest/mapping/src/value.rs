@@ -113,7 +113,7 @@ impl<'r> Value<'r> {
 
 /// Whether JSON text is an object or an array.
 pub(crate) fn is_container(json: &str) -> bool {
-    json.starts_with(['{', '['])
+    matches!(json.as_bytes().first(), Some(b'{' | b'['))
 }
 
 /// The text of a JSON scalar; none for containers and null.

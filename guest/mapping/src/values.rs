@@ -110,9 +110,10 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Those numbers that are always in.
-    pub(crate) fn begin(&mut self, always: &[u16]) {
+    /// Those numbers below a count that are always in.
+    pub(crate) fn begin(&mut self, count: usize, always: &[u16]) {
         self.words.clear();
+        self.words.resize(count / 64 + 1, 0);
         self.first = 0;
         self.insert_all(always);
     }
@@ -126,11 +127,7 @@ impl Numbers {
 
     fn insert_all(&mut self, numbers: &[u16]) {
         for number in numbers {
-            let word = usize::from(number / 64);
-            if self.words.len() <= word {
-                self.words.resize(word + 1, 0);
-            }
-            if let Some(bits) = self.words.get_mut(word) {
+            if let Some(bits) = self.words.get_mut(usize::from(number / 64)) {
                 *bits |= 1 << (number % 64);
             }
         }
@@ -158,7 +155,7 @@ mod tests {
     #[test]
     fn numbers_come_out_once_and_in_order() {
         let mut numbers = Numbers::default();
-        numbers.begin(&[0]);
+        numbers.begin(201, &[0]);
         numbers.gather(&[1, 0, 1], &[&[3, 200], &[64, 3]]);
         let taken: Vec<u16> = std::iter::from_fn(|| numbers.pop()).collect();
         assert_eq!(taken, [0, 3, 64, 200]);

@@ -10,7 +10,7 @@ use crate::record::Record;
 use crate::set::elements;
 use crate::table::{Kid, List, NONE, Node, Scope, Shape};
 use crate::text::Text;
-use crate::value::{Value, unescape};
+use crate::value::{Value, is_container, unescape};
 use crate::values::Values;
 use crate::write;
 
@@ -147,7 +147,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     pub(crate) fn fill(&mut self, node: &'static Node, kid: &'static Kid, json: &'r str) {
         let (fits, wanted) = match kid.shape {
             Shape::Any => (true, ""),
-            Shape::Single => (!json.starts_with(['{', '[']) || !holds_object(json), "a single value"),
+            Shape::Single => (!is_container(json) || !holds_object(json), "a single value"),
             Shape::Object => (json.starts_with('{') || is_list_of_objects(json), "an object"),
         };
         if kid.presence != NONE && json != "null" {
@@ -197,7 +197,6 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         self.record.keep_unmapped(path, value);
     }
 }
-
 
 impl<'r> Record<'_, 'r> {
     /// Reads, computes and writes an item of a list.

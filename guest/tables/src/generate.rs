@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use defenderbeat_mapping::{member_key, null_member};
 use defenderbeat_mapping::table::{Shape, hash_key};
+use defenderbeat_mapping::{member_key, null_member};
 
 use crate::compiled::{Compiled, Gather};
 use crate::model::OnErrorKind;
