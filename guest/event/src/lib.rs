@@ -50,8 +50,7 @@ impl Guest for Event {
     }
 
     fn map(&mut self, record: &Record<'_>, out: &mut Documents<'_>) -> Outcome {
-        let category = member(record.bytes, "category").and_then(|raw| serde_json::from_slice::<String>(raw).ok());
-        let category = category.unwrap_or_default();
+        let category = category(record);
         let table = of_category(&category);
         let engine = match table {
             Some((_, Family::Alert)) => &mut self.alert,
@@ -62,7 +61,7 @@ impl Guest for Event {
         };
         let mut mapped = {
             let host = HostLookup::new(out);
-            engine.map(record.bytes, record.received_at, &Known { inventory: &self.inventory, host: &host })
+            engine::map_with(engine, record, &Known { inventory: &self.inventory, host: &host })
         };
         if let Ok(mapped) = &mut mapped {
             match table {
@@ -94,6 +93,13 @@ impl Guest for Event {
     fn max_record_size(&self) -> usize {
         engine::max_record_size(&self.device)
     }
+}
+
+/// The category of a record; empty where it has none that is text.
+fn category(record: &Record<'_>) -> String {
+    let raw = record.outline.and_then(|outline| outline.value(record.bytes, "category"));
+    let raw = raw.or_else(|| member(record.bytes, "category"));
+    raw.and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or_default()
 }
 
 defenderbeat_sdk::export!(Event);

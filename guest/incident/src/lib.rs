@@ -103,12 +103,12 @@ impl Incident {
             let outcome = match alerts::failure(alert).filter(|_| record.feed == INCIDENT_ALERTS) {
                 Some(message) => {
                     incident.write_alone(&mut single);
-                    let record = Record { bytes: &single, ..*record };
+                    let record = Record { bytes: &single, outline: None, ..*record };
                     engine::map_noted(&mut self.engine, &record, out, vec![message])
                 }
                 None => {
                     incident.write_with(alert, &mut single);
-                    let record = Record { bytes: &single, ..*record };
+                    let record = Record { bytes: &single, outline: None, ..*record };
                     engine::map_as(&mut self.engine, &record, out, |id| identity(id, alert))
                 }
             };
@@ -119,7 +119,7 @@ impl Incident {
         }
         if alone {
             incident.write_alone(&mut single);
-            whole = engine::map(&mut self.engine, &Record { bytes: &single, ..*record }, out);
+            whole = engine::map(&mut self.engine, &Record { bytes: &single, outline: None, ..*record }, out);
         }
         // One long alert must not hold its memory for the rest of the instance's life.
         single.shrink_to(IDLE_CAPACITY);

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use defenderbeat_records::plain_length;
+
 use crate::set::{Gathered, elements};
 use crate::table::Source;
+use crate::text::same;
 use crate::value::{Value, scalar_text};
-use crate::values::Values;
+use crate::values::{Values, emptied};
 
 /// The host's own data, asked by kind and key; the answer is a JSON fragment.
 pub trait Lookup {
@@ -66,6 +69,12 @@ impl<'a, 'r> Args<'a, 'r> {
         }
     }
 
+    /// The text of argument `index` where it is text of the record without escapes, for as long as the record lives.
+    pub fn plain(&self, index: usize) -> Option<&'r str> {
+        let inner = self.value(index).raw()?.strip_prefix('"')?.strip_suffix('"')?;
+        (plain_length(inner.as_bytes()) == inner.len()).then_some(inner)
+    }
+
     /// Argument `index` as the values over all items of a list (`list[].path`).
     pub fn list(&self, index: usize) -> &'a [Value<'r>] {
         match self.sources.get(index) {
@@ -78,9 +87,13 @@ impl<'a, 'r> Args<'a, 'r> {
 
     /// Whether argument `index` is this text, or a list that has it.
     pub fn has(&self, index: usize, text: &str) -> bool {
+        let is = |value: &Value<'_>| match value {
+            Value::Text(own) => same(own, text),
+            _ => value.string().is_some_and(|own| same(&own, text)),
+        };
         match self.value(index) {
-            Value::List(all) => all.iter().any(|value| value.string().is_some_and(|value| value == text)),
-            value => value.string().is_some_and(|value| value == text),
+            Value::List(all) => all.iter().any(is),
+            value => is(value),
         }
     }
 
@@ -100,10 +113,20 @@ pub struct Results<'r> {
 }
 
 impl<'r> Results<'r> {
+    /// The same room, empty, for another record.
+    pub(crate) fn recycle<'n>(self) -> Results<'n> {
+        Results { values: emptied(self.values), ..Results::default() }
+    }
+
+    /// Whether there is anything to report.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.failed || !self.errors.is_empty() || !self.failures.is_empty()
+    }
+
     /// Sets result `index`.
     pub fn set(&mut self, index: usize, value: Value<'r>) {
-        if self.values.len() <= index {
-            self.values.resize(index + 1, Value::Missing);
+        while self.values.len() <= index {
+            self.values.push(Value::Missing);
         }
         if let Some(result) = self.values.get_mut(index) {
             *result = value;

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use defenderbeat_records::{Broken, Cursor};
+
 use crate::set::elements;
 use crate::table::{Dictionary, Op};
 use crate::time;
@@ -122,6 +124,11 @@ fn long<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
     if let Value::Long(_) = value {
         return Ok(value.clone());
     }
+    if let Value::Raw(json) = value
+        && let Ok(number) = json.parse()
+    {
+        return Ok(Value::Long(number));
+    }
     value.text().and_then(|text| text.trim().parse::<i64>().ok()).map(Value::Long).ok_or(CAUSE)
 }
 
@@ -174,9 +181,12 @@ fn mac(text: &str) -> String {
 
 fn json_text<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
     let Some(text) = value.string() else { return Ok(value.clone()) };
-    let parsed: &serde_json::value::RawValue = serde_json::from_str(&text).map_err(|_| "is not JSON text")?;
-    let mut json = String::with_capacity(text.len());
-    Ok(if crate::write::json(parsed.get(), &mut json) { Value::Json(json) } else { Value::Missing })
+    let mut cursor = Cursor::new(&text);
+    let json = cursor.value().map_err(|Broken| "is not JSON text")?;
+    if !cursor.is_at_end() {
+        return Err("is not JSON text");
+    }
+    Ok(Value::pruned(json))
 }
 
 fn json_object<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {

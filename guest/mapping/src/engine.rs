@@ -3,18 +3,23 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use defenderbeat_records::Outline;
 use serde_json::value::RawValue;
 
 use crate::args::Lookup;
+use crate::flat;
 use crate::identity::{Identity, hash};
+use crate::kept::{Kept, forget_repeats, write_kept};
 use crate::processors;
 use crate::raw::Queried;
+use crate::record::{Record, Room};
 use crate::settings::{PRESERVE_ORIGINAL, Settings};
 use crate::table::{Accumulator, Builtin, From, NONE, OnError, Table};
+use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::value::Value;
-use crate::values::{Numbers, Values};
-use crate::walk::{self, Kept, Record, ScopeReader};
+use crate::values::Values;
+use crate::walk::ScopeReader;
 use crate::write::{self, ObjectWriter};
 
 mod join;
@@ -31,7 +36,8 @@ pub struct Engine {
     table: &'static Table,
     settings: Settings,
     presets: Presets,
-    document: String,
+    document: Text,
+    room: Room,
     /// What a record without a time of its own has for it.
     sync_start: Option<Ticks>,
     sides: Sides,
@@ -81,24 +87,24 @@ impl Engine {
     /// An engine for a table. Settings are those of the pipeline, whatever their table.
     pub fn new(table: &'static Table, settings: Settings) -> Self {
         let json = |text: &str| {
-            let mut json = String::new();
+            let mut json = Text::default();
             write::string(text, &mut json);
-            json
+            json.into_string()
         };
         let tags = |extra: Option<&str>| {
             let all =
                 settings.tags.iter().map(String::as_str).chain(extra.filter(|_| !settings.preserve_original_event));
             let values: Vec<Value<'_>> = all.map(|tag| Value::Text(Cow::Borrowed(tag))).collect();
-            let mut json = String::new();
+            let mut json = Text::default();
             write::list(&values, &mut json);
-            json
+            json.into_string()
         };
-        let mut agent = String::new();
+        let mut agent = Text::default();
         if let Some(raw) = &settings.agent {
             write::json(raw.get(), &mut agent);
         }
         let presets = Presets {
-            agent,
+            agent: agent.into_string(),
             dataset: json(table.dataset),
             module: json(table.module),
             namespace: json(settings.namespace.as_deref().unwrap_or("default")),
@@ -108,7 +114,8 @@ impl Engine {
         };
         let sync_start = settings.sync_start.as_deref().and_then(time::parse);
         let sides = Sides::new(table, settings.preserve_duplicate_custom_fields);
-        Self { table, settings, presets, document: String::new(), sync_start, sides }
+        let (document, room) = (Text::default(), Room::default());
+        Self { table, settings, presets, document, room, sync_start, sides }
     }
 
     /// When the sync began that records belong to, which is the time of a record that has none: the setting
@@ -130,7 +137,22 @@ impl Engine {
     /// Only bytes that are no JSON object. Whatever else cannot be mapped is named in the
     /// document's `error.message`, and its raw value is kept under `unmapped`.
     pub fn map(&mut self, record: &[u8], received_at: i64, lookup: &dyn Lookup) -> Result<Mapped, Malformed> {
-        self.map_noted(record, received_at, lookup, Vec::new())
+        self.map_record(record, &Outline::default(), received_at, lookup, Vec::new())
+    }
+
+    /// As [`map`](Self::map), for a record whose members are listed already.
+    ///
+    /// # Errors
+    ///
+    /// Only bytes that are no JSON object.
+    pub fn map_outlined(
+        &mut self,
+        record: &[u8],
+        outline: &Outline,
+        received_at: i64,
+        lookup: &dyn Lookup,
+    ) -> Result<Mapped, Malformed> {
+        self.map_record(record, outline, received_at, lookup, Vec::new())
     }
 
     /// As [`map`](Self::map), for a record of which something is known to be wrong: `notes` come first in the document's
@@ -146,15 +168,25 @@ impl Engine {
         lookup: &dyn Lookup,
         notes: Vec<String>,
     ) -> Result<Mapped, Malformed> {
+        self.map_record(record, &Outline::default(), received_at, lookup, notes)
+    }
+
+    fn map_record(
+        &mut self,
+        record: &[u8],
+        outline: &Outline,
+        received_at: i64,
+        lookup: &dyn Lookup,
+        notes: Vec<String>,
+    ) -> Result<Mapped, Malformed> {
         self.document.clear();
         let json = object(record)?;
         let table = self.table;
-        let mut values = Values::default();
         let mut kept: Vec<Kept<'_>> = Vec::new();
-        let mut state = self.read(0, json, &mut values, &mut kept, lookup)?;
+        let (mut state, mut values) = self.read(0, json, outline, &mut kept, lookup)?;
         state.errors.splice(..0, notes);
         state.forget_labels();
-        walk::forget_repeats(&mut kept);
+        forget_repeats(&mut kept);
         if !table.json_paths.is_empty() {
             let queried = Queried::new(json);
             for (path, slot) in table.json_paths {
@@ -196,9 +228,11 @@ impl Engine {
         state.compute(&table.scope, &mut values);
         self.settle(&mut state, &mut values);
         let times = Times { event: timestamp, received: received_at };
-        self.write(json, &values, &kept, &state, times, Joined::default());
+        self.write(json, &values, &kept, &mut state, times, Joined::default());
         let dropped = !self.process(json);
-        Ok(Mapped { id, time: time::to_millis(timestamp), position, dropped, drift: state.drift })
+        let drift = std::mem::take(&mut state.drift);
+        self.room = state.end(values);
+        Ok(Mapped { id, time: time::to_millis(timestamp), position, dropped, drift })
     }
 
     fn default_time(&self, received_at: i64) -> Ticks {
@@ -225,26 +259,24 @@ impl Engine {
 
     /// Reads JSON text as the object of a node.
     fn read<'t, 'r>(
-        &self,
+        &mut self,
         node: u16,
         json: &'r str,
-        values: &mut Values<'r>,
+        outline: &Outline,
         kept: &mut Vec<Kept<'r>>,
         lookup: &'t dyn Lookup,
-    ) -> Result<Record<'t, 'r>, Malformed> {
-        let scope = &self.table.scope;
-        let begin = || Record::new(self.table, lookup, self.settings.preserve_duplicate_custom_fields);
-        let mut state = begin();
-        values.reset(scope);
-        if let Err(error) = (ScopeReader { scope, values, kept, record: &mut state }).read(node, json) {
-            walk::check(json).map_err(|_| Malformed(format!("is not JSON: {error}")))?;
-            values.reset(scope);
-            state = begin();
-            (ScopeReader { scope, values, kept, record: &mut state })
-                .read_flat(node, json)
-                .map_err(|error| Malformed(format!("is not JSON: {error}")))?;
+    ) -> Result<(Record<'t, 'r>, Values<'r>), Malformed> {
+        let (table, duplicates) = (self.table, self.settings.preserve_duplicate_custom_fields);
+        let scope = &table.scope;
+        let (mut record, mut values) = Record::begin(table, lookup, duplicates, std::mem::take(&mut self.room));
+        let mut reader = ScopeReader { scope, values: &mut values, kept, record: &mut record };
+        if reader.read(node, json, outline).is_err() {
+            let members = flat::members(json).map_err(|error| Malformed(format!("is not JSON: {error}")))?;
+            (record, values) = Record::begin(table, lookup, duplicates, Room::default());
+            kept.clear();
+            ScopeReader { scope, values: &mut values, kept, record: &mut record }.read_flat(node, members);
         }
-        Ok(state)
+        Ok((record, values))
     }
 
     fn write(
@@ -252,7 +284,7 @@ impl Engine {
         json: &str,
         values: &Values<'_>,
         kept: &[Kept<'_>],
-        state: &Record<'_, '_>,
+        state: &mut Record<'_, '_>,
         times: Times,
         mut joined: Joined<'_>,
     ) {
@@ -260,13 +292,14 @@ impl Engine {
         let failed = state.failed || (!state.errors.is_empty() && table.preserve_original_on_error);
         let presets = &self.presets;
         let original = self.settings.preserve_original_event || failed;
-        let preset = |text: &str, out: &mut String| {
+        let preset = |text: &str, out: &mut Text| {
             out.push_str(text);
             !text.is_empty()
         };
         let mut writer = ObjectWriter::new(&mut self.document, table.scope.objects);
-        let mut numbers = Numbers::default();
-        numbers.gather(values.touched(), table.scope.outputs_of, table.scope.outputs_always);
+        let mut numbers = std::mem::take(&mut state.numbers);
+        numbers.begin(table.scope.outputs.len(), table.scope.outputs_always);
+        numbers.gather(values.touched(), table.scope.outputs_of);
         numbers.retain(joined.outputs);
         while let Some(number) = numbers.pop() {
             let Some(output) = table.scope.outputs.get(usize::from(number)) else { break };
@@ -291,7 +324,7 @@ impl Engine {
                         writer.field(output.object, output.key, |out| write::list(values, out));
                     }
                 }
-                From::Rest => walk::write_kept(kept, output.object, &mut writer),
+                From::Rest => write_kept(kept, output.object, &mut writer),
                 From::Builtin(builtin) => writer.field(output.object, output.key, |out| match builtin {
                     Builtin::Timestamp => write::value(&Value::Time(times.event), out),
                     Builtin::Agent => preset(&presets.agent, out),
@@ -319,13 +352,18 @@ impl Engine {
         }
         joined.write_before(NONE, &mut writer);
         writer.end();
+        state.numbers = numbers;
     }
 
     /// Applies rows and processors of the settings; false where the document is dropped.
     fn process(&mut self, record: &str) -> bool {
         let Settings { rows, processors, .. } = &self.settings;
-        let kept = (rows.is_empty() && processors.is_empty())
-            || processors::apply(rows, processors, record, &mut self.document);
+        let kept = (rows.is_empty() && processors.is_empty()) || {
+            let mut document = std::mem::take(&mut self.document).into_string();
+            let kept = processors::apply(rows, processors, record, &mut document);
+            self.document = Text::from(document);
+            kept
+        };
         if kept {
             self.document.push('\n');
         } else {
@@ -338,7 +376,7 @@ impl Engine {
     /// also holds the time, because the same failure may come again.
     fn write_failure(&mut self, json: &str, error: &BTreeMap<String, &RawValue>, received_at: i64) -> Mapped {
         let time = Value::Time(time::from_millis(received_at)).to_json().unwrap_or_default();
-        let mut original = String::new();
+        let mut original = Text::default();
         if self.settings.preserve_original_event {
             write::string(json, &mut original);
         }
@@ -347,7 +385,8 @@ impl Engine {
             Value::from_text(value.text().unwrap_or_default().into_owned()).to_json().unwrap_or_default()
         };
         let presets = &self.presets;
-        self.document = processors::document(&[
+        let original = original.into_string();
+        self.document = Text::from(processors::document(&[
             ("@timestamp", &time),
             ("agent", &presets.agent),
             ("data_stream.dataset", &presets.dataset),
@@ -363,7 +402,7 @@ impl Engine {
             ("event.module", &presets.module),
             ("event.original", &original),
             ("tags", &presets.tags),
-        ]);
+        ]));
         let dropped = !self.process(json);
         let mut identity = Identity::default();
         identity.add(0, json);
@@ -371,9 +410,9 @@ impl Engine {
         Mapped { id: identity.finish(), time: received_at, position: 0, dropped, drift: Vec::new() }
     }
 
-    /// The document of the record mapped last, with a line feed; empty where it was dropped or malformed.
-    pub fn document(&self) -> &str {
-        &self.document
+    /// The document of the record mapped last, UTF-8 with a line feed; empty where it was dropped or malformed.
+    pub fn document(&self) -> &[u8] {
+        self.document.as_bytes()
     }
 
     /// The longest record that the settings allow, in bytes.
@@ -393,7 +432,7 @@ impl Engine {
 ///
 /// What is wrong with them.
 pub fn check(json: &[u8]) -> Result<(), Malformed> {
-    walk::check(text(json)?).map_err(|error| Malformed(format!("is not JSON: {error}")))
+    flat::check(text(json)?).map_err(|error| Malformed(format!("is not JSON: {error}")))
 }
 
 fn text(json: &[u8]) -> Result<&str, Malformed> {
@@ -415,7 +454,7 @@ fn failure(json: &str) -> Option<BTreeMap<String, &RawValue>> {
 }
 
 /// Writes unmapped values by name; several of one name as a list.
-fn unmapped(all: &[(Cow<'static, str>, Cow<'_, str>)], out: &mut String) -> bool {
+fn unmapped(all: &[(Cow<'static, str>, Cow<'_, str>)], out: &mut Text) -> bool {
     let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, json) in all {
         names.entry(name).or_default().push(json);

@@ -37,10 +37,10 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Remembers where a value is that was just written, if it is a long string.
-    pub(crate) fn mark(&mut self, value: &str) {
+    /// Remembers where a value is that was just written, up to `end`, if it is a long string.
+    pub(crate) fn mark(&mut self, value: &str, end: usize) {
         if value.len() >= LONG && value.starts_with('"') {
-            let end = self.text.len().saturating_sub(1);
+            let end = end.saturating_sub(1);
             self.long.push((end + 2 - value.len(), end));
         }
     }
@@ -202,6 +202,7 @@ impl<'h> Runs<'h> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Text;
 
     #[test]
     fn what_was_packed_comes_out_again_and_long_strings_are_kept_once() {
@@ -209,7 +210,7 @@ mod tests {
         let mut runs = Vec::new();
         for value in [format!("\"{string}\""), format!("\"{}\"", "é".repeat(60)), "1".to_owned()] {
             let mut run = Run { text: format!("\"key\":{value}"), ..Run::default() };
-            run.mark(&value);
+            run.mark(&value, run.text.len());
             run.text.push_str(",\"more\":2");
             runs.push(run);
         }
@@ -220,7 +221,7 @@ mod tests {
         assert_eq!((unpack.number(), unpack.index(), unpack.text()), (1, 300, "\"x\""));
         assert_eq!((unpack.number(), unpack.text(), unpack.text()), (1, "name", "{}"));
         assert_eq!((unpack.number(), unpack.text()), (0, ""));
-        let mut out = String::new();
+        let mut out = Text::default();
         static ROOT: [crate::table::Object; 1] = [crate::table::Object { chain: &[], open: "" }];
         let mut writer = ObjectWriter::new(&mut out, &ROOT);
         let mut runs = Runs::new(unpack);
@@ -229,7 +230,7 @@ mod tests {
         }
         writer.end();
         let short = "é".repeat(60);
-        assert_eq!(out, format!(r#"{{"key":"{string}","more":2,"key":"{short}","more":2,"key":1,"more":2}}"#));
+        assert_eq!(out.into_string(), format!(r#"{{"key":"{string}","more":2,"key":"{short}","more":2,"key":1,"more":2}}"#));
     }
 
     #[test]

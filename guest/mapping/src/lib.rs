@@ -12,16 +12,23 @@
 //! record, time and lookups give the same bytes.
 
 mod args;
+mod compute;
 mod convert;
 mod engine;
+mod flat;
 pub mod functions;
 mod held;
 mod identity;
+mod item;
+mod kept;
+mod members;
 mod processors;
 mod raw;
+mod record;
 mod set;
 mod settings;
 pub mod table;
+mod text;
 pub mod time;
 mod url;
 mod value;
@@ -31,8 +38,10 @@ mod write;
 
 pub use args::{Args, Function, Lookup, NoLookup, Results};
 pub use engine::{Engine, Malformed, Mapped, Reading, check};
-pub use identity::{Identity, hash as hash_bytes, member_key};
+pub use identity::{Identity, hash as hash_bytes, hex, member_key, null_member};
 pub use raw::check as check_json_path;
 pub use settings::{Settings, SettingsError};
+pub use text::Text;
 pub use url::PARTS as URL_PARTS;
 pub use value::Value;
+pub use write::{json as write_json, string as write_string};

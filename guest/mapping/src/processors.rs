@@ -15,6 +15,7 @@ use crate::convert::convert;
 use crate::raw::{self, Queried};
 use crate::set::elements;
 use crate::table::Op;
+use crate::text::Text;
 use crate::value::{Value, scalar_text};
 use crate::write;
 
@@ -332,8 +333,9 @@ impl Tree {
     }
 
     fn push(&mut self, path: &str, text: &str) {
-        let mut json = String::new();
+        let mut json = Text::default();
         write::string(text, &mut json);
+        let json = json.into_string();
         let mut values: Vec<String> = match self.leaf(path) {
             Some(list) if list.starts_with('[') => elements(list).into_iter().map(str::to_owned).collect(),
             Some(single) => vec![single.to_owned()],
@@ -354,7 +356,9 @@ impl Tree {
                     if at > 0 {
                         out.push(',');
                     }
-                    write::string(key, out);
+                    let mut quoted = Text::default();
+                    write::string(key, &mut quoted);
+                    out.push_str(&quoted.into_string());
                     out.push(':');
                     value.write(out);
                 }
@@ -430,8 +434,7 @@ impl Processor {
             Processor::AddFields { target, fields, .. } => {
                 for (field, value) in fields {
                     let path = if target.is_empty() { field.clone() } else { format!("{target}.{field}") };
-                    let mut json = String::new();
-                    if write::json(value.get(), &mut json) {
+                    if let Some(json) = Value::pruned(value.get()).to_json() {
                         document.set(&path, Tree::parse(&json));
                     }
                 }

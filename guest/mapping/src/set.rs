@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
+use defenderbeat_records::{Broken, Cursor};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::table::Accumulator;
+use crate::table::{Accumulator, hash_key};
+use crate::text::same;
 use crate::value::{Value, is_container};
+use crate::values::emptied;
 
 /// Above this many values a hash index finds repeats; below it, looking at each is quicker.
 const INDEXED: usize = 16;
@@ -15,10 +18,19 @@ const INDEXED: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Gathered<'r> {
     pub(crate) values: Vec<Value<'r>>,
+    /// Of each value a mark of its text: only values with one mark can be the same.
+    marks: Vec<usize>,
     index: HashTable<usize>,
 }
 
 impl<'r> Gathered<'r> {
+    /// The same room, empty, for another record.
+    pub(crate) fn recycle<'n>(mut self) -> Gathered<'n> {
+        self.index.clear();
+        self.marks.clear();
+        Gathered { values: emptied(self.values), marks: self.marks, index: self.index }
+    }
+
     /// Adds a value, or each of a list.
     pub(crate) fn add(&mut self, mode: Accumulator, value: &Value<'r>) {
         match value {
@@ -37,10 +49,12 @@ impl<'r> Gathered<'r> {
 
     fn insert(&mut self, value: &Value<'r>) {
         let Some(text) = value.text() else { return };
-        let same = |other: &Value<'r>| other.text().is_some_and(|other| other == text);
+        let same = |other: &Value<'r>| other.text().is_some_and(|other| same(&other, &text));
         if self.values.len() < INDEXED {
-            if !self.values.iter().any(same) {
+            let mark = hash_key(&text);
+            if !self.marks.iter().zip(&self.values).any(|(known, value)| *known == mark && same(value)) {
                 self.values.push(value.clone());
+                self.marks.push(mark);
             }
             return;
         }
@@ -75,11 +89,21 @@ fn hash(text: Option<Cow<'_, str>>) -> u64 {
     text.map_or(0, |text| xxh3_64(text.as_bytes()))
 }
 
-/// The elements of a JSON array, as raw text.
+/// The elements of a JSON array, as raw text; none where it is no array.
 pub(crate) fn elements(json: &str) -> Vec<&str> {
-    serde_json::from_str::<Vec<&serde_json::value::RawValue>>(json)
-        .map(|items| items.into_iter().map(|item| item.get()).collect())
-        .unwrap_or_default()
+    fn read(json: &str) -> Result<Vec<&str>, Broken> {
+        let mut cursor = Cursor::new(json);
+        if cursor.peek() != Some(b'[') {
+            return Err(Broken);
+        }
+        cursor.open();
+        let mut items = Vec::new();
+        while cursor.element()? {
+            items.push(cursor.value()?);
+        }
+        if cursor.is_at_end() { Ok(items) } else { Err(Broken) }
+    }
+    read(json).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! a `u16`, and [`NONE`] stands for no index.
 
 use crate::args::Function;
+use crate::text::same;
 
 /// No index.
 pub const NONE: u16 = u16::MAX;
@@ -100,6 +101,8 @@ pub struct Scope {
     pub cells: &'static [Cell],
     /// Cells that read each value, by its index.
     pub cells_of: &'static [&'static [u16]],
+    /// Of these cells those that are called even where the value is empty: functions, and what reads their results.
+    pub calls_of: &'static [&'static [u16]],
     /// Cells that are computed whatever the record has: constants, and what reads accumulators.
     pub cells_always: &'static [u16],
     /// Objects of the output; the first is the root.
@@ -139,6 +142,8 @@ pub struct Kid {
     pub key: &'static str,
     /// What the key adds to an identity that is made of members: [`crate::member_key`].
     pub hash: u128,
+    /// What the member adds where it is null: [`crate::null_member`].
+    pub null: u128,
     /// Slot that keeps the raw value.
     pub slot: u16,
     /// Value that is true where the member is there and not null, even when it is empty.
@@ -306,7 +311,7 @@ pub struct Object {
 pub struct Output {
     /// Object that holds it.
     pub object: u16,
-    /// `"key":`
+    /// `,"key":`
     pub key: &'static str,
     /// Its value.
     pub from: From,
@@ -386,7 +391,7 @@ impl Node {
         let mut place = hash_key(key) & mask;
         loop {
             let kid = self.kids.get(usize::from(*self.index.get(place)?))?;
-            if kid.key == key {
+            if same(kid.key, key) {
                 return Some(kid);
             }
             place = (place + 1) & mask;

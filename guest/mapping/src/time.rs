@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
+use crate::text::Text;
+
 /// 100 ns ticks since 1970-01-01T00:00:00Z: the resolution of Microsoft's timestamps.
 pub type Ticks = i64;
 
@@ -36,9 +38,13 @@ fn parse_utc(text: &str) -> Option<Ticks> {
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u32, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
     };
-    let year = i32::try_from(number(&[y1, y2, y3, y4])?).ok()?;
-    let date = NaiveDate::from_ymd_opt(year, number(&[m1, m2])?, number(&[d1, d2])?)?;
-    let time = NaiveTime::from_hms_opt(number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?)?;
+    let (year, month, day) = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
+    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
+    let days = days_before(year, month, day)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
     let fraction = match tail.strip_suffix(b"Z").unwrap_or(tail) {
         [] => 0,
         [b'.', digits @ ..] if !digits.is_empty() => {
@@ -53,7 +59,27 @@ fn parse_utc(text: &str) -> Option<Ticks> {
         }
         _ => return None,
     };
-    Some(date.and_time(time).and_utc().timestamp() * SECOND + fraction)
+    Some(days * DAY + seconds * SECOND + fraction)
+}
+
+/// Days from 1970-01-01 to a day of the Gregorian calendar; none where there is no such day (`days_from_civil`, as
+/// [`civil`]).
+fn days_before(year: u32, month: u32, day: u32) -> Option<i64> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let last = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day == 0 || day > last {
+        return None;
+    }
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_add(399)?, month + 9) };
+    let eras = i64::from(year / 400) - i64::from(month > 9);
+    let year = year % 400;
+    let days = year * 365 + year / 4 - year / 100 + (153 * month + 2) / 5 + day - 1;
+    Some(eras * 146_097 + i64::from(days) - 719_468)
 }
 
 fn parse_any(text: &str) -> Option<Ticks> {
@@ -80,45 +106,51 @@ fn ticks(seconds: i64, nanos: u32) -> Option<Ticks> {
 
 /// The instant in UTC with exactly three decimals, more are cut: `2022-11-08T08:41:56.595Z`.
 pub fn format_millis(ticks: Ticks) -> String {
-    let mut text = String::with_capacity(24);
+    let mut text = Text::with_capacity(24);
     write_millis(ticks, &mut text);
-    text
+    text.into_string()
 }
 
-pub(crate) fn write_millis(ticks: Ticks, out: &mut String) {
-    let days = i32::try_from(ticks.div_euclid(DAY)).unwrap_or_default();
-    let date = NaiveDate::from_epoch_days(days).unwrap_or_default();
-    let millis = ticks.rem_euclid(DAY) / MILLISECOND;
-    let (year, month, day) = {
-        use chrono::Datelike as _;
-        (date.year(), i64::from(date.month()), i64::from(date.day()))
-    };
-    if (0..=9999).contains(&year) {
-        digits(i64::from(year), 1000, out);
-    } else {
-        crate::write::push_display(out, format_args!("{year:+05}"));
+pub(crate) fn write_millis(ticks: Ticks, out: &mut Text) {
+    let days = ticks.div_euclid(DAY);
+    let millis = u32::try_from(ticks.rem_euclid(DAY) / MILLISECOND).unwrap_or_default();
+    let (year, month, day) = civil(days);
+    match u32::try_from(year) {
+        Ok(year @ 0..=9999) => out.push_ascii([digit(year / 1000), digit(year / 100), digit(year / 10), digit(year)]),
+        _ => crate::write::push_display(out, format_args!("{year:+05}")),
     }
-    for (mark, number, unit) in [
-        ('-', month, 10),
-        ('-', day, 10),
-        ('T', millis / 3_600_000, 10),
-        (':', millis / 60_000 % 60, 10),
-        (':', millis / 1000 % 60, 10),
-        ('.', millis % 1000, 100),
-    ] {
-        out.push(mark);
-        digits(number, unit, out);
-    }
-    out.push('Z');
+    let (seconds, millis) = (millis / 1000, millis % 1000);
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    let two = |mark, number: u32| [mark, digit(number / 10), digit(number)];
+    let [dash, m1, m2] = two(b'-', month);
+    let [_, d1, d2] = two(b'-', day);
+    let [t, h1, h2] = two(b'T', hours);
+    let [colon, n1, n2] = two(b':', minutes);
+    let [_, s1, s2] = two(b':', seconds);
+    let [f1, f2, f3] = [digit(millis / 100), digit(millis / 10), digit(millis)];
+    out.push_ascii([dash, m1, m2, dash, d1, d2, t, h1, h2, colon, n1, n2, colon, s1, s2, b'.', f1, f2, f3, b'Z']);
 }
 
-fn digits(mut number: i64, mut unit: i64, out: &mut String) {
-    while unit > 0 {
-        let digit = u8::try_from(number / unit).unwrap_or(9).min(9);
-        out.push(char::from(b'0' + digit));
-        number %= unit;
-        unit /= 10;
-    }
+/// The last digit of a number.
+#[inline]
+fn digit(number: u32) -> u8 {
+    u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit)
+}
+
+/// Year, month and day of a day since 1970-01-01 in the Gregorian calendar. Years begin in March here, so that the day that
+/// some have more is their last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
+fn civil(days: i64) -> (i64, u32, u32) {
+    const ERA: i64 = 146_097;
+    let days = days + 719_468;
+    let era = days.div_euclid(ERA);
+    let day = u32::try_from(days.rem_euclid(ERA)).unwrap_or_default();
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (i64::from(year) + era * 400 + next, month, day)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use fluent_uri::IriRef;
 
+use crate::text::Text;
 use crate::value::Value;
 use crate::write;
 
@@ -36,7 +37,7 @@ pub(crate) fn parts(text: &str) -> Option<String> {
         path.rsplit('/').next().and_then(|segment| segment.rsplit_once('.')).map(|(_, extension)| extension);
     let port =
         authority.as_ref().and_then(|authority| authority.port()).and_then(|port| port.as_str().parse::<u32>().ok());
-    let mut json = String::with_capacity(text.len() * 2 + 80);
+    let mut json = Text::with_capacity(text.len() * 2 + 80);
     for (name, part) in PARTS.iter().zip([
         authority.as_ref().map(|authority| authority.host()),
         extension,
@@ -62,7 +63,7 @@ pub(crate) fn parts(text: &str) -> Option<String> {
         }
     }
     json.push('}');
-    Some(json)
+    Some(json.into_string())
 }
 
 /// What a URL parser is asked about, and what it would refuse.

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use defenderbeat_records::plain_length;
+
+use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::write;
 
@@ -44,8 +47,8 @@ impl<'r> Value<'r> {
 
     /// A copy of JSON text, compact, empties pruned.
     pub fn pruned(json: &str) -> Self {
-        let mut pruned = String::with_capacity(json.len());
-        if write::json(json, &mut pruned) { Value::Json(pruned) } else { Value::Missing }
+        let mut pruned = Text::with_capacity(json.len());
+        if write::json(json, &mut pruned) { Value::Json(pruned.into_string()) } else { Value::Missing }
     }
 
     /// The members of an object, keys unescaped, values as they are written; of text that holds an object, too. None
@@ -62,7 +65,7 @@ impl<'r> Value<'r> {
             Value::Text(text) => text,
             _ => return None,
         };
-        crate::walk::members(json).map(read)
+        crate::members::members(json).map(read)
     }
 
     /// Whether there is nothing.
@@ -103,14 +106,14 @@ impl<'r> Value<'r> {
 
     /// The value as JSON text, empties pruned; none where nothing is left.
     pub fn to_json(&self) -> Option<String> {
-        let mut json = String::new();
-        write::value(self, &mut json).then_some(json)
+        let mut json = Text::default();
+        write::value(self, &mut json).then(|| json.into_string())
     }
 }
 
 /// Whether JSON text is an object or an array.
 pub(crate) fn is_container(json: &str) -> bool {
-    json.starts_with(['{', '['])
+    matches!(json.as_bytes().first(), Some(b'{' | b'['))
 }
 
 /// The text of a JSON scalar; none for containers and null.
@@ -123,41 +126,50 @@ pub(crate) fn scalar_text(json: &str) -> Option<Cow<'_, str>> {
 
 /// Resolves JSON escapes (RFC 8259, section 7). A surrogate without its twin becomes U+FFFD.
 pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+    let mut at = plain_length(inner.as_bytes());
+    if at == inner.len() {
         return Cow::Borrowed(inner);
     }
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        text.push_str(plain);
-        let mut chars = escape.chars();
-        let escaped = chars.next();
-        rest = chars.as_str();
-        match escaped {
-            Some('b') => text.push('\u{8}'),
-            Some('f') => text.push('\u{c}'),
-            Some('n') => text.push('\n'),
-            Some('r') => text.push('\r'),
-            Some('t') => text.push('\t'),
-            Some('u') => {
-                let (unit, after) = code_unit(rest);
-                rest = after;
-                let low = rest.strip_prefix("\\u").map(code_unit);
-                match (unit, low) {
-                    (0xD800..=0xDBFF, Some((low @ 0xDC00..=0xDFFF, after))) => {
-                        rest = after;
-                        let scalar = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                        text.push(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER));
-                    }
-                    _ => text.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)),
-                }
+    let mut text = Text::with_capacity(inner.len());
+    let mut from = 0;
+    loop {
+        text.push_str(inner.get(from..at).unwrap_or_default());
+        from = at + 2;
+        match inner.as_bytes().get(at + 1) {
+            // Not in JSON text, where nothing but a backslash can stand at the end of what is plain.
+            _ if inner.as_bytes().get(at) != Some(&b'\\') => {
+                text.push_str(inner.get(at..).and_then(|rest| rest.get(..1)).unwrap_or_default());
+                from = at + 1;
             }
-            Some(other) => text.push(other),
-            None => {}
+            Some(b'b') => text.push('\u{8}'),
+            Some(b'f') => text.push('\u{c}'),
+            Some(b'n') => text.push('\n'),
+            Some(b'r') => text.push('\r'),
+            Some(b't') => text.push('\t'),
+            Some(b'u') => {
+                let (unit, after) = code_unit(inner.get(from..).unwrap_or_default());
+                let low = after.strip_prefix("\\u").map(code_unit);
+                let (scalar, after) = match (unit, low) {
+                    (0xD800..=0xDBFF, Some((low @ 0xDC00..=0xDFFF, after))) => {
+                        (0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00), after)
+                    }
+                    _ => (unit, after),
+                };
+                text.push(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER));
+                from = inner.len() - after.len();
+            }
+            Some(byte) if byte.is_ascii() => text.push(char::from(*byte)),
+            // What is escaped stays, whatever it is.
+            Some(_) => from = at + 1,
+            None => return Cow::Owned(text.into_string()),
+        }
+        let rest = inner.as_bytes().get(from..).unwrap_or_default();
+        at = from + plain_length(rest);
+        if at >= inner.len() {
+            text.push_str(inner.get(from..).unwrap_or_default());
+            return Cow::Owned(text.into_string());
         }
     }
-    text.push_str(rest);
-    Cow::Owned(text)
 }
 
 fn code_unit(rest: &str) -> (u32, &str) {

@@ -13,6 +13,8 @@ pub(crate) struct Values<'r> {
     places: Vec<u16>,
     set: Vec<Value<'r>>,
     touched: Vec<u16>,
+    /// What the record has without a value: null, empty text, an empty container. Only functions want to know.
+    empty: Vec<u16>,
 }
 
 impl<'r> Values<'r> {
@@ -24,6 +26,7 @@ impl<'r> Values<'r> {
             }
         }
         self.set.clear();
+        self.empty.clear();
         if self.places.len() < usize::from(scope.values) {
             self.places.resize(usize::from(scope.values), 0);
         }
@@ -52,10 +55,50 @@ impl<'r> Values<'r> {
         *place = u16::try_from(self.set.len()).unwrap_or(0);
     }
 
+    /// Sets a slot to what the record has.
+    #[inline]
+    pub(crate) fn fill(&mut self, index: u16, value: Value<'r>) {
+        if value.is_missing() && self.places.get(usize::from(index)) == Some(&0) {
+            self.empty.push(index);
+        } else {
+            self.set(index, value);
+        }
+    }
+
+    /// Sets the value at an index to what was computed, which may be nothing.
+    #[inline]
+    pub(crate) fn put(&mut self, index: u16, value: Value<'r>) {
+        if !value.is_missing() || self.places.get(usize::from(index)).is_some_and(|place| *place != 0) {
+            self.set(index, value);
+        }
+    }
+
     /// The indexes that were set.
     pub(crate) fn touched(&self) -> &[u16] {
         &self.touched
     }
+
+    /// The slots that the record has without a value.
+    pub(crate) fn empty(&self) -> &[u16] {
+        &self.empty
+    }
+
+    /// The same room, empty, for another record.
+    pub(crate) fn recycle<'n>(mut self) -> Values<'n> {
+        for index in self.touched.drain(..) {
+            if let Some(place) = self.places.get_mut(usize::from(index)) {
+                *place = 0;
+            }
+        }
+        self.empty.clear();
+        Values { places: self.places, set: emptied(self.set), touched: self.touched, empty: self.empty }
+    }
+}
+
+/// A list without its content, for values that live shorter or longer; its memory is used again.
+pub(crate) fn emptied<T, U>(mut list: Vec<T>) -> Vec<U> {
+    list.clear();
+    list.into_iter().filter_map(|_| None).collect()
 }
 
 /// A set of small numbers, taken out in ascending order.
@@ -67,23 +110,24 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// The numbers that `of` names for each touched value, and those that are always in.
-    pub(crate) fn gather(&mut self, touched: &[u16], of: &[&[u16]], always: &[u16]) {
+    /// Those numbers below a count that are always in.
+    pub(crate) fn begin(&mut self, count: usize, always: &[u16]) {
         self.words.clear();
+        self.words.resize(count / 64 + 1, 0);
         self.first = 0;
-        for numbers in touched.iter().filter_map(|index| of.get(usize::from(*index))) {
+        self.insert_all(always);
+    }
+
+    /// The numbers that `of` names for each index.
+    pub(crate) fn gather(&mut self, indexes: &[u16], of: &[&[u16]]) {
+        for numbers in indexes.iter().filter_map(|index| of.get(usize::from(*index))) {
             self.insert_all(numbers);
         }
-        self.insert_all(always);
     }
 
     fn insert_all(&mut self, numbers: &[u16]) {
         for number in numbers {
-            let word = usize::from(number / 64);
-            if self.words.len() <= word {
-                self.words.resize(word + 1, 0);
-            }
-            if let Some(bits) = self.words.get_mut(word) {
+            if let Some(bits) = self.words.get_mut(usize::from(number / 64)) {
                 *bits |= 1 << (number % 64);
             }
         }
@@ -118,7 +162,8 @@ mod tests {
     #[test]
     fn numbers_come_out_once_and_in_order() {
         let mut numbers = Numbers::default();
-        numbers.gather(&[1, 0, 1], &[&[3, 200], &[64, 3]], &[0]);
+        numbers.begin(201, &[0]);
+        numbers.gather(&[1, 0, 1], &[&[3, 200], &[64, 3]]);
         let taken: Vec<u16> = std::iter::from_fn(|| numbers.pop()).collect();
         assert_eq!(taken, [0, 3, 64, 200]);
     }

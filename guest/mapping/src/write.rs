@@ -2,37 +2,50 @@
 
 use std::fmt::Write as _;
 
+use defenderbeat_records::plain_length;
+
 use crate::table::Object;
+use crate::text::Text;
 use crate::time;
 use crate::value::{Value, is_container};
 
 /// Writes an object whose fields come sorted by path. Objects are opened when their first field comes, so an object
 /// without fields never appears.
 pub(crate) struct ObjectWriter<'w> {
-    out: &'w mut String,
+    out: &'w mut Text,
     objects: &'static [Object],
     open: Vec<u16>,
+    /// Object of the last field that was written.
+    current: Option<u16>,
     start: usize,
 }
 
 impl<'w> ObjectWriter<'w> {
-    pub(crate) fn new(out: &'w mut String, objects: &'static [Object]) -> Self {
+    pub(crate) fn new(out: &'w mut Text, objects: &'static [Object]) -> Self {
         let start = out.len();
         out.push('{');
-        Self { out, objects, open: Vec::with_capacity(8), start }
+        Self { out, objects, open: Vec::with_capacity(8), current: None, start }
     }
 
     /// Goes on within an object whose fields are written so far; nothing, where its first is to come.
-    pub(crate) fn within(out: &'w mut String, objects: &'static [Object], object: u16) -> Self {
+    pub(crate) fn within(out: &'w mut Text, objects: &'static [Object], object: u16) -> Self {
         let chain = objects.get(usize::from(object)).map_or(&[][..], |object| object.chain);
-        Self { out, objects, open: chain.to_vec(), start: 0 }
+        let current = (!out.is_empty()).then_some(object);
+        Self { out, objects, open: chain.to_vec(), current, start: 0 }
     }
 
-    /// Writes one field: `key` is `"name":`. Nothing is written where `value` writes nothing.
-    pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut String) -> bool) {
+    /// Writes one field: `key` is `,"name":`. Nothing is written where `value` writes nothing.
+    pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut Text) -> bool) {
+        let before = self.out.len();
+        if self.current == Some(object) {
+            self.out.push_str(key);
+            if !value(self.out) {
+                self.out.truncate(before);
+            }
+            return;
+        }
         let chain = self.objects.get(usize::from(object)).map_or(&[][..], |object| object.chain);
         let common = self.open.iter().zip(chain).take_while(|(open, wanted)| open == wanted).count();
-        let before = self.out.len();
         for _ in common..self.open.len() {
             self.out.push('}');
         }
@@ -40,11 +53,12 @@ impl<'w> ObjectWriter<'w> {
             self.comma();
             self.out.push_str(self.objects.get(usize::from(*id)).map_or("", |object| object.open));
         }
-        self.comma();
-        self.out.push_str(key);
+        let first = usize::from(self.is_first());
+        self.out.push_str(key.get(first..).unwrap_or_default());
         if value(self.out) {
             self.open.truncate(common);
             self.open.extend_from_slice(chain.get(common..).unwrap_or_default());
+            self.current = Some(object);
         } else {
             self.out.truncate(before);
         }
@@ -52,18 +66,24 @@ impl<'w> ObjectWriter<'w> {
 
     /// Writes fields that follow each other in one piece: what stands between the key of the first, which belongs to
     /// object `first`, and the value of the last, which belongs to object `last`.
-    pub(crate) fn run(&mut self, first: u16, last: u16, text: impl FnOnce(&mut String)) {
-        self.field(first, "", |out| {
+    pub(crate) fn run(&mut self, first: u16, last: u16, text: impl FnOnce(&mut Text)) {
+        self.field(first, ",", |out| {
             text(out);
             true
         });
         let chain = self.objects.get(usize::from(last)).map_or(&[][..], |object| object.chain);
         self.open.clear();
         self.open.extend_from_slice(chain);
+        self.current = Some(last);
+    }
+
+    /// Whether what comes next is the first of its object.
+    fn is_first(&self) -> bool {
+        matches!(self.out.as_bytes().last(), None | Some(b'{'))
     }
 
     fn comma(&mut self) {
-        if !self.out.is_empty() && !self.out.ends_with('{') {
+        if !self.is_first() {
             self.out.push(',');
         }
     }
@@ -82,7 +102,7 @@ impl<'w> ObjectWriter<'w> {
 }
 
 /// Writes a value; false, and nothing written, where it is empty.
-pub(crate) fn value(value: &Value<'_>, out: &mut String) -> bool {
+pub(crate) fn value(value: &Value<'_>, out: &mut Text) -> bool {
     match value {
         Value::Missing => return false,
         Value::Raw(json) => return self::json(json, out),
@@ -101,7 +121,7 @@ pub(crate) fn value(value: &Value<'_>, out: &mut String) -> bool {
 }
 
 /// Writes a list; false, and nothing written, where it is empty.
-pub(crate) fn list(values: &[Value<'_>], out: &mut String) -> bool {
+pub(crate) fn list(values: &[Value<'_>], out: &mut Text) -> bool {
     let start = out.len();
     for item in values {
         let before = out.len();
@@ -117,23 +137,24 @@ pub(crate) fn list(values: &[Value<'_>], out: &mut String) -> bool {
     true
 }
 
-pub(crate) fn push_display(out: &mut String, value: impl std::fmt::Display) {
-    // Writing to a String cannot fail.
+pub(crate) fn push_display(out: &mut Text, value: impl std::fmt::Display) {
+    // Writing to a text cannot fail.
     let _ = write!(out, "{value}");
 }
 
 /// Writes text as a JSON string. The escapes are those that RFC 8259 requires, the short forms where there is one.
-pub(crate) fn string(text: &str, out: &mut String) {
+pub fn string(text: &str, out: &mut Text) {
     out.push('"');
     escaped(text, out);
     out.push('"');
 }
 
 /// Writes text with JSON escapes, without the quotes around it.
-pub(crate) fn escaped(text: &str, out: &mut String) {
+pub(crate) fn escaped(text: &str, out: &mut Text) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        let (plain, tail) = rest.split_at(at);
+    loop {
+        let at = plain_length(rest.as_bytes());
+        let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(plain);
         let mut chars = tail.chars();
         match chars.next() {
@@ -143,17 +164,16 @@ pub(crate) fn escaped(text: &str, out: &mut String) {
             Some('\r') => out.push_str("\\r"),
             Some('\t') => out.push_str("\\t"),
             Some(control) => push_display(out, format_args!("\\u{:04x}", u32::from(control))),
-            None => {}
+            None => return,
         }
         rest = chars.as_str();
     }
-    out.push_str(rest);
 }
 
 /// Copies JSON text, compact, without nulls, empty texts and containers that are or become empty, from the inside
 /// out. False, and nothing written, where nothing is left. The text must be valid JSON, as the parser's raw text is;
 /// nesting costs heap, not stack.
-pub(crate) fn json(json: &str, out: &mut String) -> bool {
+pub fn json(json: &str, out: &mut Text) -> bool {
     if !is_container(json) {
         let present = json != "null" && json != "\"\"";
         if present {
@@ -214,7 +234,7 @@ struct Container {
     members: bool,
 }
 
-fn prefix(open: &[Container], key: Option<&str>, out: &mut String) {
+fn prefix(open: &[Container], key: Option<&str>, out: &mut Text) {
     if open.last().is_some_and(|container| container.members) {
         out.push(',');
     }
@@ -249,8 +269,8 @@ mod tests {
     use super::*;
 
     fn pruned(text: &str) -> Option<String> {
-        let mut out = String::new();
-        json(text, &mut out).then_some(out)
+        let mut out = Text::default();
+        json(text, &mut out).then(|| out.into_string())
     }
 
     #[test]
@@ -274,8 +294,9 @@ mod tests {
 
     #[test]
     fn strings_are_escaped_as_the_standard_asks() {
-        let mut out = String::new();
+        let mut out = Text::default();
         string("a\"\\\n\u{1}é\u{202e}", &mut out);
+        let out = out.into_string();
         assert_eq!(out, "\"a\\\"\\\\\\n\\u0001é\u{202e}\"");
         assert_eq!(serde_json::from_str::<String>(&out).unwrap(), "a\"\\\n\u{1}é\u{202e}");
     }

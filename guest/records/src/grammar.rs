@@ -5,6 +5,8 @@
 //! It can stop after any byte and go on later, and keeps one bit for each level of nesting, so depth costs neither
 //! stack nor noticeable memory.
 
+use crate::words::{each, lowest, zeros};
+
 /// What stopped [`Grammar::run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -35,15 +37,15 @@ enum State {
 
 /// Kinds of the open brackets: 1 an object, 0 an array.
 #[derive(Debug, Default)]
-struct Nest {
-    depth: usize,
+pub(crate) struct Nest {
+    pub(crate) depth: usize,
     top: u64,
     rest: Vec<u64>,
 }
 
 impl Nest {
     #[inline]
-    fn push(&mut self, object: bool) {
+    pub(crate) fn push(&mut self, object: bool) {
         if self.depth != 0 && self.depth.is_multiple_of(64) {
             self.rest.push(self.top);
         }
@@ -52,7 +54,7 @@ impl Nest {
     }
 
     #[inline]
-    fn pop(&mut self) {
+    pub(crate) fn pop(&mut self) {
         self.depth = self.depth.saturating_sub(1);
         self.top >>= 1;
         if self.depth != 0
@@ -64,7 +66,7 @@ impl Nest {
     }
 
     #[inline]
-    fn object(&self) -> bool {
+    pub(crate) fn object(&self) -> bool {
         self.top & 1 == 1
     }
 }
@@ -352,25 +354,14 @@ fn ends_scalar(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' | b'{' | b'}' | b'[' | b']' | b'"')
 }
 
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// High bits of bytes that are zero; only the lowest of them is certain, and it is the one that is used.
-#[inline]
-fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(each(1)) & !word & each(0x80)
-}
-
-/// Where the next quote, backslash or line feed stands. Strings in records are short, so eight bytes at a time in
-/// registers beat a call of memchr for each.
+/// Where the next quote, backslash or line feed stands.
 #[inline]
 fn text_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         let hits = zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\')) | zeros(word ^ each(b'\n'));
         if hits != 0 {
-            return at + (hits.trailing_zeros() / 8) as usize;
+            return at + lowest(hits);
         }
         at += 8;
     }

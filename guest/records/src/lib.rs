@@ -31,11 +31,14 @@
 //! - A list that ends early gives a malformed piece, which is empty if all that is missing are closing brackets; so
 //!   a page that was cut is told from a whole one.
 
+mod cursor;
 mod grammar;
 mod members;
+mod outline;
 mod scan;
 mod splitter;
 mod text;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +47,8 @@ use grammar::{Grammar, Step};
 use members::Members;
 use scan::{Found, Scan};
 
+pub use cursor::{Broken, Cursor, Key, plain_length};
+pub use outline::{Member, Outline};
 pub use splitter::Splitter;
 
 /// Limit of the size of a record unless another one is given: 64 MiB.
@@ -104,7 +109,7 @@ fn is_white(byte: u8) -> bool {
 /// Cuts a whole payload into pieces. `keys` are the members under which an envelope keeps its records; `max` limits the
 /// size of a record in bytes.
 pub fn split<'a, K: AsRef<str>>(payload: &'a [u8], keys: &'a [K], max: usize) -> Split<'a, K> {
-    Split { payload, keys, scan: Scan::new(max), members: Members::default() }
+    Split { payload, keys, scan: Scan::new(max), members: Members::default(), outline: Outline::default() }
 }
 
 /// The pieces of a payload; see [`split`].
@@ -114,13 +119,22 @@ pub struct Split<'a, K> {
     keys: &'a [K],
     scan: Scan,
     members: Members,
+    outline: Outline,
+}
+
+impl<K> Split<'_, K> {
+    /// Where the members of the record are that was given last; without any where it was no JSON.
+    #[must_use]
+    pub fn outline(&self) -> &Outline {
+        &self.outline
+    }
 }
 
 impl<'a, K: AsRef<str>> Iterator for Split<'a, K> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        let found = self.scan.next(self.payload, true, self.keys, &mut self.members)?;
+        let found = self.scan.next_outlined(self.payload, self.keys, &mut self.members, &mut self.outline)?;
         Some(Piece::new(&self.scan, self.payload, found))
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::grammar::{Grammar, Step};
 use crate::members::Members;
+use crate::outline::Outline;
 
 /// How often bytes are read again for lines that turn out to be cut short, before the search moves on.
 const REREADS: u8 = 8;
@@ -167,6 +168,37 @@ impl Scan {
                 Next::More => return self.fragment(),
             }
         }
+    }
+
+    /// As [`next`](Self::next), where the window is all there is. What is a record to the grammar and JSON to the outline
+    /// ends at the same place, so the grammar is asked of all else only.
+    pub(crate) fn next_outlined<K: AsRef<str>>(
+        &mut self,
+        window: &[u8],
+        keys: &[K],
+        members: &mut Members,
+        outline: &mut Outline,
+    ) -> Option<Found> {
+        outline.forget();
+        if self.unit.is_none() {
+            match self.between(window, true, !keys.is_empty()) {
+                Between::Unit => {}
+                Between::End => return None,
+                Between::Found(found) => return Some(found),
+            }
+        }
+        if let Some(unit) = self.unit.filter(|unit| unit.object && unit.kind != Kind::Tail && unit.start == self.at) {
+            let keys = if unit.kind == Kind::Top { keys } else { &[] };
+            let end = outline.find(window, unit.start, keys).filter(|end| end - unit.start <= self.max);
+            if let Some(to) = end {
+                self.at = to;
+                self.unit = None;
+                self.after_element = true;
+                return Some(Found::Record { from: unit.start, to });
+            }
+            outline.forget();
+        }
+        self.next(window, true, keys, members)
     }
 
     /// Between values: finds where the next one begins.

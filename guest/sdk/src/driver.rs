@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use defenderbeat_records::{Piece, split};
+use defenderbeat_records::{Outline, Piece, Split, split};
 
 use crate::documents::{Buffers, Documents};
 use crate::guest::{Fate, Guest, Record, SettingsError};
@@ -49,11 +49,13 @@ impl<G: Guest> Driver<G> {
                 rejects.push(Reject { payload: index, offset, length, id: hash(bytes), code, path, message });
             };
             out.begin(index);
-            for piece in pieces(bytes, keys, max) {
+            let mut pieces = Pieces::new(bytes, keys, max);
+            while let Some(piece) = pieces.next() {
                 tally.records += 1;
                 match piece {
                     Piece::Record { offset, bytes } => {
-                        let record = Record { feed: batch.feed, bytes, received_at: batch.received_at };
+                        let outline = pieces.outline();
+                        let record = Record { feed: batch.feed, bytes, outline, received_at: batch.received_at };
                         let outcome = self.guest.map(&record, &mut out);
                         out.discard();
                         tally.position = tally.position.max(outcome.position);
@@ -109,11 +111,34 @@ impl<G: Guest> Driver<G> {
 }
 
 /// The records of a payload; all of it where its feed has no keys.
-fn pieces<'a>(payload: &'a [u8], keys: &'a [&'a str], max: usize) -> impl Iterator<Item = Piece<'a>> {
-    let whole = keys.is_empty().then_some(match payload.len() <= max {
-        true => Piece::Record { offset: 0, bytes: payload },
-        false => Piece::Oversized { offset: 0, bytes: payload, last: true },
-    });
-    let parts = whole.is_none().then(|| split(payload, keys, max));
-    whole.into_iter().chain(parts.into_iter().flatten())
+enum Pieces<'a> {
+    Whole(Option<Piece<'a>>),
+    Parts(Split<'a, &'a str>),
+}
+
+impl<'a> Pieces<'a> {
+    fn new(payload: &'a [u8], keys: &'a [&'a str], max: usize) -> Self {
+        if !keys.is_empty() {
+            return Self::Parts(split(payload, keys, max));
+        }
+        Self::Whole(Some(match payload.len() <= max {
+            true => Piece::Record { offset: 0, bytes: payload },
+            false => Piece::Oversized { offset: 0, bytes: payload, last: true },
+        }))
+    }
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        match self {
+            Self::Whole(whole) => whole.take(),
+            Self::Parts(parts) => parts.next(),
+        }
+    }
+
+    /// Where the members of the last record are.
+    fn outline(&self) -> Option<&Outline> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Parts(parts) => Some(parts.outline()),
+        }
+    }
 }

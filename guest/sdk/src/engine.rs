@@ -29,8 +29,20 @@ pub fn map_as(
     out: &mut Documents<'_>,
     identity: impl FnOnce(u128) -> u128,
 ) -> Outcome {
-    let mapped = engine.map(record.bytes, record.received_at, &HostLookup::new(out));
+    let mapped = map_with(engine, record, &HostLookup::new(out));
     commit(engine, mapped, out, identity)
+}
+
+/// Maps a record and commits nothing; `lookup` is asked in the place of the host.
+///
+/// # Errors
+///
+/// Only bytes that are no JSON object.
+pub fn map_with(engine: &mut Engine, record: &Record<'_>, lookup: &dyn Lookup) -> Result<Mapped, Malformed> {
+    match record.outline {
+        Some(outline) => engine.map_outlined(record.bytes, outline, record.received_at, lookup),
+        None => engine.map(record.bytes, record.received_at, lookup),
+    }
 }
 
 /// As [`map`], for a record of which something is known to be wrong: `notes` come first in `error.message`.
@@ -63,7 +75,7 @@ pub fn commit(
     if dropped {
         return Outcome { fate: Fate::Dropped, position };
     }
-    out.buffer().extend_from_slice(engine.document().as_bytes());
+    out.buffer().extend_from_slice(engine.document());
     out.commit(Meta { route: 0, id: identity(id), time, position });
     Outcome { fate: Fate::Mapped, position }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use defenderbeat_records::Outline;
+
 use crate::documents::Documents;
 use crate::receipt::Code;
 
@@ -90,6 +92,8 @@ pub struct Record<'a> {
     /// The record: a JSON object by its first and last byte, not yet checked inside. All of the payload where the feed has
     /// no keys.
     pub bytes: &'a [u8],
+    /// Where its members are, if that is known of these very bytes.
+    pub outline: Option<&'a Outline>,
     /// When the host received the payload, milliseconds since 1970-01-01T00:00:00Z.
     pub received_at: i64,
 }

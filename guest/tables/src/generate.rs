@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use defenderbeat_mapping::member_key;
 use defenderbeat_mapping::table::{Shape, hash_key};
+use defenderbeat_mapping::{member_key, null_member};
 
 use crate::compiled::{Compiled, Gather, Side};
 use crate::model::OnErrorKind;
@@ -120,8 +120,9 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
         let known = spellings(node, scope.pascal_case && index == 0);
         let kids = list(known.iter().map(|(key, kid)| {
             format!(
-                "t::Kid {{ key: {key:?}, hash: {:#x}, slot: {}, presence: {}, node: {}, list: {}, shape: t::Shape::{:?} }}",
+                "t::Kid {{ key: {key:?}, hash: {:#x}, null: {:#x}, slot: {}, presence: {}, node: {}, list: {}, shape: t::Shape::{:?} }}",
                 member_key(key),
+                null_member(key),
                 number(kid.slot),
                 number(kid.presence),
                 number(kid.node),
@@ -171,14 +172,14 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
             From::Builtin(builtin) => format!("t::From::Builtin(t::Builtin::{builtin})"),
             From::Rest => "t::From::Rest".to_owned(),
         };
-        let key = if output.from == From::Rest { String::new() } else { format!("{}:", serde_json::Value::from(key)) };
+        let key = if output.from == From::Rest { String::new() } else { format!(",{}:", serde_json::Value::from(key)) };
         format!(
             "t::Output {{ object: {}, key: {key:?}, from: {from}, duplicate: {} }}",
             object_id(object),
             output.duplicate
         )
     });
-    let reads = reads(&scope.cells);
+    let (reads, calls) = reads(&scope.cells);
     let shows: Vec<Vec<u16>> = outputs
         .iter()
         .map(|output| match &output.from {
@@ -188,13 +189,14 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
         })
         .collect();
     format!(
-        "t::Scope {{ nodes: {nodes}, values: {values}, cells: {cells}, cells_of: {cells_of}, cells_always: {cells_always}, \
+        "t::Scope {{ nodes: {nodes}, values: {values}, cells: {cells}, cells_of: {cells_of}, calls_of: {calls_of}, cells_always: {cells_always}, \
          objects: {objects}, outputs: {outputs}, outputs_of: {outputs_of}, outputs_always: {outputs_always}, lists: {lists}, \
          kind: {kind}, kinds: {kinds} }}",
         nodes = list(nodes),
         values = scope.values,
         cells = list(cells),
         cells_of = by_value(scope.values, &reads),
+        calls_of = by_value(scope.values, &calls),
         cells_always = always(&reads),
         outputs_of = by_value(scope.values, &shows),
         outputs_always = always(&shows),
@@ -227,16 +229,18 @@ fn source(source: &Source) -> String {
 }
 
 /// For each cell the slots that make it worth its while, whether it reads them or what other cells make of them; none
-/// where it is computed always.
-fn reads(cells: &[Cell]) -> Vec<Vec<u16>> {
+/// where it is computed always. And those of them that do so even where they are empty: because a function reads them.
+fn reads(cells: &[Cell]) -> (Vec<Vec<u16>>, Vec<Vec<u16>>) {
     let mut all: Vec<Vec<u16>> = Vec::new();
+    let mut calls: Vec<Vec<u16>> = Vec::new();
     for cell in cells {
-        let sources = match &cell.step {
-            Computation::Convert { from, .. } => std::slice::from_ref(from),
-            Computation::Const(_) => &[],
-            Computation::Call { from, .. } => from.as_slice(),
+        let (sources, call) = match &cell.step {
+            Computation::Convert { from, .. } => (std::slice::from_ref(from), false),
+            Computation::Const(_) => (&[][..], false),
+            Computation::Call { from, .. } => (from.as_slice(), true),
         };
         let mut slots = Vec::new();
+        let mut called = Vec::new();
         let mut always = false;
         for source in sources {
             let values = match source {
@@ -248,19 +252,31 @@ fn reads(cells: &[Cell]) -> Vec<Vec<u16>> {
                 }
             };
             for value in values {
-                match cells.iter().zip(&all).find(|(maker, _)| maker.makes(*value)) {
-                    Some((_, slots)) if slots.is_empty() => always = true,
-                    // Its result is given where the cell that makes it is not computed again: in a join.
-                    Some((_, inner)) => slots.extend(inner.iter().chain([value])),
-                    None => slots.push(*value),
+                match cells.iter().zip(all.iter().zip(&calls)).find(|(maker, _)| maker.makes(*value)) {
+                    Some((_, (slots, _))) if slots.is_empty() => always = true,
+                    Some((_, (inner, inner_called))) => {
+                        // Its result is given where the cell that makes it is not computed again: in a join.
+                        slots.extend(inner.iter().chain([value]));
+                        called.extend(if call { inner } else { inner_called });
+                    }
+                    None => {
+                        slots.push(*value);
+                        called.extend(call.then_some(*value));
+                    }
                 }
             }
         }
-        slots.sort_unstable();
-        slots.dedup();
-        all.push(if always { Vec::new() } else { slots });
+        for slots in [&mut slots, &mut called] {
+            slots.sort_unstable();
+            slots.dedup();
+            if always {
+                slots.clear();
+            }
+        }
+        all.push(slots);
+        calls.push(called);
     }
-    all
+    (all, calls)
 }
 
 /// For each value, the numbers of what names it.

@@ -130,7 +130,7 @@ pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 
 /// The event's category; `action` is in lower case.
 fn category(table: &str, action: &str) -> Option<&'static str> {
-    if action.contains("driverload") {
+    if contains(action, "driverload") {
         return Some("driver");
     }
     match table {
@@ -154,7 +154,7 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let action = args.text(1).unwrap_or_default().to_ascii_lowercase();
     let Some(category) = category(table, &action) else { return };
     results.set(0, word(category));
-    let has = |word: &str| action.contains(word);
+    let has = |word: &str| contains(&action, word);
     let mut types: Vec<&'static str> = Vec::new();
     let mut add = |when: bool, name: &'static str| {
         if when && !types.contains(&name) {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use defenderbeat_mapping::{Args, Results, Value};
+use defenderbeat_mapping::{Args, Results, Text, Value, write_json, write_string};
 
 use super::{ends_with, table};
 
@@ -33,7 +33,7 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     };
     let dns = std::ptr::eq(lifted, &DNS[..]);
     let done = value.members(|members| {
-        let mut json = String::from("{");
+        let mut json = Text::from("{".to_owned());
         let mut posix = 0;
         let mut sid = false;
         let mut flags: Vec<&'static str> = Vec::new();
@@ -54,15 +54,19 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
                 posix += 1;
                 sid |= name.ends_with("User") && has_sid(raw);
             }
-            if let Some(member) = Value::pruned(raw).to_json() {
-                let key = Value::Text(Cow::Borrowed(&*key)).to_json().unwrap_or_default();
-                let comma = if json.len() > 1 { "," } else { "" };
-                json.extend([comma, &key, ":", &member]);
+            let before = json.len();
+            if before > 1 {
+                json.push(',');
+            }
+            write_string(&key, &mut json);
+            json.push(':');
+            if !write_json(raw, &mut json) {
+                json.truncate(before);
             }
         }
         json.push('}');
         if json.len() > 2 {
-            results.set(0, Value::Json(json));
+            results.set(0, Value::Json(json.into_string()));
         }
         flags.sort_by_key(|flag| FLAGS.iter().position(|known| known == flag));
         results.set(8, super::words(flags));

@@ -38,7 +38,12 @@ fn words<'r>(texts: impl IntoIterator<Item = &'static str>) -> Value<'r> {
 
 /// Whether text has a word, whatever the case of ASCII letters.
 fn contains(text: &str, word: &str) -> bool {
-    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    let first = word.bytes().next().unwrap_or_default();
+    let parts = text.as_bytes().windows(word.len().max(1));
+    // Mostly the first letter tells.
+    parts.into_iter().any(|part| {
+        part.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&first)) && part.eq_ignore_ascii_case(word.as_bytes())
+    })
 }
 
 /// Whether text begins so, whatever the case of ASCII letters.

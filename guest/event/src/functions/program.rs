@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use defenderbeat_mapping::time::parse;
-use defenderbeat_mapping::{Args, Identity, Results, Value};
+use defenderbeat_mapping::{Args, Identity, Results, Value, hex};
 
 use super::{ends_with, word};
 
@@ -58,17 +58,15 @@ pub(crate) fn signature<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// process ids are used again; a process has the same one in every table. Arguments: kinds, DeviceId, then id and time
 /// of the record's own process, of the one that acts, and of that one's parent.
 pub(crate) fn entities<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let own = entity(args, 2);
-    let actor = entity(args, 4);
-    let parent = entity(args, 6);
+    let (own, actor, parent) = (|| entity(args, 2), || entity(args, 4), || entity(args, 6));
     if args.has(0, "created") {
-        results.set(0, own);
-        results.set(1, actor);
+        results.set(0, own());
+        results.set(1, actor());
     } else if args.has(0, "actor") {
         // The record's own process, where it has one, is what process.pid is about.
         let about_own = args.has(0, "subject") && !args.value(2).is_missing();
-        results.set(0, if about_own { own } else { actor });
-        results.set(1, parent);
+        results.set(0, if about_own { own() } else { actor() });
+        results.set(1, parent());
     }
 }
 
@@ -81,7 +79,7 @@ fn entity<'r>(args: &Args<'_, 'r>, pid: usize) -> Value<'r> {
     identity.add(0, &device);
     identity.add(1, &pid.to_string());
     identity.add(2, &created.to_string());
-    Value::Text(Cow::Owned(format!("{:032x}", identity.finish())))
+    Value::Text(Cow::Owned(hex(identity.finish())))
 }
 
 /// The name of a system call: the action type without its last `ApiCall`.

@@ -8,15 +8,18 @@
 
 use std::borrow::Cow;
 
+use defenderbeat_records::Outline;
+
 use super::{Engine, Malformed, Mapped, Times, object};
 use crate::args::Lookup;
 use crate::held::{self, Draft, Run, Runs, Unpack};
 use crate::table::{From, NONE, Side, Table};
+use crate::text::Text;
 use crate::time;
 use crate::value::Value;
 use crate::values::{Numbers, Values};
-use crate::walk::Record;
-use crate::write::{self, ObjectWriter};
+use crate::record::Record;
+use crate::write::ObjectWriter;
 
 /// A record of a side that was read.
 pub struct Reading<'t, 'r> {
@@ -89,25 +92,24 @@ impl Engine {
     ///
     /// Bytes that are no JSON object.
     pub fn read_side<'t, 'r>(
-        &self,
+        &mut self,
         side: usize,
         record: &'r [u8],
         lookup: &'t dyn Lookup,
     ) -> Result<Reading<'t, 'r>, Malformed> {
         let json = object(record)?;
         let side = self.table.sides.get(side).ok_or_else(|| Malformed("belongs to no side of a join".to_owned()))?;
-        let mut values = Values::default();
         // Only items of lists keep unknown members.
-        let mut state = self.read(side.node, json, &mut values, &mut Vec::new(), lookup)?;
+        let (mut state, values) = self.read(side.node, json, &Outline::default(), &mut Vec::new(), lookup)?;
         state.forget_labels();
         Ok(Reading { side, json, values, state })
     }
 
     /// What is to be held of a record: text that [`join`](Self::join) takes.
-    pub fn hold(&self, reading: Reading<'_, '_>) -> String {
+    pub fn hold(&mut self, reading: Reading<'_, '_>) -> String {
         let Reading { side, json, mut values, mut state } = reading;
         side.without.iter().for_each(|slot| values.set(*slot, Value::Missing));
-        let given: Vec<u16> = values.touched().to_vec();
+        let given: Vec<u16> = values.touched().iter().chain(values.empty()).copied().collect();
         state.compute_some(&self.table.scope, &mut values, Some(side.cells));
         let mut draft = Draft { runs: self.runs(side, &values, &state), ..Draft::default() };
         draft.inputs.extend(side.inputs.iter().filter_map(|value| Some((*value, values.get(*value).to_json()?))));
@@ -118,10 +120,12 @@ impl Engine {
             draft.inputs.push((value, values.get(value).to_json().unwrap_or_else(|| "null".to_owned())));
         }
         if !state.errors.is_empty() {
-            draft.errors = state.errors;
+            draft.errors = std::mem::take(&mut state.errors);
             draft.original = json.to_owned();
         }
-        held::pack(&draft, state.unmapped.iter().map(|(name, json)| (&**name, &**json)))
+        let held = held::pack(&draft, state.unmapped.iter().map(|(name, json)| (&**name, &**json)));
+        self.room = state.end(values);
+        held
     }
 
     /// Whether no side that is held gives a value.
@@ -137,45 +141,41 @@ impl Engine {
         let others = others.and_then(|number| self.sides.0.get(number)).map_or(&[][..], Vec::as_slice);
         let others = |number: u16| others.get(usize::from(number)).copied().unwrap_or_default();
         let mut numbers = Numbers::default();
-        numbers.gather(values.touched(), scope.outputs_of, scope.outputs_always);
+        numbers.begin(scope.outputs.len(), scope.outputs_always);
+        numbers.gather(values.touched(), scope.outputs_of);
         numbers.retain(Some(side.outputs));
-        let mut runs: Vec<Run> = Vec::new();
-        let (mut before, mut json) = (NONE, String::new());
+        let mut runs: Vec<(Run, Text)> = Vec::new();
+        let mut before = NONE;
         while let Some(number) = numbers.pop() {
             let Some(output) = scope.outputs.get(usize::from(number)) else { break };
             if output.duplicate && !self.settings.preserve_duplicate_custom_fields {
                 continue;
             }
-            json.clear();
-            let written = match output.from {
-                From::Value(value) => write::value(values.get(value), &mut json),
-                From::First(all) => write::value(values.first(all), &mut json),
+            let json = match output.from {
+                From::Value(value) => values.get(value).to_json(),
+                From::First(all) => values.first(all).to_json(),
                 From::Accumulator(at) => {
-                    state.gathered.get(usize::from(at)).is_some_and(|all| write::list(&all.values, &mut json))
+                    let gathered = state.gathered.get(usize::from(at));
+                    gathered.and_then(|all| Value::List(all.values.clone()).to_json())
                 }
-                From::Builtin(_) | From::Rest => false,
+                From::Builtin(_) | From::Rest => None,
             };
-            if !written {
-                continue;
-            }
+            let Some(json) = json else { continue };
             if before == NONE || others(before) != others(number) {
-                runs.push(Run { output: number, objects: (output.object, output.object), ..Run::default() });
+                let objects = (output.object, output.object);
+                runs.push((Run { output: number, objects, ..Run::default() }, Text::default()));
             }
             before = number;
-            if let Some(run) = runs.last_mut() {
-                ObjectWriter::within(&mut run.text, scope.objects, run.objects.1).field(
-                    output.object,
-                    output.key,
-                    |out| {
-                        out.push_str(&json);
-                        true
-                    },
-                );
+            if let Some((run, text)) = runs.last_mut() {
+                ObjectWriter::within(text, scope.objects, run.objects.1).field(output.object, output.key, |out| {
+                    out.push_str(&json);
+                    true
+                });
                 run.objects.1 = output.object;
-                run.mark(&json);
+                run.mark(&json, text.len());
             }
         }
-        runs
+        runs.into_iter().map(|(run, text)| Run { text: text.into_string(), ..run }).collect()
     }
 
     /// Maps a record of the last side, or none, with what is held of others; [`document`](Self::document) is the result.
@@ -192,9 +192,9 @@ impl Engine {
         let (json, mut values, mut state) = match row {
             Some(Reading { json, values, state, .. }) => (json, values, state),
             None => {
-                let mut values = Values::default();
-                values.reset(scope);
-                ("", values, Record::new(self.table, lookup, self.settings.preserve_duplicate_custom_fields))
+                let duplicates = self.settings.preserve_duplicate_custom_fields;
+                let (state, values) = Record::begin(self.table, lookup, duplicates, std::mem::take(&mut self.room));
+                ("", values, state)
             }
         };
         let last = self.table.sides.last();
@@ -225,9 +225,11 @@ impl Engine {
             ),
         };
         let times = Times { event: timestamp, received: received_at };
-        self.write(&original, &values, &[], &state, times, joined);
+        self.write(&original, &values, &[], &mut state, times, joined);
         self.document.push('\n');
-        Mapped { id: 0, time: time::to_millis(timestamp), position: 0, dropped: false, drift: state.drift }
+        let drift = std::mem::take(&mut state.drift);
+        self.room = state.end(values);
+        Mapped { id: 0, time: time::to_millis(timestamp), position: 0, dropped: false, drift }
     }
 }
 

@@ -51,11 +51,16 @@ pub fn name<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// a quote are n and the quote begins or ends quoted text, 2n+1 are n and a literal quote; in quoted text two quotes are
 /// one and end it. Empty arguments are left out.
 pub fn arguments<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let Some(line) = args.text(0) else { return };
-    let list = split_command_line(&line);
+    let list: Vec<Value<'r>> = match (args.plain(0), args.text(0)) {
+        (Some(line), _) => split_command_line(line).into_iter().map(Value::from_text).collect(),
+        (None, Some(line)) => {
+            split_command_line(&line).into_iter().map(|argument| Value::from_text(argument.into_owned())).collect()
+        }
+        (None, None) => return,
+    };
     let count = i64::try_from(list.len()).unwrap_or(i64::MAX);
     if count > 0 {
-        results.set(0, Value::List(list.into_iter().map(Value::from_text).collect()));
+        results.set(0, Value::List(list));
         results.set(1, Value::Long(count));
     }
 }
@@ -76,15 +81,23 @@ pub fn program<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     }
 }
 
-fn split_command_line(line: &str) -> Vec<String> {
+fn split_command_line(line: &str) -> Vec<Cow<'_, str>> {
     let mut list = Vec::new();
     let mut argument = String::new();
     let mut quoted = false;
     let mut rest = line;
     while !rest.is_empty() {
         // All that needs a thought is ASCII, so that text between is copied whole.
-        let end = rest.find(['\\', '"', ' ', '\t']).unwrap_or(rest.len());
+        let end = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b' ' | b'\t')).unwrap_or(rest.len());
         let (plain, tail) = rest.split_at(end);
+        if argument.is_empty() && !quoted && tail.starts_with([' ', '\t']) {
+            // Mostly an argument is all plain.
+            if !plain.is_empty() {
+                list.push(Cow::Borrowed(plain));
+            }
+            rest = tail.get(1..).unwrap_or_default();
+            continue;
+        }
         argument.push_str(plain);
         let backslashes = tail.bytes().take_while(|byte| *byte == b'\\').count();
         let (slashes, tail) = tail.split_at(backslashes);
@@ -107,7 +120,7 @@ fn split_command_line(line: &str) -> Vec<String> {
                 if quoted {
                     argument.push(separator);
                 } else if !argument.is_empty() {
-                    list.push(std::mem::take(&mut argument));
+                    list.push(Cow::Owned(std::mem::take(&mut argument)));
                 }
             }
             // A character behind backslashes, or the end.
@@ -119,7 +132,7 @@ fn split_command_line(line: &str) -> Vec<String> {
         rest = chars.as_str();
     }
     if !argument.is_empty() {
-        list.push(argument);
+        list.push(Cow::Owned(argument));
     }
     list
 }

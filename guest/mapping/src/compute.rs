@@ -1,0 +1,147 @@
+//! Computing the cells of a scope whose slots are filled.
+
+use crate::args::{Args, Lookup, Results};
+use crate::convert::convert;
+use crate::record::Record;
+use crate::set::elements;
+use crate::table::{Lift, NONE, Op, Scope, Source, Step};
+use crate::text::same;
+use crate::value::Value;
+use crate::values::Values;
+
+impl<'r> Record<'_, 'r> {
+    /// Computes the cells of a scope whose slots are filled, in the order of their rows.
+    pub(crate) fn compute(&mut self, scope: &'static Scope, values: &mut Values<'r>) {
+        self.compute_some(scope, values, None);
+    }
+
+    /// As [`compute`](Self::compute), but only cells of a bit set, where there is one.
+    pub(crate) fn compute_some(&mut self, scope: &'static Scope, values: &mut Values<'r>, only: Option<&[u64]>) {
+        let mut kinds = Kinds::default();
+        let mut numbers = std::mem::take(&mut self.numbers);
+        let mut given = std::mem::take(&mut self.results);
+        let mut failures = Vec::new();
+        numbers.begin(scope.cells.len(), scope.cells_always);
+        numbers.gather(values.touched(), scope.cells_of);
+        numbers.gather(values.empty(), scope.calls_of);
+        numbers.retain(only);
+        while let Some(cell) = numbers.pop().and_then(|number| scope.cells.get(usize::from(number))) {
+            if cell.kinds != 0 && cell.kinds & kinds.of(scope, values) == 0 {
+                continue;
+            }
+            match &cell.step {
+                Step::Const(json) => values.set(cell.value, Value::Raw(json)),
+                Step::Convert(source, op) => {
+                    let taken;
+                    let value = match source {
+                        Source::Value(value) => values.get(*value),
+                        Source::First(all) => values.first(all),
+                        Source::Accumulator(at) => {
+                            taken = self
+                                .gathered
+                                .get(usize::from(*at))
+                                .map_or(Value::Missing, |all| Value::List(all.values.clone()));
+                            &taken
+                        }
+                    };
+                    if value.is_missing() {
+                        continue;
+                    }
+                    if cell.value == NONE {
+                        for lift in cell.lifts {
+                            let value = value.clone();
+                            self.lift(*lift, kinds.of_lift(*lift, scope, values), &value);
+                        }
+                        continue;
+                    }
+                    if let Op::Ask(question) = op {
+                        let answer = ask(self.lookup, question, value);
+                        values.put(cell.value, answer);
+                        continue;
+                    }
+                    let result = convert(*op, value, self.table.lookups, &mut |value, cause| {
+                        failures.push((value.clone(), cause))
+                    });
+                    if !failures.is_empty() {
+                        for (value, cause) in failures.drain(..) {
+                            self.fail(cell.path, &value, cause);
+                        }
+                    }
+                    for lift in cell.lifts {
+                        self.lift(*lift, kinds.of_lift(*lift, scope, values), &result);
+                    }
+                    values.put(cell.value, result);
+                }
+                Step::Call { function, from, results, lifts } => {
+                    let args = Args { sources: from, values, gathered: &self.gathered, lookup: self.lookup };
+                    (function.0)(&args, &mut given);
+                    if given.has_errors() {
+                        self.report(cell.path, &mut given);
+                    }
+                    given.values.truncate(usize::from(*results));
+                    for (result, lift) in *lifts {
+                        if let Some(value) = given.values.get(usize::from(*result)) {
+                            self.lift(*lift, kinds.of_lift(*lift, scope, values), value);
+                        }
+                    }
+                    for (index, value) in (cell.value..).zip(given.values.drain(..)) {
+                        values.put(index, value);
+                    }
+                }
+            }
+        }
+        self.numbers = numbers;
+        self.results = given;
+    }
+
+    /// Takes over what a function has to say against its arguments.
+    fn report(&mut self, path: &'static str, given: &mut Results<'r>) {
+        for (value, cause) in given.failures.drain(..) {
+            self.fail(path, &value, cause);
+        }
+        for cause in given.errors.drain(..) {
+            let place = self.place(path);
+            self.errors.push(if place.is_empty() { cause } else { format!("{place}: {cause}") });
+        }
+        self.failed |= std::mem::take(&mut given.failed);
+    }
+}
+
+/// The bits of the kinds of an object, found when the first row asks for them.
+#[derive(Default)]
+struct Kinds(Option<u64>);
+
+impl Kinds {
+    /// The kinds where a lift distinguishes any; it may come before the row that tells them.
+    fn of_lift(&mut self, lift: Lift, scope: &Scope, values: &Values<'_>) -> u64 {
+        if lift.kinds == 0 { 0 } else { self.of(scope, values) }
+    }
+
+    fn of(&mut self, scope: &Scope, values: &Values<'_>) -> u64 {
+        *self.0.get_or_insert_with(|| {
+            let bit = |value: &Value<'_>| {
+                let text = value.string()?;
+                let dot = text.bytes().rposition(|byte| byte == b'.').map_or(0, |at| at + 1);
+                let name = text.get(dot..).unwrap_or_default();
+                scope.kinds.iter().position(|kind| same(kind, name)).map(|bit| 1 << bit)
+            };
+            match values.get(scope.kind) {
+                Value::List(all) => all.iter().filter_map(bit).sum(),
+                one => bit(one).unwrap_or(0),
+            }
+        })
+    }
+}
+
+/// What the host knows of a value, or of the first of several that it knows.
+fn ask<'r>(lookup: &dyn Lookup, question: &str, value: &Value<'r>) -> Value<'r> {
+    let one = |value: &Value<'r>| lookup.find(question, &value.string()?);
+    let answer = match value {
+        Value::List(all) => all.iter().find_map(one),
+        Value::Raw(json) if json.starts_with('[') => {
+            elements(json).into_iter().find_map(|element| one(&Value::from_json(element)))
+        }
+        value => one(value),
+    };
+    answer.map_or(Value::Missing, |answer| Value::pruned(&answer))
+}

@@ -1,0 +1,349 @@
+//! Reading JSON (RFC 8259) from its beginning to its end, each byte once: whoever walks down opens objects and arrays, and
+//! passes over what is not needed. What was passed is valid JSON; nesting costs neither stack nor noticeable memory.
+//! Keys that come twice, numbers beyond any precision and halves of surrogate pairs are JSON, too.
+
+use crate::grammar::Nest;
+use crate::words::{controls, each, lowest, zeros};
+
+/// What is read is no JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
+/// A place in JSON text.
+///
+/// ```
+/// use defenderbeat_records::Cursor;
+///
+/// let mut cursor = Cursor::new(r#"{"a": [1, "x"], "b": {"c": null}}"#);
+/// cursor.open();
+/// let mut members = Vec::new();
+/// while let Some(key) = cursor.key()? {
+///     members.push((key.quoted, cursor.value()?));
+/// }
+/// assert_eq!(members, [("\"a\"", "[1, \"x\"]"), ("\"b\"", r#"{"c": null}"#)]);
+/// assert!(cursor.is_at_end());
+/// # Ok::<(), defenderbeat_records::Broken>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+    /// Nothing was read of the object or array that was opened last.
+    fresh: bool,
+}
+
+/// The name of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    /// With its quotes.
+    pub quoted: &'a str,
+    /// Whether there are escapes in it.
+    pub escaped: bool,
+}
+
+impl<'a> Key<'a> {
+    /// The name as it is written, without its quotes.
+    #[inline]
+    #[must_use]
+    pub fn inner(&self) -> &'a str {
+        self.quoted.get(1..self.quoted.len().saturating_sub(1)).unwrap_or_default()
+    }
+}
+
+impl<'a> Cursor<'a> {
+    /// Before the value that text is.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0, fresh: false }
+    }
+
+    /// The first byte of the next value, which tells its type; none at the end of the text.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        self.at = after_white(bytes, self.at);
+        bytes.get(self.at).copied()
+    }
+
+    /// Goes into the object or array that [`peek`](Self::peek) has found.
+    #[inline]
+    pub fn open(&mut self) {
+        self.at += 1;
+        self.fresh = true;
+    }
+
+    /// The next key of an object that was opened, whose value follows; none at the object's end, which is passed.
+    ///
+    /// # Errors
+    ///
+    /// The text is no JSON here.
+    #[inline]
+    pub fn key(&mut self) -> Result<Option<Key<'a>>, Broken> {
+        if !self.next(b'}')? {
+            return Ok(None);
+        }
+        let from = self.at;
+        let (end, escaped) = quoted(self.text.as_bytes(), from).ok_or(Broken)?;
+        self.at = colon(self.text.as_bytes(), end).ok_or(Broken)?;
+        Ok(Some(Key { quoted: self.text.get(from..end).ok_or(Broken)?, escaped }))
+    }
+
+    /// Whether another element of an array that was opened follows; none at the array's end, which is passed.
+    ///
+    /// # Errors
+    ///
+    /// The text is no JSON here.
+    #[inline]
+    pub fn element(&mut self) -> Result<bool, Broken> {
+        self.next(b']')
+    }
+
+    /// Passes over a value: all of it, without white space around it.
+    ///
+    /// # Errors
+    ///
+    /// It is no JSON.
+    #[inline]
+    pub fn value(&mut self) -> Result<&'a str, Broken> {
+        let bytes = self.text.as_bytes();
+        let from = after_white(bytes, self.at);
+        self.at = value(bytes, from).ok_or(Broken)?;
+        self.text.get(from..self.at).ok_or(Broken)
+    }
+
+    /// Whether nothing but white space follows.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        after_white(self.text.as_bytes(), self.at) == self.text.len()
+    }
+
+    /// Moves to the next member or element, or past the bracket that closes them.
+    #[inline]
+    fn next(&mut self, close: u8) -> Result<bool, Broken> {
+        let bytes = self.text.as_bytes();
+        let mut at = after_white(bytes, self.at);
+        let fresh = std::mem::take(&mut self.fresh);
+        match bytes.get(at) {
+            Some(&byte) if byte == close => {
+                self.at = at + 1;
+                return Ok(false);
+            }
+            Some(b',') if !fresh => at = after_white(bytes, at + 1),
+            Some(_) if fresh => {}
+            _ => return Err(Broken),
+        }
+        self.at = at;
+        Ok(true)
+    }
+}
+
+/// Where white space ends. Mostly there is none.
+#[inline]
+pub(crate) fn after_white(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(0..=b' ') => skip_white(bytes, at),
+        _ => at,
+    }
+}
+
+fn skip_white(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Behind the colon that follows a key, and the white space around it.
+#[inline]
+pub(crate) fn colon(bytes: &[u8], at: usize) -> Option<usize> {
+    let at = after_white(bytes, at);
+    (bytes.get(at) == Some(&b':')).then(|| after_white(bytes, at + 1))
+}
+
+/// The end of the value that begins at a place; none where it is no JSON.
+#[inline]
+pub(crate) fn value(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at)? {
+        b'"' => quoted(bytes, at).map(|(end, _)| end),
+        b'{' | b'[' => container(bytes, at),
+        _ => scalar(bytes, at),
+    }
+}
+
+/// The end of an object or array.
+fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let mut nest = Nest::default();
+    loop {
+        match bytes.get(at)? {
+            b'{' => {
+                at = after_white(bytes, at + 1);
+                if bytes.get(at) == Some(&b'}') {
+                    at += 1;
+                } else {
+                    nest.push(true);
+                    at = colon(bytes, quoted(bytes, at)?.0)?;
+                    continue;
+                }
+            }
+            b'[' => {
+                at = after_white(bytes, at + 1);
+                if bytes.get(at) == Some(&b']') {
+                    at += 1;
+                } else {
+                    nest.push(false);
+                    continue;
+                }
+            }
+            b'"' => at = quoted(bytes, at)?.0,
+            _ => at = scalar(bytes, at)?,
+        }
+        // A value has ended.
+        loop {
+            if nest.depth == 0 {
+                return Some(at);
+            }
+            at = after_white(bytes, at);
+            match (bytes.get(at)?, nest.object()) {
+                (b',', true) => {
+                    let key = after_white(bytes, at + 1);
+                    at = colon(bytes, quoted(bytes, key)?.0)?;
+                    break;
+                }
+                (b',', false) => {
+                    at = after_white(bytes, at + 1);
+                    break;
+                }
+                (b'}', true) | (b']', false) => {
+                    at += 1;
+                    nest.pop();
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// The end of a number or literal.
+#[inline]
+fn scalar(bytes: &[u8], at: usize) -> Option<usize> {
+    let word: &[u8] = match bytes.get(at)? {
+        b'n' => b"null",
+        b't' => b"true",
+        b'f' => b"false",
+        b'-' => return number(bytes, at + 1),
+        b'0'..=b'9' => return number(bytes, at),
+        _ => return None,
+    };
+    let end = at + word.len();
+    (bytes.get(at..end)? == word).then_some(end)
+}
+
+/// The end of a number, behind its sign.
+fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
+    at = match bytes.get(at)? {
+        b'0' => at + 1,
+        _ => digits(bytes, at)?,
+    };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits(bytes, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        at += 1;
+        if let Some(b'+' | b'-') = bytes.get(at) {
+            at += 1;
+        }
+        at = digits(bytes, at)?;
+    }
+    Some(at)
+}
+
+/// The end of digits, at least one.
+#[inline]
+fn digits(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut end = at;
+    while bytes.get(end).is_some_and(u8::is_ascii_digit) {
+        end += 1;
+    }
+    (end > at).then_some(end)
+}
+
+/// The end of a string that begins at a place, and whether there are escapes in it.
+#[inline]
+pub(crate) fn quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+    if bytes.get(at) != Some(&b'"') {
+        return None;
+    }
+    let at = plain(bytes, at + 1);
+    match bytes.get(at) {
+        Some(b'"') => Some((at + 1, false)),
+        Some(b'\\') => Some((escaped(bytes, at)?, true)),
+        _ => None,
+    }
+}
+
+/// The end of a string from its first escape on.
+fn escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => match bytes.get(at + 1)? {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
+                b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+                _ => return None,
+            },
+            0..0x20 => return None,
+            _ => at = plain(bytes, at),
+        }
+    }
+}
+
+/// How many bytes stand before the first quote, backslash or control character: those that JSON text has as they are.
+#[inline]
+#[must_use]
+pub fn plain_length(text: &[u8]) -> usize {
+    plain(text, 0)
+}
+
+/// Where the next quote, backslash or control character stands.
+#[inline]
+fn plain(bytes: &[u8], mut at: usize) -> usize {
+    // Mostly it is near; a turn of a loop would look at the deadline, too.
+    for _ in 0..4 {
+        match word(bytes, at) {
+            Some(0) => at += 8,
+            Some(hits) => return at + lowest(hits),
+            None => return last_plain(bytes, at),
+        }
+    }
+    loop {
+        match word(bytes, at) {
+            Some(0) => at += 8,
+            Some(hits) => return at + lowest(hits),
+            None => return last_plain(bytes, at),
+        }
+    }
+}
+
+/// Which of the next eight bytes are not plain.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(hits(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?)))
+}
+
+#[inline]
+fn hits(word: u64) -> u64 {
+    zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\')) | controls(word)
+}
+
+/// As [`plain`], where less than eight bytes are left.
+fn last_plain(bytes: &[u8], at: usize) -> usize {
+    let left = bytes.len().saturating_sub(at);
+    if let Some(last) = bytes.last_chunk::<8>().filter(|_| (1..8).contains(&left)) {
+        // The bytes before are not asked for.
+        let before = u64::MAX >> (8 * left);
+        let hits = hits(u64::from_le_bytes(*last) & !before | each(b' ') & before);
+        return if hits == 0 { bytes.len() } else { bytes.len() - 8 + lowest(hits) };
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}
