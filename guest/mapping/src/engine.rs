@@ -346,7 +346,7 @@ impl Engine {
                         original
                     }
                     Builtin::Tags => preset(if failed { &presets.tags_on_error } else { &presets.tags }, out),
-                    Builtin::Unmapped => unmapped(&state.unmapped, out),
+                    Builtin::Unmapped => state.write_unmapped(out),
                 }),
             }
         }
@@ -451,31 +451,4 @@ fn failure(json: &str) -> Option<BTreeMap<String, &RawValue>> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
     let error = members.get("error").filter(|_| members.len() == 1)?;
     serde_json::from_str(error.get()).ok()
-}
-
-/// Writes unmapped values by name; several of one name as a list.
-fn unmapped(all: &[(Cow<'static, str>, Cow<'_, str>)], out: &mut Text) -> bool {
-    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, json) in all {
-        names.entry(name).or_default().push(json);
-    }
-    let start = out.len();
-    for (name, values) in names {
-        let before = out.len();
-        out.push(if before == start { '{' } else { ',' });
-        write::string(name, out);
-        out.push(':');
-        let written = match values.as_slice() {
-            [single] => write::json(single, out),
-            many => write::list(&many.iter().map(|json| Value::Raw(json)).collect::<Vec<_>>(), out),
-        };
-        if !written {
-            out.truncate(before);
-        }
-    }
-    if out.len() == start {
-        return false;
-    }
-    out.push('}');
-    true
 }

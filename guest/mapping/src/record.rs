@@ -1,6 +1,7 @@
 //! What is known of a record as a whole while it is read.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::args::{Lookup, Results};
 use crate::set::Gathered;
@@ -145,6 +146,33 @@ impl<'t, 'r> Record<'t, 'r> {
     pub(crate) fn keep_unmapped(&mut self, path: &str, json: Cow<'r, str>) {
         let path = path.strip_prefix(self.table.below).unwrap_or(path);
         self.unmapped.push((Cow::Owned(path.replace("[]", "")), json));
+    }
+
+    /// Writes unmapped values by name; several of one name as a list. False, and nothing written, where there is none.
+    pub(crate) fn write_unmapped(&self, out: &mut Text) -> bool {
+        let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, json) in &self.unmapped {
+            names.entry(name).or_default().push(json);
+        }
+        let start = out.len();
+        for (name, values) in names {
+            let before = out.len();
+            out.push(if before == start { '{' } else { ',' });
+            write::string(name, out);
+            out.push(':');
+            let written = match values.as_slice() {
+                [single] => write::json(single, out),
+                many => write::list(&many.iter().map(|json| Value::Raw(json)).collect::<Vec<_>>(), out),
+            };
+            if !written {
+                out.truncate(before);
+            }
+        }
+        if out.len() == start {
+            return false;
+        }
+        out.push('}');
+        true
     }
 
     /// Forgets the keys that a deployment adds to every record, where all of them are there and are text.

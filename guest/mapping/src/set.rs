@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::table::{Accumulator, hash_key};
 use crate::text::same;
 use crate::value::{Value, is_container};
-use crate::values::emptied;
+use crate::values::{KEPT, emptied};
 
 /// Above this many values a hash index finds repeats; below it, looking at each is quicker.
 const INDEXED: usize = 16;
@@ -26,6 +26,9 @@ pub(crate) struct Gathered<'r> {
 impl<'r> Gathered<'r> {
     /// The same room, empty, for another record.
     pub(crate) fn recycle<'n>(mut self) -> Gathered<'n> {
+        if self.values.capacity() > KEPT {
+            return Gathered::default();
+        }
         self.index.clear();
         self.marks.clear();
         Gathered { values: emptied(self.values), marks: self.marks, index: self.index }

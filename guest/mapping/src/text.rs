@@ -115,7 +115,8 @@ fn twice<const N: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Whether two texts are the same. WebAssembly has no instruction that compares, and what stands in for it goes byte by byte.
+/// Whether two texts are the same. WebAssembly has no instruction that compares; what stands in for it goes byte by
+/// byte.
 #[inline]
 pub(crate) fn same(left: &str, right: &str) -> bool {
     let (left, right) = (left.as_bytes(), right.as_bytes());

@@ -95,8 +95,14 @@ impl<'r> Values<'r> {
     }
 }
 
+/// Room for more values than this is not kept: one long record must not hold its memory for the rest of an engine's life.
+pub(crate) const KEPT: usize = 1024;
+
 /// A list without its content, for values that live shorter or longer; its memory is used again.
 pub(crate) fn emptied<T, U>(mut list: Vec<T>) -> Vec<U> {
+    if list.capacity() > KEPT {
+        return Vec::new();
+    }
     list.clear();
     list.into_iter().filter_map(|_| None).collect()
 }

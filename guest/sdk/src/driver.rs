@@ -111,34 +111,30 @@ impl<G: Guest> Driver<G> {
 }
 
 /// The records of a payload; all of it where its feed has no keys.
-enum Pieces<'a> {
-    Whole(Option<Piece<'a>>),
-    Parts(Split<'a, &'a str>),
+struct Pieces<'a> {
+    whole: Option<Piece<'a>>,
+    parts: Option<Split<'a, &'a str>>,
 }
 
 impl<'a> Pieces<'a> {
     fn new(payload: &'a [u8], keys: &'a [&'a str], max: usize) -> Self {
-        if !keys.is_empty() {
-            return Self::Parts(split(payload, keys, max));
-        }
-        Self::Whole(Some(match payload.len() <= max {
+        let whole = keys.is_empty().then_some(match payload.len() <= max {
             true => Piece::Record { offset: 0, bytes: payload },
             false => Piece::Oversized { offset: 0, bytes: payload, last: true },
-        }))
+        });
+        let parts = whole.is_none().then(|| split(payload, keys, max));
+        Self { whole, parts }
     }
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        match self {
-            Self::Whole(whole) => whole.take(),
-            Self::Parts(parts) => parts.next(),
+        match &mut self.parts {
+            Some(parts) => parts.next(),
+            None => self.whole.take(),
         }
     }
 
     /// Where the members of the last record are.
     fn outline(&self) -> Option<&Outline> {
-        match self {
-            Self::Whole(_) => None,
-            Self::Parts(parts) => Some(parts.outline()),
-        }
+        self.parts.as_ref().map(Split::outline)
     }
 }
