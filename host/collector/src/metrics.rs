@@ -34,10 +34,14 @@ pub struct Metrics {
     pub rejected: Counter,
     /// Documents that were read again and had left before.
     pub repeated: Counter,
+    /// Times that a join found nothing to go with a record.
+    pub unmatched: Counter,
     /// Unknown names met in records.
     pub drift: Counter,
     /// Bytes of facts found in records, for later ones.
     pub facts: Counter,
+    /// Syncs that came to their end.
+    pub syncs: Counter,
     /// Documents delivered.
     pub delivered: Counter,
     /// Documents that the output had already.
@@ -62,10 +66,12 @@ impl fmt::Display for Metrics {
             ("repeated", &self.repeated),
             ("dropped", &self.dropped),
             ("rejected", &self.rejected),
+            ("unmatched", &self.unmatched),
             ("there already", &self.duplicates),
             ("sent again", &self.retried),
             ("dead letters", &self.dead_letters),
             ("bytes of facts", &self.facts),
+            ("syncs", &self.syncs),
         ] {
             if counter.get() > 0 {
                 write!(formatter, ", {} {name}", counter.get())?;

@@ -476,7 +476,7 @@ processors: [{drop_event: {when: {equals: {a.b: 1}}}}]",
     ) + "processors: [{add_tags: {tags: [b]}}]\n";
     let config = load(&text, &[]).unwrap();
     let agent = Agent { id: "i".into(), name: "n".into(), version: "1".into(), ephemeral_id: "e".into() };
-    let settings = |facts| config.inputs[0].component_settings(&agent, facts);
+    let settings = |facts| config.inputs[0].component_settings(&agent, facts, None);
     let mut expected = serde_json::json!({
             "namespace": "default",
             "tags": ["a"],
