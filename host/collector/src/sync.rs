@@ -189,3 +189,7 @@ fn whole(code: Code, message: String) -> String {
     let advice = if code == Code::Memory { "; the sync takes more memory than that: raise memory_limit" } else { "" };
     Error::Trap { code, message }.to_string() + advice
 }
+
+#[cfg(test)]
+#[path = "sync_tests.rs"]
+mod tests;

@@ -301,4 +301,4 @@ fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt) {
 
 #[cfg(test)]
 #[path = "worker_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -12,7 +12,8 @@ use super::*;
 use crate::facts::Facts;
 use crate::mapper::Open;
 
-static HOSTILE: LazyLock<Component> = LazyLock::new(|| {
+/// A component that does what its records say.
+pub(crate) static HOSTILE: LazyLock<Component> = LazyLock::new(|| {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components/hostile.wasm");
     let wasm =
         std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}: run `make components`", file.display()));
