@@ -1,6 +1,6 @@
 # Everything a developer runs. `make` alone says what there is.
 
-GUESTS := alert incident event
+GUESTS := alert incident event vulnerability
 HOSTILE := patch changed changed-import import
 # A build server takes Cargo.lock as it is.
 LOCKED := $(if $(CI),--locked)

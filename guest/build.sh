@@ -62,7 +62,8 @@ modules() {
     compiler=$(choose)
     # shellcheck disable=SC2086 # several arguments
     set -- build --profile guest --target $target ${CI:+--locked} --quiet \
-        -p defenderbeat-alert -p defenderbeat-incident -p defenderbeat-event -p defenderbeat-hostile --lib --examples
+        -p defenderbeat-alert -p defenderbeat-incident -p defenderbeat-event \
+        -p defenderbeat-vulnerability -p defenderbeat-hostile --lib --examples
     case "$compiler" in
         rustup)
             folder=target/guest-rustup
@@ -87,7 +88,8 @@ lint() {
     # The system compiler has no clippy for the target's library.
     [ "$(choose)" = rustup ] || { say "skipped: clippy for $target takes rustup's compiler" && return; }
     cargo clippy --quiet ${CI:+--locked} --target $target --target-dir target/guest-rustup \
-        -p defenderbeat-sdk -p defenderbeat-alert -p defenderbeat-incident -p defenderbeat-event -p defenderbeat-hostile --lib --examples -- -D warnings
+        -p defenderbeat-sdk -p defenderbeat-alert -p defenderbeat-incident -p defenderbeat-event \
+        -p defenderbeat-vulnerability -p defenderbeat-hostile --lib --examples -- -D warnings
 }
 
 case "${1:-}" in

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Components that are part of the program, by the name of their data stream.
-const COMPONENTS: [&str; 3] = ["alert", "incident", "event"];
+const COMPONENTS: [&str; 4] = ["alert", "incident", "event", "vulnerability"];
 
 fn main() -> Result<(), String> {
     defenderbeat_tables::build_fields(&COMPONENTS)?;

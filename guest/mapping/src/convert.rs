@@ -74,6 +74,9 @@ fn scalar<'r>(op: Op, value: &Value<'r>, lookups: &'static [Dictionary]) -> Resu
         }
         Op::Truth => truth(value).ok_or("is not true or false"),
         Op::Date => {
+            if let Value::Time(_) = value {
+                return Ok(value.clone());
+            }
             let text = value.string().ok_or("is not a date")?;
             time::parse(&text).map(Value::Time).ok_or("is not a date")
         }

@@ -17,6 +17,12 @@ use crate::values::{Numbers, Values};
 use crate::walk::{self, Kept, Record, ScopeReader};
 use crate::write::{self, ObjectWriter};
 
+mod join;
+
+pub use join::Reading;
+
+use join::{Joined, Sides};
+
 /// Value of `event.kind` for documents about a failure.
 const PIPELINE_ERROR: &str = "pipeline_error";
 
@@ -26,6 +32,18 @@ pub struct Engine {
     settings: Settings,
     presets: Presets,
     document: String,
+    /// What a record without a time of its own has for it.
+    sync_start: Option<Ticks>,
+    sides: Sides,
+}
+
+/// The times that a document has whatever its record says.
+#[derive(Clone, Copy)]
+struct Times {
+    /// `@timestamp`
+    event: Ticks,
+    /// `event.ingested`, milliseconds since 1970.
+    received: i64,
 }
 
 /// Fields that are the same in every document, as JSON text.
@@ -88,7 +106,20 @@ impl Engine {
             tags: tags(None),
             tags_on_error: tags(Some(PRESERVE_ORIGINAL)),
         };
-        Self { table, settings, presets, document: String::new() }
+        let sync_start = settings.sync_start.as_deref().and_then(time::parse);
+        let sides = Sides::new(table, settings.preserve_duplicate_custom_fields);
+        Self { table, settings, presets, document: String::new(), sync_start, sides }
+    }
+
+    /// When the sync began that records belong to, which is the time of a record that has none: the setting
+    /// `sync_start`, else `received_at`. Milliseconds since 1970.
+    pub fn sync_start(&self, received_at: i64) -> i64 {
+        self.sync_start.map_or(received_at, time::to_millis)
+    }
+
+    /// Begins a sync: where the setting `sync_start` does not say when, it is at `received_at`.
+    pub fn begin_sync(&mut self, received_at: i64) {
+        self.sync_start.get_or_insert(time::from_millis(received_at));
     }
 
     /// Maps one record that was received at `received_at` (milliseconds since 1970); [`document`](Self::document) is
@@ -119,18 +150,8 @@ impl Engine {
         let json = object(record)?;
         let table = self.table;
         let mut values = Values::default();
-        values.reset(&table.scope);
         let mut kept: Vec<Kept<'_>> = Vec::new();
-        let mut state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
-        let mut reader = ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state };
-        if let Err(error) = reader.read(json) {
-            walk::check(json).map_err(|_| Malformed(format!("is not JSON: {error}")))?;
-            values.reset(&table.scope);
-            state = Record::new(table, lookup, self.settings.preserve_duplicate_custom_fields);
-            ScopeReader { scope: &table.scope, values: &mut values, kept: &mut kept, record: &mut state }
-                .read_flat(json)
-                .map_err(|error| Malformed(format!("is not JSON: {error}")))?;
-        }
+        let mut state = self.read(0, json, &mut values, &mut kept, lookup)?;
         state.errors.splice(..0, notes);
         state.forget_labels();
         walk::forget_repeats(&mut kept);
@@ -167,10 +188,26 @@ impl Engine {
             hash(record)
         };
         let instant = |slot: u16| value(slot).string().and_then(|text| time::parse(&text));
-        let timestamp = table.time.iter().find_map(|slot| instant(*slot)).unwrap_or(time::from_millis(received_at));
+        let timestamp =
+            table.time.iter().find_map(|slot| instant(*slot)).unwrap_or_else(|| self.default_time(received_at));
         let position = instant(table.position).and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(0);
 
+        values.set(table.timestamp, Value::Time(timestamp));
         state.compute(&table.scope, &mut values);
+        self.settle(&mut state, &mut values);
+        let times = Times { event: timestamp, received: received_at };
+        self.write(json, &values, &kept, &state, times, Joined::default());
+        let dropped = !self.process(json);
+        Ok(Mapped { id, time: time::to_millis(timestamp), position, dropped, drift: state.drift })
+    }
+
+    fn default_time(&self, received_at: i64) -> Ticks {
+        self.sync_start.unwrap_or(time::from_millis(received_at))
+    }
+
+    /// What follows from all cells: sorted lists, and what errors do to `event.kind`.
+    fn settle(&self, state: &mut Record<'_, '_>, values: &mut Values<'_>) {
+        let table = self.table;
         for (gathered, mode) in state.gathered.iter_mut().zip(table.accumulators) {
             if *mode == Accumulator::Sorted {
                 gathered.sort();
@@ -184,9 +221,30 @@ impl Engine {
                 OnError::Replace => values.set(table.kind, error),
             }
         }
-        self.write(json, &values, &kept, &state, timestamp, received_at);
-        let dropped = !self.process(json);
-        Ok(Mapped { id, time: time::to_millis(timestamp), position, dropped, drift: state.drift })
+    }
+
+    /// Reads JSON text as the object of a node.
+    fn read<'t, 'r>(
+        &self,
+        node: u16,
+        json: &'r str,
+        values: &mut Values<'r>,
+        kept: &mut Vec<Kept<'r>>,
+        lookup: &'t dyn Lookup,
+    ) -> Result<Record<'t, 'r>, Malformed> {
+        let scope = &self.table.scope;
+        let begin = || Record::new(self.table, lookup, self.settings.preserve_duplicate_custom_fields);
+        let mut state = begin();
+        values.reset(scope);
+        if let Err(error) = (ScopeReader { scope, values, kept, record: &mut state }).read(node, json) {
+            walk::check(json).map_err(|_| Malformed(format!("is not JSON: {error}")))?;
+            values.reset(scope);
+            state = begin();
+            (ScopeReader { scope, values, kept, record: &mut state })
+                .read_flat(node, json)
+                .map_err(|error| Malformed(format!("is not JSON: {error}")))?;
+        }
+        Ok(state)
     }
 
     fn write(
@@ -195,8 +253,8 @@ impl Engine {
         values: &Values<'_>,
         kept: &[Kept<'_>],
         state: &Record<'_, '_>,
-        timestamp: Ticks,
-        received_at: i64,
+        times: Times,
+        mut joined: Joined<'_>,
     ) {
         let table = self.table;
         let failed = state.failed || (!state.errors.is_empty() && table.preserve_original_on_error);
@@ -209,7 +267,10 @@ impl Engine {
         let mut writer = ObjectWriter::new(&mut self.document, table.scope.objects);
         let mut numbers = Numbers::default();
         numbers.gather(values.touched(), table.scope.outputs_of, table.scope.outputs_always);
-        while let Some(output) = numbers.pop().and_then(|number| table.scope.outputs.get(usize::from(number))) {
+        numbers.retain(joined.outputs);
+        while let Some(number) = numbers.pop() {
+            let Some(output) = table.scope.outputs.get(usize::from(number)) else { break };
+            joined.write_before(number, &mut writer);
             if output.duplicate && !self.settings.preserve_duplicate_custom_fields {
                 continue;
             }
@@ -232,7 +293,7 @@ impl Engine {
                 }
                 From::Rest => walk::write_kept(kept, output.object, &mut writer),
                 From::Builtin(builtin) => writer.field(output.object, output.key, |out| match builtin {
-                    Builtin::Timestamp => write::value(&Value::Time(timestamp), out),
+                    Builtin::Timestamp => write::value(&Value::Time(times.event), out),
                     Builtin::Agent => preset(&presets.agent, out),
                     Builtin::Dataset | Builtin::EventDataset => preset(&presets.dataset, out),
                     Builtin::Namespace => preset(&presets.namespace, out),
@@ -243,7 +304,7 @@ impl Engine {
                             state.errors.iter().map(|text| Value::Text(Cow::Borrowed(text))).collect();
                         write::list(&messages, out)
                     }
-                    Builtin::Ingested => write::value(&Value::Time(time::from_millis(received_at)), out),
+                    Builtin::Ingested => write::value(&Value::Time(time::from_millis(times.received)), out),
                     Builtin::Module => preset(&presets.module, out),
                     Builtin::Original => {
                         if original {
@@ -256,6 +317,7 @@ impl Engine {
                 }),
             }
         }
+        joined.write_before(NONE, &mut writer);
         writer.end();
     }
 

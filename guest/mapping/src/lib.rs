@@ -15,6 +15,7 @@ mod args;
 mod convert;
 mod engine;
 pub mod functions;
+mod held;
 mod identity;
 mod processors;
 mod raw;
@@ -29,7 +30,7 @@ mod walk;
 mod write;
 
 pub use args::{Args, Function, Lookup, NoLookup, Results};
-pub use engine::{Engine, Malformed, Mapped, check};
+pub use engine::{Engine, Malformed, Mapped, Reading, check};
 pub use identity::{Identity, hash as hash_bytes, member_key};
 pub use raw::check as check_json_path;
 pub use settings::{Settings, SettingsError};

@@ -32,7 +32,7 @@ pub struct Settings {
     pub(crate) processors: Vec<Processor>,
     /// Largest record in bytes; a longer one is rejected. The driver applies it.
     pub max_record_size: Option<usize>,
-    /// Start of a sync, ISO 8601; only pipelines that sync use it.
+    /// When the sync began that records belong to, ISO 8601: the time of records that have none of their own.
     pub sync_start: Option<String>,
 }
 
@@ -64,6 +64,10 @@ impl Settings {
         })?;
         if settings.agent.as_ref().is_some_and(|agent| !agent.get().starts_with('{')) {
             return Err(SettingsError { path: "$.agent".to_owned(), message: "is not an object".to_owned() });
+        }
+        if settings.sync_start.as_deref().is_some_and(|start| crate::time::parse(start).is_none()) {
+            let message = "is no time, such as 2025-01-31T08:00:00Z".to_owned();
+            return Err(SettingsError { path: "$.sync_start".to_owned(), message });
         }
         for (index, row) in settings.rows.iter().enumerate() {
             row.check().map_err(|message| SettingsError { path: format!("$.rows[{index}]"), message })?;
@@ -101,6 +105,7 @@ mod tests {
         assert!(error(r#"{"tgas":[]}"#).message.contains("unknown field `tgas`"));
         assert_eq!(error(r#"{"tags":[1]}"#).path, "$.tags[0]");
         assert_eq!(error(r#"{"agent":1}"#).path, "$.agent");
+        assert_eq!(error(r#"{"sync_start":"now"}"#).path, "$.sync_start");
         assert_eq!(error(r#"{"rows":[{"from":"$.a[","to":"a"}]}"#).path, "$.rows[0]");
         assert_eq!(error("[").path, "$");
     }

@@ -23,6 +23,11 @@ pub struct Table {
     pub scope: Scope,
     /// Values gathered over list items; the first four are [`RELATED`].
     pub accumulators: &'static [Accumulator],
+    /// What each feed of a join contributes to a record; the last is that of the records that documents are made of.
+    /// Empty where nothing is joined.
+    pub sides: &'static [Side],
+    /// Value that takes the document's time.
+    pub timestamp: u16,
     /// Slots hashed into the document's identity; the first is the record's own id.
     pub identity: &'static [u16],
     /// Slots of the event's time, of which the first that holds one counts; else it is the time of receipt.
@@ -60,6 +65,28 @@ pub enum OnError {
     Append,
     /// Puts `pipeline_error` in its place.
     Replace,
+}
+
+/// What one feed of a join contributes to a record. Sets are bit sets of indexes.
+///
+/// A side that is held computes and writes once what depends on it alone; what also depends on others, and all that
+/// belongs to no side, is left to the last side.
+#[derive(Debug)]
+pub struct Side {
+    /// Node of the object whose members the side's records have.
+    pub node: u16,
+    /// Slots of the members that the table names, those of `without` first.
+    pub members: &'static [u16],
+    /// Slots of members that the joined record does not take over.
+    pub without: &'static [u16],
+    /// Values that only this side gives.
+    pub values: &'static [u64],
+    /// Cells that are computed for the side.
+    pub cells: &'static [u64],
+    /// Outputs that are written for the side.
+    pub outputs: &'static [u64],
+    /// Values that the last side needs of this one.
+    pub inputs: &'static [u16],
 }
 
 /// One object of the source: the record, or an item of one of its lists.

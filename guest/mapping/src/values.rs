@@ -89,6 +89,13 @@ impl Numbers {
         }
     }
 
+    /// Leaves the numbers of a bit set, where there is one.
+    pub(crate) fn retain(&mut self, only: Option<&[u64]>) {
+        let Some(only) = only else { return };
+        self.words.truncate(only.len());
+        self.words.iter_mut().zip(only).for_each(|(word, bits)| *word &= bits);
+    }
+
     /// Takes the smallest number out.
     pub(crate) fn pop(&mut self) -> Option<u16> {
         loop {

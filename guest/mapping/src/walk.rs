@@ -125,9 +125,15 @@ impl<'t, 'r> Record<'t, 'r> {
 
     /// Computes the cells of a scope whose slots are filled, in the order of their rows.
     pub(crate) fn compute(&mut self, scope: &'static Scope, values: &mut Values<'r>) {
+        self.compute_some(scope, values, None);
+    }
+
+    /// As [`compute`](Self::compute), but only cells of a bit set, where there is one.
+    pub(crate) fn compute_some(&mut self, scope: &'static Scope, values: &mut Values<'r>, only: Option<&[u64]>) {
         let mut kinds = Kinds::default();
         let mut numbers = std::mem::take(&mut self.numbers);
         numbers.gather(values.touched(), scope.cells_of, scope.cells_always);
+        numbers.retain(only);
         while let Some(cell) = numbers.pop().and_then(|number| scope.cells.get(usize::from(number))) {
             if cell.kinds != 0 && cell.kinds & kinds.of(scope, values) == 0 {
                 continue;
@@ -312,9 +318,9 @@ pub(crate) struct ScopeReader<'w, 't, 'r> {
 }
 
 impl<'r> ScopeReader<'_, '_, 'r> {
-    /// Reads JSON text as the scope's object; an error is a syntax error.
-    pub(crate) fn read(&mut self, json: &'r str) -> Result<(), serde_json::Error> {
-        let Some(node) = self.scope.nodes.first() else { return Ok(()) };
+    /// Reads JSON text as the object of a node; an error is a syntax error.
+    pub(crate) fn read(&mut self, node: u16, json: &'r str) -> Result<(), serde_json::Error> {
+        let Some(node) = self.scope.nodes.get(usize::from(node)) else { return Ok(()) };
         let mut parser = serde_json::Deserializer::from_str(json);
         ObjectSeed { reader: self, node }.deserialize(&mut parser)?;
         parser.end()
@@ -322,8 +328,8 @@ impl<'r> ScopeReader<'_, '_, 'r> {
 
     /// Reads JSON text whose objects and lists cannot all be walked (where an object is expected there is a number
     /// beyond double precision or text with half a surrogate pair): members below the top level are unmapped.
-    pub(crate) fn read_flat(&mut self, json: &'r str) -> Result<(), serde_json::Error> {
-        let Some(node) = self.scope.nodes.first() else { return Ok(()) };
+    pub(crate) fn read_flat(&mut self, node: u16, json: &'r str) -> Result<(), serde_json::Error> {
+        let Some(node) = self.scope.nodes.get(usize::from(node)) else { return Ok(()) };
         let members: BTreeMap<Key<'r>, &'r RawValue> = serde_json::from_str(json)?;
         for (Key(key), value) in members {
             match node.kid(&key) {

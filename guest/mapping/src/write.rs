@@ -22,6 +22,12 @@ impl<'w> ObjectWriter<'w> {
         Self { out, objects, open: Vec::with_capacity(8), start }
     }
 
+    /// Goes on within an object whose fields are written so far; nothing, where its first is to come.
+    pub(crate) fn within(out: &'w mut String, objects: &'static [Object], object: u16) -> Self {
+        let chain = objects.get(usize::from(object)).map_or(&[][..], |object| object.chain);
+        Self { out, objects, open: chain.to_vec(), start: 0 }
+    }
+
     /// Writes one field: `key` is `"name":`. Nothing is written where `value` writes nothing.
     pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut String) -> bool) {
         let chain = self.objects.get(usize::from(object)).map_or(&[][..], |object| object.chain);
@@ -44,8 +50,20 @@ impl<'w> ObjectWriter<'w> {
         }
     }
 
+    /// Writes fields that follow each other in one piece: what stands between the key of the first, which belongs to
+    /// object `first`, and the value of the last, which belongs to object `last`.
+    pub(crate) fn run(&mut self, first: u16, last: u16, text: impl FnOnce(&mut String)) {
+        self.field(first, "", |out| {
+            text(out);
+            true
+        });
+        let chain = self.objects.get(usize::from(last)).map_or(&[][..], |object| object.chain);
+        self.open.clear();
+        self.open.extend_from_slice(chain);
+    }
+
     fn comma(&mut self) {
-        if !self.out.ends_with('{') {
+        if !self.out.is_empty() && !self.out.ends_with('{') {
             self.out.push(',');
         }
     }

@@ -62,7 +62,8 @@ pub enum Code {
     Oversized,
 }
 
-/// A name that the mapping tables do not know, and how often it was met.
+/// A name that the mapping tables do not know, and how often it was met. Names that begin with `unmatched ` count what a
+/// join did not find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
     /// The name, with its path where it is nested.

@@ -17,9 +17,12 @@ use crate::scope::{From, NONE, Output, Scope};
 use crate::{Field, Functions};
 
 mod rows;
+mod sides;
 
 /// The name of the value that tells the kinds of the record.
 const KINDS: &str = "@kinds";
+/// The name of the value that is the document's time.
+const TIMESTAMP: &str = "@timestamp";
 
 struct Compiler<'c> {
     ecs: &'c Ecs,
@@ -66,7 +69,7 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
         given: BTreeMap::new(),
         below: String::new(),
     };
-    let mut scope = Scope::new(String::new());
+    let mut scope = Scope { pascal_case: pipeline.pascal_case, ..Scope::new(String::new()) };
     for (name, builtin) in Builtin::ALL {
         let path = compiler.absolute(name);
         compiler.targets.insert(path.clone(), (file.to_owned(), 0));
@@ -85,6 +88,7 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
     for name in &pipeline.include {
         compiler.include(&mut scope, &[], None, name);
     }
+    compiler.given.insert(TIMESTAMP.to_owned(), vec![scope.new_value()]);
     compiler.below = pipeline.below.as_ref().map(|below| format!("{below}.")).unwrap_or_default();
     compiler.lists(&mut scope, &[], &pipeline.lists);
     compiler.rows(&mut scope, None, &pipeline.rows);
@@ -106,7 +110,11 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
     for (path, (accumulator, _)) in &compiler.gathered {
         scope.outputs.push(output(path, From::Accumulator(*accumulator)));
     }
+    if pipeline.retention.as_deref().is_some_and(|time| !is_days(time)) {
+        compiler.error("`retention` is no number of days", "such as `7d`");
+    }
     compiler.check_nesting(&scope);
+    let sides = compiler.sides(&mut scope, &pipeline.sides);
     if !compiler.wrong.is_empty() {
         return Err(Diagnostics(compiler.wrong));
     }
@@ -141,6 +149,8 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
         preserve_original: pipeline.on_error.preserve_original,
         lookups: lookups.collect(),
         json_paths: compiler.json_paths,
+        timestamp: compiler.given.get(TIMESTAMP).and_then(|values| values.first().copied()).unwrap_or(NONE),
+        sides,
         labels: pipeline.labels,
         fields: compiler.fields.into_values().collect(),
     })
@@ -159,6 +169,11 @@ fn read<T: serde::de::DeserializeOwned>(file: &Path, sources: &mut String) -> Re
             hint: "the format is described in pipelines/README.md".to_owned(),
         }])
     })
+}
+
+/// Whether text is a number of days, such as `7d`.
+fn is_days(text: &str) -> bool {
+    text.strip_suffix('d').is_some_and(|days| days.parse::<u16>().is_ok_and(|days| days > 0))
 }
 
 fn output(path: &str, from: From) -> Output {

@@ -24,6 +24,8 @@ pub struct Compiled {
     pub(crate) preserve_original: bool,
     pub(crate) lookups: Vec<(bool, BTreeMap<String, String>)>,
     pub(crate) json_paths: Vec<(String, u16)>,
+    pub(crate) timestamp: u16,
+    pub(crate) sides: Vec<Side>,
     pub(crate) labels: Vec<String>,
     pub(crate) fields: Vec<Field>,
 }
@@ -43,6 +45,20 @@ impl Compiled {
     pub fn digest(&self) -> &str {
         &self.digest
     }
+}
+
+/// A side of a join: `defenderbeat_mapping::table::Side`, sets as sorted numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    pub(crate) node: u16,
+    pub(crate) members: Vec<u16>,
+    pub(crate) without: Vec<u16>,
+    /// Whether members of the object that no side names belong to it.
+    pub(crate) rest: bool,
+    pub(crate) values: Vec<u16>,
+    pub(crate) cells: Vec<u16>,
+    pub(crate) outputs: Vec<u16>,
+    pub(crate) inputs: Vec<u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

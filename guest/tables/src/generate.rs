@@ -1,13 +1,14 @@
 //! From a compiled pipeline to Rust source.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use defenderbeat_mapping::member_key;
 use defenderbeat_mapping::table::{Shape, hash_key};
 
-use crate::compiled::{Compiled, Gather};
+use crate::compiled::{Compiled, Gather, Side};
 use crate::model::OnErrorKind;
-use crate::scope::{Cell, Computation, From, Lift, List, NONE, Output, Scope, Source};
+use crate::scope::{Cell, Computation, From, Kid, Lift, List, NONE, Node, Output, Scope, Source};
 
 pub(crate) fn rust(compiled: &Compiled) -> String {
     let mut statics = String::new();
@@ -34,7 +35,7 @@ pub(crate) fn rust(compiled: &Compiled) -> String {
 pub static TABLE: t::Table = t::Table {{
     dataset: {dataset:?}, module: {module:?}, ecs: {ecs:?}, digest: {digest:?},
     scope: {scope},
-    accumulators: {accumulators}, identity: {identity}, identity_members: {identity_members}, below: {below:?}, time: {time}, position: {position}, kind: {kind},
+    accumulators: {accumulators}, sides: {sides}, timestamp: {timestamp}, identity: {identity}, identity_members: {identity_members}, below: {below:?}, time: {time}, position: {position}, kind: {kind},
     on_error: t::OnError::{on_error}, preserve_original_on_error: {preserve},
     lookups: {lookups}, json_paths: {json_paths}, labels: {labels},
 }};\n",
@@ -42,6 +43,8 @@ pub static TABLE: t::Table = t::Table {{
         ecs = compiled.ecs,
         digest = compiled.digest,
         accumulators = list(accumulators),
+        sides = list(compiled.sides.iter().map(side)),
+        timestamp = number(compiled.timestamp),
         identity = list(compiled.identity.iter().map(|slot| number(*slot))),
         identity_members = number(compiled.identity_members),
         below = compiled.below,
@@ -53,6 +56,43 @@ pub static TABLE: t::Table = t::Table {{
         labels = list(compiled.labels.iter().map(|label| format!("{label:?}"))),
         json_paths = list(compiled.json_paths.iter().map(|(path, slot)| format!("({path:?}, {slot})"))),
     )
+}
+
+fn side(side: &Side) -> String {
+    let numbers = |all: &[u16]| list(all.iter().map(|one| number(*one)));
+    format!(
+        "t::Side {{ node: {}, members: {}, without: {}, values: {}, cells: {}, outputs: {}, inputs: {} }}",
+        side.node,
+        numbers(&side.members),
+        numbers(&side.without),
+        bits(&side.values),
+        bits(&side.cells),
+        bits(&side.outputs),
+        numbers(&side.inputs),
+    )
+}
+
+/// A set of small numbers as the words of a bit set.
+fn bits(numbers: &[u16]) -> String {
+    let length = numbers.iter().max().map_or(0, |last| usize::from(last / 64) + 1);
+    list((0..length).map(|word| {
+        let bits = numbers.iter().filter(|number| usize::from(**number / 64) == word);
+        format!("{:#x}", bits.fold(0_u64, |bits, number| bits | 1 << (number % 64)))
+    }))
+}
+
+/// The known keys of a node; with `pascal_case` also `DeviceId` for `deviceId`, and `OSPlatform` for `osPlatform`.
+fn spellings(node: &Node, pascal_case: bool) -> BTreeMap<String, Kid> {
+    let mut known = node.kids.clone();
+    for (key, kid) in node.kids.iter().filter(|_| pascal_case) {
+        let mut letters = key.chars();
+        let capital: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        let systems = key.strip_prefix("os").filter(|rest| rest.starts_with(|next: char| next.is_ascii_uppercase()));
+        for spelling in [Some(capital), systems.map(|rest| format!("OS{rest}"))].into_iter().flatten() {
+            known.entry(spelling).or_insert(*kid);
+        }
+    }
+    known
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {
@@ -77,7 +117,8 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     let object_id = |path: &[String]| objects.iter().position(|object| object == path).unwrap_or_default();
     let lists: Vec<String> = scope.lists.iter().map(|inner| self::inner(inner, statics, counter)).collect();
     let nodes = scope.nodes.iter().enumerate().map(|(index, node)| {
-        let kids = list(node.kids.iter().map(|(key, kid)| {
+        let known = spellings(node, scope.pascal_case && index == 0);
+        let kids = list(known.iter().map(|(key, kid)| {
             format!(
                 "t::Kid {{ key: {key:?}, hash: {:#x}, slot: {}, presence: {}, node: {}, list: {}, shape: t::Shape::{:?} }}",
                 member_key(key),
@@ -94,7 +135,7 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
             Some(object) => object_id(object).to_string(),
             None => "t::NONE".to_owned(),
         };
-        let index = list(place_keys(node.kids.keys()).into_iter().map(number));
+        let index = list(place_keys(known.keys()).into_iter().map(number));
         format!("t::Node {{ path: {:?}, kids: {kids}, index: {index}, keep: {keep} }}", node.path)
     });
     let cells = scope.cells.iter().map(|cell| {
@@ -209,7 +250,8 @@ fn reads(cells: &[Cell]) -> Vec<Vec<u16>> {
             for value in values {
                 match cells.iter().zip(&all).find(|(maker, _)| maker.makes(*value)) {
                     Some((_, slots)) if slots.is_empty() => always = true,
-                    Some((_, inner)) => slots.extend(inner),
+                    // Its result is given where the cell that makes it is not computed again: in a join.
+                    Some((_, inner)) => slots.extend(inner.iter().chain([value])),
                     None => slots.push(*value),
                 }
             }

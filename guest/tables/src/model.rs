@@ -25,12 +25,30 @@ pub(crate) struct Pipeline {
     #[serde(default)]
     pub(crate) labels: Vec<String>,
     #[serde(default)]
+    pub(crate) pascal_case: bool,
+    pub(crate) retention: Option<String>,
+    #[serde(default)]
+    pub(crate) sides: Vec<Spanned<Side>>,
+    #[serde(default)]
     pub(crate) include: Vec<String>,
     pub(crate) below: Option<String>,
     #[serde(default)]
     pub(crate) rows: Vec<Spanned<Row>>,
     #[serde(default)]
     pub(crate) lists: Vec<Spanned<List>>,
+}
+
+/// What one feed contributes to a record that is joined.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Side {
+    #[serde(rename = "feed")]
+    pub(crate) _feed: String,
+    pub(crate) at: Option<String>,
+    #[serde(default)]
+    pub(crate) members: Vec<String>,
+    #[serde(default)]
+    pub(crate) without: Vec<String>,
 }
 
 /// A file that a list or a pipeline includes.

@@ -24,6 +24,8 @@ pub(crate) struct Scope {
     pub(crate) keep: bool,
     /// Own-field object of each node that keeps unknown keys.
     pub(crate) kept_in: BTreeMap<usize, Vec<String>>,
+    /// Whether keys of the record are known with a capital first letter, too.
+    pub(crate) pascal_case: bool,
     /// What slots that are copied may hold.
     pub(crate) shapes: BTreeMap<u16, Shape>,
 }

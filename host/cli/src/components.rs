@@ -1,6 +1,6 @@
 //! The components that are part of this program.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use defenderbeat_runtime::{Component, Engine};
 use std::path::Path;
 
@@ -13,7 +13,7 @@ struct Embedded {
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// Data streams that there will be, in the order in which help names them.
+/// Data streams, in the order in which help names them.
 pub(crate) const DATASETS: [&str; 4] = ["alert", "incident", "event", "vulnerability"];
 
 /// Loads the component of a dataset: the one in `file`, or the one that is part of this program.
@@ -22,9 +22,8 @@ pub(crate) fn load(engine: &Engine, dataset: &str, file: Option<&Path>) -> Resul
         let wasm = std::fs::read(file).with_context(|| format!("reading component {}", file.display()))?;
         return Component::compile(engine, &wasm).with_context(|| format!("component {}", file.display()));
     }
-    let Some(embedded) = EMBEDDED.iter().find(|embedded| embedded.dataset == dataset) else {
-        bail!("{dataset}: not built yet; this version has {}", names().join(", "));
-    };
+    let embedded = EMBEDDED.iter().find(|embedded| embedded.dataset == dataset);
+    let embedded = embedded.with_context(|| format!("there is no component {dataset}"))?;
     Component::precompiled(engine, embedded.code, embedded.wasm)
         .with_context(|| format!("embedded component {dataset}"))
 }

@@ -1,6 +1,8 @@
 //! `transform`: raw payloads in, documents out, in input order.
 
-use std::collections::BTreeMap;
+mod feeds;
+mod summary;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -23,13 +25,13 @@ use defenderbeat_runtime::{
 };
 
 use crate::components;
+use feeds::FeedFile;
+use summary::Summary;
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
 /// Bytes of records mapped at a time; where the input is no file, what there is is mapped at once.
 const BATCH: usize = 1 << 20;
-/// Rejects and unknown names that are shown one by one.
-const SHOWN: usize = 10;
 /// What rejects name as their input.
 const INPUT: &str = "transform";
 
@@ -42,6 +44,11 @@ pub(crate) struct Arguments {
     /// `{"value":[..]}`.
     #[arg(default_value = "-")]
     file: PathBuf,
+    /// A file of payloads for one of the component's feeds; several files are read in the order of the feeds, and what is
+    /// held of them leaves at the end. The findings of a sync: `--feed machines=FILE --feed vulnerabilities=FILE --feed
+    /// products=FILE`.
+    #[arg(long = "feed", value_name = "NAME=FILE", conflicts_with = "file")]
+    feeds: Vec<FeedFile>,
     /// Keeps each record in `event.original`.
     #[arg(long)]
     preserve_original_event: bool,
@@ -70,48 +77,36 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let began = Instant::now();
-    if arguments.component.is_none() && !components::names().contains(&arguments.dataset.as_str()) {
-        let built = components::names().join(", ");
-        eprintln!("defenderbeat transform: {}: not built yet; this version has {built}", arguments.dataset);
-        return Ok(ExitCode::from(2));
-    }
-    let (mut input, is_file) = open(&arguments.file)?;
     let engine = Engine::new(Options::default())?;
     let component = components::load(&engine, &arguments.dataset, arguments.component.as_deref())?;
-    let feed = component.descriptor().feeds.first().context("the component has no feed")?;
+    let inputs = match feeds::inputs(component.descriptor(), &arguments.feeds, &arguments.file) {
+        Ok(inputs) => inputs,
+        Err(error) => {
+            eprintln!("defenderbeat transform: {error}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let (feed, _) = inputs.first().context("the component has no feed")?;
     if arguments.inventory && feed.state != State::Facts {
         eprintln!("defenderbeat transform: --inventory: {} keeps none", component.descriptor().name);
         return Ok(ExitCode::from(2));
     }
+    let files: Vec<&Path> = inputs.iter().map(|(_, file)| *file).collect();
     let pipeline = Pipeline::open(&component, setup(arguments, feed)?)?;
     let mut mapper = Mapper {
         pipeline,
         batch: Records::default(),
-        feed: feed.clone(),
+        feed: (*feed).clone(),
         received_at: arguments.received_at.unwrap_or_else(|| std::time::SystemTime::now().into()).timestamp_millis(),
-        rejects: arguments.rejects.as_deref().map(|file| rejects(file, &arguments.file)).transpose()?,
+        rejects: arguments.rejects.as_deref().map(|file| rejects(file, &files)).transpose()?,
         summary: Summary::default(),
     };
-    let Feed { keys, .. } = feed;
-    let mut splitter = Splitter::new(keys);
-    let mut oversized = None;
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let length = input.read(&mut chunk).with_context(|| format!("reading {}", arguments.file.display()))?;
-        if length == 0 {
-            splitter.finish();
-        }
-        mapper.summary.bytes += length as u64;
-        splitter.push(chunk.get(..length).unwrap_or_default());
-        while let Some(piece) = splitter.piece() {
-            mapper.take(piece, &mut oversized)?;
-        }
-        if length == 0 || !is_file {
-            mapper.map()?;
-        }
-        if length == 0 {
-            break;
-        }
+    for (feed, file) in &inputs {
+        mapper.feed = (*feed).clone();
+        mapper.read(file)?;
+    }
+    if !arguments.feeds.is_empty() {
+        mapper.finish()?;
     }
     let Mapper { summary, rejects, .. } = mapper;
     if let Some(rejects) = rejects {
@@ -148,9 +143,9 @@ fn open(file: &Path) -> Result<(Box<dyn Read>, bool)> {
     Ok((Box::new(opened), is_file))
 }
 
-fn rejects(file: &Path, input: &Path) -> Result<DeadLetterFile> {
-    if let (Ok(file), Ok(input)) = (file.canonicalize(), input.canonicalize())
-        && file == input
+fn rejects(file: &Path, inputs: &[&Path]) -> Result<DeadLetterFile> {
+    if let Ok(file) = file.canonicalize()
+        && inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == file))
     {
         bail!("--rejects {} is the input: it would be emptied before it is read", file.display());
     }
@@ -184,6 +179,39 @@ struct Mapper {
 }
 
 impl Mapper {
+    /// Maps a file of the feed.
+    fn read(&mut self, file: &Path) -> Result<()> {
+        let (mut input, is_file) = open(file)?;
+        let keys = self.feed.keys.clone();
+        let mut splitter = Splitter::new(&keys);
+        let mut oversized = None;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let length = input.read(&mut chunk).with_context(|| format!("reading {}", file.display()))?;
+            if length == 0 {
+                splitter.finish();
+            }
+            self.summary.bytes += length as u64;
+            splitter.push(chunk.get(..length).unwrap_or_default());
+            while let Some(piece) = splitter.piece() {
+                self.take(piece, &mut oversized)?;
+            }
+            if length == 0 || !is_file {
+                self.map()?;
+            }
+            if length == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What was held leaves.
+    fn finish(&mut self) -> Result<()> {
+        let receipt = self.pipeline.finish(&mut print).map_err(unwrap_io)?;
+        self.summary.count(&receipt.tallies, receipt.drift);
+        Ok(())
+    }
+
     fn take(&mut self, piece: Piece<'_>, oversized: &mut Option<Box<dyn DeadLetter>>) -> Result<()> {
         match piece {
             Piece::Record { offset, bytes } => {
@@ -231,17 +259,9 @@ impl Mapper {
         let payload = Bytes::from(bytes);
         let batch =
             Batch { feed: self.feed.name.clone(), received_at: self.received_at, payloads: vec![payload.clone()] };
-        let mut sink = |part: Part| io::stdout().write_all(&part.ndjson).map_err(SinkError::from);
-        let receipt = self.pipeline.push(&batch, &mut sink).map_err(unwrap_io)?;
+        let receipt = self.pipeline.push(&batch, &mut print).map_err(unwrap_io)?;
         self.pipeline.learn(&receipt.facts)?;
-        for tally in &receipt.tallies {
-            self.summary.records += u64::from(tally.records);
-            self.summary.documents += u64::from(tally.documents);
-            self.summary.dropped += u64::from(tally.dropped);
-        }
-        for drift in receipt.drift {
-            *self.summary.unknown.entry(drift.name).or_default() += u64::from(drift.count);
-        }
+        self.summary.count(&receipt.tallies, receipt.drift);
         for reject in &receipt.rejects {
             let at = offsets.partition_point(|(begin, _)| *begin <= reject.offset).saturating_sub(1);
             let (begin, origin) = offsets.get(at).copied().unwrap_or_default();
@@ -283,6 +303,11 @@ impl Mapper {
     }
 }
 
+/// Documents go to standard output.
+fn print(part: Part) -> Result<(), SinkError> {
+    io::stdout().write_all(&part.ndjson).map_err(SinkError::from)
+}
+
 /// An error of our own sink as what it was.
 fn unwrap_io(error: defenderbeat_runtime::Error) -> anyhow::Error {
     match error {
@@ -291,31 +316,5 @@ fn unwrap_io(error: defenderbeat_runtime::Error) -> anyhow::Error {
             Err(error) => anyhow::anyhow!(error),
         },
         error => error.into(),
-    }
-}
-
-#[derive(Default)]
-struct Summary {
-    bytes: u64,
-    records: u64,
-    documents: u64,
-    dropped: u64,
-    rejected: u64,
-    unknown: BTreeMap<String, u64>,
-}
-
-impl std::fmt::Display for Summary {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { bytes, records, documents, dropped, rejected, unknown } = self;
-        write!(
-            formatter,
-            "{bytes} bytes, {records} records, {documents} documents, {dropped} dropped, {rejected} rejected"
-        )?;
-        if !unknown.is_empty() {
-            let names: Vec<&str> = unknown.keys().take(SHOWN).map(String::as_str).collect();
-            let more = if unknown.len() > SHOWN { ", .." } else { "" };
-            write!(formatter, ", {} unknown properties ({}{more})", unknown.len(), names.join(", "))?;
-        }
-        Ok(())
     }
 }

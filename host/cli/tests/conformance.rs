@@ -18,6 +18,8 @@ const ALERTS: [(&str, &str); 2] = [("elastic-recent", "99"), ("elastic-2.15.0", 
 const INCIDENTS: [(&str, &str); 2] = ALERTS;
 const EVENTS: [(&str, &str); 2] = [("elastic-recent", "100"), ("elastic-2.15.0", "99")];
 
+const VULNERABILITIES: [(&str, &str); 1] = [("elastic-recent", "99")];
+
 #[test]
 fn alerts_are_mapped_as_expected() {
     compare("alert", &ALERTS);
@@ -31,6 +33,11 @@ fn incidents_are_mapped_as_expected() {
 #[test]
 fn events_are_mapped_as_expected() {
     compare("event", &EVENTS);
+}
+
+#[test]
+fn vulnerabilities_are_mapped_as_expected() {
+    compare("vulnerability", &VULNERABILITIES);
 }
 
 fn compare(dataset: &str, sets: &[(&str, &str)]) {

@@ -149,8 +149,12 @@ fn a_reader_that_has_enough_ends_it_quietly() {
 #[test]
 fn wrong_usage_ends_with_2_and_what_cannot_be_read_with_1() {
     for (arguments, code, words) in [
-        (&["vulnerability"][..], 2, "not built yet"),
-        (&["allert"], 2, "possible values"),
+        (&["allert"][..], 2, "possible values"),
+        (&["vulnerability", "--feed", "machines"], 2, "NAME=FILE"),
+        (&["vulnerability", "--feed", "machine=-"], 2, "its feeds are records, machines, vulnerabilities, products"),
+        (&["vulnerability", "--feed", "machines=-", "--feed", "products=-"], 2, "standard input can be read for one"),
+        (&["vulnerability", "file", "--feed", "machines=-"], 2, "cannot be used with"),
+        (&["vulnerability", "--feed", "machines=/nonexistent/file"], 1, "/nonexistent/file"),
         (&["alert", "--received-at", "yesterday"], 2, "--received-at"),
         (&["alert", "/nonexistent/file"], 1, "/nonexistent/file"),
         (&["alert", "--rejects", "/nonexistent/file"], 1, "/nonexistent/file"),

@@ -14,6 +14,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+mod findings;
+
 use defenderbeat_runtime::{Batch, Bytes, Component, Engine, Options, Part, Pipeline, Setup, SinkError, Transform};
 use defenderbeat_simulator::{AlertOptions, EventOptions, alerts, events, incidents};
 
@@ -26,18 +28,36 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// What is measured: a component, its feed, and what the simulator makes for it.
+/// What is measured: a component, its feed and records for it; and records that it is given before.
 struct Case {
     name: &'static str,
+    component: &'static str,
     feed: &'static str,
     records: fn() -> Vec<Vec<u8>>,
+    before: fn() -> Vec<(&'static str, Vec<Vec<u8>>)>,
 }
 
-const CASES: [Case; 3] = [
-    Case { name: "alert", feed: "alerts", records: || alerts(&of_alerts()).unwrap().collect() },
-    Case { name: "event", feed: "events", records: || events(&of_events()).map(String::into_bytes).collect() },
-    Case { name: "incident", feed: "incidents", records: || incidents(&of_alerts()).unwrap().collect() },
+const CASES: [Case; 5] = [
+    Case::new("alert", "alert", "alerts", || alerts(&of_alerts()).unwrap().collect()),
+    Case::new("event", "event", "events", || events(&of_events()).map(String::into_bytes).collect()),
+    Case::new("incident", "incident", "incidents", || incidents(&of_alerts()).unwrap().collect()),
+    Case::new("vulnerability", "vulnerability", "records", findings::correlated),
+    Case {
+        before: || vec![("machines", findings::machines()), ("vulnerabilities", findings::vulnerabilities())],
+        ..Case::new("vulnerability, joined", "vulnerability", "products", findings::products)
+    },
 ];
+
+impl Case {
+    const fn new(
+        name: &'static str,
+        component: &'static str,
+        feed: &'static str,
+        records: fn() -> Vec<Vec<u8>>,
+    ) -> Self {
+        Self { name, component, feed, records, before: Vec::new }
+    }
+}
 
 fn of_alerts() -> AlertOptions {
     AlertOptions { count: COUNT, now: Some(chrono::DateTime::UNIX_EPOCH), ..AlertOptions::default() }
@@ -50,11 +70,19 @@ fn of_events() -> EventOptions {
 /// Fuel of one document of the simulator's records, in the mean.
 fn fuel(case: &Case) -> u64 {
     let engine = Engine::new(Options { interruption: false, fuel: true }).unwrap();
-    let wasm = std::fs::read(root(&format!("target/components/{}.wasm", case.name))).expect("run `make components`");
+    let wasm =
+        std::fs::read(root(&format!("target/components/{}.wasm", case.component))).expect("run `make components`");
     let component = Component::compile(&engine, &wasm).unwrap();
     let mut pipeline = Pipeline::open(&component, Setup::default()).unwrap();
-    let payload = Bytes::from((case.records)().join(&b'\n'));
-    let batch = Batch { feed: case.feed.to_owned(), received_at: 0, payloads: vec![payload] };
+    let batch = |feed: &str, records: Vec<Vec<u8>>| Batch {
+        feed: feed.to_owned(),
+        received_at: 0,
+        payloads: vec![Bytes::from(records.join(&b'\n'))],
+    };
+    for (feed, records) in (case.before)() {
+        pipeline.push(&batch(feed, records), &mut |_: Part| -> Result<(), SinkError> { Ok(()) }).unwrap();
+    }
+    let batch = batch(case.feed, (case.records)());
     let before = pipeline.fuel_used();
     let mut documents = 0;
     let mut sink = |part: Part| -> Result<(), SinkError> {
@@ -91,7 +119,7 @@ fn mapping_takes_the_fuel_it_took_when_that_was_recorded() {
         let change = now as f64 / *figure as f64 - 1.0;
         assert!(
             change.abs() <= TOLERANCE,
-            "an alert of {name} takes {now} fuel, {:+.1} % of the {figure} recorded for {compiler}; if that is meant: \
+            "a document of {name} takes {now} fuel, {:+.1} % of the {figure} recorded for {compiler}; if that is meant: \
              make bless",
             change * 100.0
         );
