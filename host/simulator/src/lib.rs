@@ -1,6 +1,7 @@
 //! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint, `alerts_v2` and `incidents`
-//! of Graph Security v1.0, and an Event Hubs namespace with the event stream; with seeded, realistic alerts and records, and
-//! with the faults that a real tenant has. It also makes records of all tables without a hub: [`events`].
+//! of Graph Security v1.0, machines, vulnerabilities, exports and changes of the Defender for Endpoint API, and an Event Hubs
+//! namespace with the event stream; with seeded, realistic alerts and records, and with the faults that a real tenant has. It
+//! also makes records without a server: [`alerts`], [`Vulnerabilities`], and of all tables [`events`].
 //!
 //! Everything it holds follows from its [`Options`]: the same seed and the same `now` give the same alerts, byte for byte,
 //! and the same faults at the same requests. It listens on 127.0.0.1 only. Alerts are generated when they are asked for
@@ -26,6 +27,7 @@
 //! ```
 
 mod answer;
+mod defender;
 mod event_hubs;
 mod faults;
 mod generate;
@@ -37,9 +39,14 @@ mod tenant;
 mod time;
 mod token;
 
+pub use defender::log::DefenderRequest;
+pub use defender::options::{DefenderOptions, ExportForm};
 pub use event_hubs::options::EventHubsOptions;
 pub use event_hubs::{EventHub, EventHubs, EventHubsCounters};
 pub use generate::event::{EventOptions, Events, Table, envelopes, events};
+pub use generate::vulnerability::object::Spelling;
+pub use generate::vulnerability::options::VulnerabilityOptions;
+pub use generate::vulnerability::{Finding, Vulnerabilities, VulnerabilityRecords};
 pub use generate::{alerts, incidents};
 pub use options::{AccessOptions, AlertOptions, FaultOptions, GraphOptions, NextLink, Options};
 pub use server::{Error, Simulator};

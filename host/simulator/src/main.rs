@@ -6,8 +6,12 @@ use std::process::{ExitCode, ExitStatus};
 use std::{fs, io};
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
-use defenderbeat_simulator::{AlertOptions, EventOptions, Options, Simulator, alerts, envelopes, events};
+use defenderbeat_simulator::{
+    AlertOptions, EventOptions, Options, Simulator, Vulnerabilities, VulnerabilityOptions, VulnerabilityRecords,
+    alerts, envelopes, events,
+};
 use tokio::process::Command;
 
 #[derive(Parser)]
@@ -36,6 +40,8 @@ enum Generate {
     Alerts(AlertOptions),
     /// Records of the event stream.
     Events(GenerateEvents),
+    /// Machines, vulnerabilities and product rows of the Defender for Endpoint API, lines of an export, or changes.
+    Vulnerabilities(GenerateVulnerabilities),
 }
 
 #[derive(Args)]
@@ -45,6 +51,21 @@ struct GenerateEvents {
     /// Prints envelopes, `{"records":[..]}`, that are no longer than this unless one record is: what one message holds.
     #[arg(long, value_name = "BYTES")]
     envelope: Option<usize>,
+}
+
+#[derive(Args)]
+struct GenerateVulnerabilities {
+    /// Which records.
+    #[arg(value_enum)]
+    records: VulnerabilityRecords,
+    #[command(flatten)]
+    options: VulnerabilityOptions,
+    /// What they are drawn from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// When it is, as RFC 3339.
+    #[arg(long, default_value = NOW, value_name = "TIME")]
+    now: DateTime<Utc>,
 }
 
 #[derive(Args)]
@@ -68,7 +89,7 @@ struct Exec {
     command: Vec<String>,
 }
 
-/// When the newest alert of `generate alerts` was updated, where nothing else is said: any fixed time serves.
+/// When it is for `generate alerts` and `generate vulnerabilities`, where nothing else is said: any fixed time serves.
 const NOW: &str = "2025-06-01T12:00:00Z";
 
 fn main() -> Result<ExitCode> {
@@ -96,6 +117,9 @@ impl Generate {
             Self::Events(GenerateEvents { options, envelope: None }) => write_lines(&mut out, events(&options)),
             Self::Events(GenerateEvents { options, envelope: Some(size) }) => {
                 write_lines(&mut out, envelopes(events(&options), size))
+            }
+            Self::Vulnerabilities(GenerateVulnerabilities { records, options, seed, now }) => {
+                write_lines(&mut out, Vulnerabilities::new(&options, seed, now)?.records(records))
             }
         };
         match written.and_then(|()| out.flush()) {
@@ -126,10 +150,11 @@ impl Serve {
         }
         let access = &simulator.options().access;
         eprintln!(
-            "listening on {} and {}: {} alerts, tenant {}, client {}",
+            "listening on {} and {}: {} alerts, {} product rows, tenant {}, client {}",
             simulator.url(),
             simulator.event_hubs().url(),
             simulator.options().alerts.count,
+            simulator.options().vulnerabilities.products,
             access.tenant_id,
             access.client_id
         );

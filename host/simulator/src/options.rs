@@ -5,7 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 
+use crate::defender::options::DefenderOptions;
 use crate::event_hubs::options::EventHubsOptions;
+use crate::generate::vulnerability::options::VulnerabilityOptions;
 
 /// How a simulator is set up.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
@@ -16,13 +18,19 @@ pub struct Options {
     /// The alerts.
     #[command(flatten)]
     pub alerts: AlertOptions,
+    /// The vulnerabilities.
+    #[command(flatten)]
+    pub vulnerabilities: VulnerabilityOptions,
     /// Who may read them.
     #[command(flatten)]
     pub access: AccessOptions,
     /// How Graph answers.
     #[command(flatten)]
     pub graph: GraphOptions,
-    /// How it fails.
+    /// How the Defender for Endpoint API answers.
+    #[command(flatten)]
+    pub defender: DefenderOptions,
+    /// How both fail.
     #[command(flatten)]
     pub faults: FaultOptions,
     /// The Event Hubs namespace.
@@ -34,7 +42,7 @@ pub struct Options {
 #[derive(Args, Clone, Debug, PartialEq)]
 #[command(next_help_heading = "Alerts")]
 pub struct AlertOptions {
-    /// What alerts and faults are drawn from.
+    /// What the tenant's records and faults are drawn from.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// When the newest alert was updated, as RFC 3339; without it, the present.
@@ -176,10 +184,10 @@ pub struct GraphOptions {
     /// Refuses a `$filter` of alerts by `incidentId` with 400, as it is in no documentation.
     #[arg(long)]
     pub no_incident_filter: bool,
-    /// Compresses no answer; otherwise gzip is used where it is accepted.
+    /// Compresses no answer, of the Defender for Endpoint API neither; otherwise gzip is used where it is accepted.
     #[arg(long)]
     pub plain: bool,
-    /// Sends records no faster than this.
+    /// Sends records no faster than this, also those of the Defender for Endpoint API.
     #[arg(long, value_name = "BYTES")]
     pub bytes_per_second: Option<u32>,
 }
@@ -252,6 +260,8 @@ impl Options {
     /// Refuses what contradicts itself; says what and why.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.alerts.check()?;
+        self.vulnerabilities.check()?;
+        self.defender.check()?;
         self.event_hubs.check()?;
         let faults = &self.faults;
         let rates = [faults.throttled, faults.failed, faults.revoked, faults.broken];
@@ -323,6 +333,10 @@ mod tests {
         assert!(check(|options| options.alerts.ties = 101).unwrap_err().contains("ties (101)"));
         assert!(check(|options| (options.faults.failed, options.faults.broken) = (0.6, 0.6)).is_err());
         assert!(check(|options| options.alerts.min_evidence = 5).is_err());
+        assert!(check(|options| options.vulnerabilities.exposed = 51).unwrap_err().contains("exposed (51)"));
+        assert!(check(|options| options.vulnerabilities.duplicates = 101).unwrap_err().contains("duplicates (101)"));
+        assert!(check(|options| options.vulnerabilities.machines = 0).unwrap_err().contains("products (100)"));
+        assert!(check(|options| options.defender.export_member_rows = Some(0)).is_err());
         assert!(check(|options| options.event_hubs.partitions = 0).unwrap_err().contains("partitions (0)"));
         assert!(check(|options| options.event_hubs.hubs = vec!["a/b".into()]).unwrap_err().contains("'a/b'"));
         assert!(check(|options| options.event_hubs.links_refused = 2.0).is_err());

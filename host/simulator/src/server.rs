@@ -15,10 +15,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::answer::Answer;
+use crate::defender::log::DefenderRequest;
 use crate::event_hubs::{self, EventHubs};
+use crate::generate::vulnerability::Vulnerabilities;
 use crate::options::Options;
 use crate::tenant::{Counters, Expected, ExpectedIncident, Tenant};
-use crate::{graph, token};
+use crate::{defender, graph, token};
 
 /// After a failed accept, such as for want of file descriptors, the server waits before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -101,6 +103,22 @@ impl Simulator {
         self.tenant.corpus.expected_incidents()
     }
 
+    /// What it holds of vulnerabilities.
+    pub fn vulnerabilities(&self) -> &Vulnerabilities {
+        &self.tenant.vulnerabilities
+    }
+
+    /// Makes so many more changes of vulnerabilities, found at the present; the next that asks for changes gets them too.
+    pub fn publish_changes(&self, count: u64) {
+        self.tenant.published.add(&self.tenant.vulnerabilities, count, self.tenant.present());
+    }
+
+    /// The requests to the Defender for Endpoint API and for files of exports, in the order of their answers; the newest
+    /// 10,000 of them.
+    pub fn defender_requests(&self) -> Vec<DefenderRequest> {
+        self.tenant.defender.log.read()
+    }
+
     /// Revokes all tokens given so far.
     pub fn revoke_tokens(&self) {
         self.tenant.tokens.revoke();
@@ -161,6 +179,10 @@ async fn route(tenant: Arc<Tenant>, request: Request<Incoming>) -> Answer {
         (method, ["v1.0", resource @ ..]) => {
             graph::answer(&tenant, method, resource, request.uri().query().unwrap_or_default(), request.headers())
         }
+        (method, ["api", resource @ ..]) => {
+            defender::answer(&tenant, method, request.uri(), resource, request.headers())
+        }
+        (method, ["export", file @ ..]) => defender::download(&tenant, method, request.uri(), file, request.headers()),
         _ => crate::answer::json(StatusCode::NOT_FOUND, ""),
     }
 }

@@ -3,14 +3,22 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::defender::{Published, State};
 use crate::generate::Corpus;
+use crate::generate::vulnerability::Vulnerabilities;
 use crate::options::Options;
+use crate::time::{self, Ticks};
 use crate::token::Tokens;
 
 /// The state behind the server.
 pub(crate) struct Tenant {
     pub(crate) options: Options,
     pub(crate) corpus: Corpus,
+    pub(crate) vulnerabilities: Vulnerabilities,
+    /// Changes of vulnerabilities since the start.
+    pub(crate) published: Published,
+    /// What has happened at the Defender for Endpoint API.
+    pub(crate) defender: State,
     pub(crate) tokens: Tokens,
     pub(crate) tally: Tally,
     /// The server's own address, `http://127.0.0.1:PORT`.
@@ -101,14 +109,23 @@ impl Tally {
 
 impl Tenant {
     pub(crate) fn new(options: Options, url: String) -> Self {
+        let now = options.alerts.now.map_or_else(time::now, time::from_utc);
         Self {
             corpus: Corpus::new(&options.alerts, &options.access.tenant_id),
+            vulnerabilities: Vulnerabilities::at(&options.vulnerabilities, options.alerts.seed, now),
+            published: Published::default(),
+            defender: State::default(),
             tokens: Tokens::new(options.alerts.seed),
             tally: Tally::default(),
             started: Instant::now(),
             options,
             url,
         }
+    }
+
+    /// When it is: a tenant whose time is given stays there.
+    pub(crate) fn present(&self) -> Ticks {
+        self.options.alerts.now.map_or_else(time::now, time::from_utc)
     }
 
     /// Whether late alerts are visible to the n-th API request.

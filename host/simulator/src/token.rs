@@ -19,14 +19,26 @@ use crate::time;
 
 /// A longer form is none.
 const FORM: usize = 64 * 1024;
-/// Graph's roots in Microsoft's clouds, and Event Hubs.
-const RESOURCES: [&str; 5] = [
-    "https://graph.microsoft.com",
-    "https://graph.microsoft.us",
-    "https://dod-graph.microsoft.us",
-    "https://microsoftgraph.chinacloudapi.cn",
-    "https://eventhubs.azure.net",
+/// What tokens are for: the roots of Graph and of the Defender for Endpoint API in Microsoft's clouds, and Event Hubs.
+const RESOURCES: [(&str, Audience); 9] = [
+    ("https://graph.microsoft.com", Audience::Graph),
+    ("https://graph.microsoft.us", Audience::Graph),
+    ("https://dod-graph.microsoft.us", Audience::Graph),
+    ("https://microsoftgraph.chinacloudapi.cn", Audience::Graph),
+    ("https://api.securitycenter.microsoft.com", Audience::Defender),
+    ("https://securitycenter.onmicrosoft.com/windowsatpservice", Audience::Defender),
+    ("https://api-gcc.securitycenter.microsoft.us", Audience::Defender),
+    ("https://api-gov.securitycenter.microsoft.us", Audience::Defender),
+    ("https://eventhubs.azure.net", Audience::EventHubs),
 ];
+
+/// Who accepts a token. Nobody else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Graph,
+    Defender,
+    EventHubs,
+}
 
 /// The tokens that are good.
 pub(crate) struct Tokens {
@@ -37,8 +49,8 @@ pub(crate) struct Tokens {
 #[derive(Default)]
 struct State {
     given: u64,
-    /// Until when a token is good.
-    good: HashMap<String, Instant>,
+    /// Until when a token is good, and for whom.
+    good: HashMap<String, (Instant, Audience)>,
 }
 
 /// Why a request has no access.
@@ -48,6 +60,8 @@ pub(crate) enum Unauthorized {
     Missing,
     /// Its token is not good, or no longer.
     Invalid,
+    /// Its token is for another API.
+    Audience,
 }
 
 impl Tokens {
@@ -59,14 +73,14 @@ impl Tokens {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give(&self, lifetime: Duration) -> String {
+    fn give(&self, audience: Audience, lifetime: Duration) -> String {
         let mut state = self.state();
         let now = Instant::now();
-        state.good.retain(|_, until| *until > now);
+        state.good.retain(|_, (until, _)| *until > now);
         state.given += 1;
         let mut dice = Dice::new(self.seed, "token", state.given);
         let token = format!("eyJ0eXAiOiJKV1QifQ.{}.{}", dice.hex(64), dice.hex(32));
-        state.good.insert(token.clone(), now + lifetime);
+        state.good.insert(token.clone(), (now + lifetime, audience));
         token
     }
 
@@ -75,22 +89,24 @@ impl Tokens {
         self.state().good.clear();
     }
 
-    /// Until when a token is or was good. None: it was not given here, or is revoked.
-    pub(crate) fn until(&self, token: &str) -> Option<Instant> {
-        self.state().good.get(token).copied()
+    /// Until when a token is or was good for an audience.
+    pub(crate) fn until(&self, token: &str, audience: Audience) -> Result<Instant, Unauthorized> {
+        match self.state().good.get(token) {
+            None => Err(Unauthorized::Invalid),
+            Some((_, other)) if *other != audience => Err(Unauthorized::Audience),
+            Some((until, _)) => Ok(*until),
+        }
     }
 
-    /// Whether a request brings a good token.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Unauthorized> {
+    /// Whether a request brings a token that is good for an audience.
+    pub(crate) fn check(&self, headers: &HeaderMap, audience: Audience) -> Result<(), Unauthorized> {
         let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (scheme, token) = value.split_once(' ').unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
             return Err(Unauthorized::Missing);
         }
-        match self.until(token.trim()) {
-            Some(until) if until > Instant::now() => Ok(()),
-            _ => Err(Unauthorized::Invalid),
-        }
+        let until = self.until(token.trim(), audience)?;
+        if until > Instant::now() { Ok(()) } else { Err(Unauthorized::Invalid) }
     }
 }
 
@@ -104,9 +120,9 @@ pub(crate) async fn answer(tenant: &Tenant, directory: &str, request: Request<In
     };
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(&body.to_bytes()).into_owned().collect();
     match check(tenant, directory, &form) {
-        Ok(()) => {
+        Ok(audience) => {
             let lifetime = tenant.options.access.token_lifetime;
-            let token = tenant.tokens.give(Duration::from_secs(lifetime.into()));
+            let token = tenant.tokens.give(audience, Duration::from_secs(lifetime.into()));
             count(&tenant.tally.tokens);
             let text = json!({
                 "token_type": "Bearer",
@@ -122,7 +138,7 @@ pub(crate) async fn answer(tenant: &Tenant, directory: &str, request: Request<In
     }
 }
 
-fn check(tenant: &Tenant, directory: &str, form: &BTreeMap<String, String>) -> Result<(), Refusal> {
+fn check(tenant: &Tenant, directory: &str, form: &BTreeMap<String, String>) -> Result<Audience, Refusal> {
     let access = &tenant.options.access;
     let bad = |error, number, message: String| Refusal(StatusCode::BAD_REQUEST, error, number, message);
     let field = |name: &str| {
@@ -154,15 +170,16 @@ fn check(tenant: &Tenant, directory: &str, form: &BTreeMap<String, String>) -> R
         return Err(bad("invalid_scope", 1_002_012, message));
     };
     let resource = resource.trim_end_matches('/');
-    if resource != tenant.url && !RESOURCES.contains(&resource) {
+    let known = RESOURCES.into_iter().find(|(known, _)| *known == resource).map(|(_, audience)| audience);
+    let Some(audience) = known.or((resource == tenant.url).then_some(Audience::Graph)) else {
         let message = format!("The resource principal named {resource} was not found in the tenant.");
         return Err(bad("invalid_resource", 500_011, message));
-    }
+    };
     if field("client_secret")? != access.client_secret {
         let message = format!("Invalid client secret provided for app '{client}'.");
         return Err(Refusal(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, message));
     }
-    Ok(())
+    Ok(audience)
 }
 
 fn refuse(Refusal(status, error, number, message): &Refusal, requests: u64) -> Answer {

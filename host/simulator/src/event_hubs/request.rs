@@ -18,6 +18,7 @@ use super::namespace::Namespace;
 use super::node;
 use super::refusal::Refusal;
 use crate::tenant::count;
+use crate::token::Audience;
 
 const EVENT_HUB: &str = "com.microsoft:eventhub";
 const PARTITION: &str = "com.microsoft:partition";
@@ -148,7 +149,10 @@ fn accept_token(connection: &Connection, request: &Request) -> Result<(), Refusa
         ));
     }
     let until = match &*property(request, "type")? {
-        "jwt" => namespace.tenant.tokens.until(&token).filter(|until| *until > Instant::now()),
+        "jwt" => {
+            let until = namespace.tenant.tokens.until(&token, Audience::EventHubs);
+            until.ok().filter(|until| *until > Instant::now())
+        }
         _ => Some(grants::check(&token, &resource, &namespace.options)?),
     };
     let until =

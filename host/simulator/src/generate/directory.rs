@@ -89,22 +89,33 @@ impl Machine {
 
     /// One of them, 0, 1, 2 ..
     pub(crate) fn numbered(seed: u64, at: Ticks, number: usize) -> Self {
-        let mut own = Dice::new(seed, "device", number as u64);
-        let (prefix, platform, version, build) = own.pick(&pools::PLATFORMS);
+        let (id, (prefix, platform, version, build), mut own) = Self::begin(seed, number);
         let server = matches!(prefix, "srv" | "dc" | "lnx");
         Self {
-            id: own.hex(40),
+            id,
             object_id: own.guid(),
             host: format!("{prefix}-{number:04}"),
             platform,
             version,
             build,
-            ip: format!("10.{}.{}.{}", own.between(0, 64), number / 200, number % 200 + 10),
+            ip: format!("10.{}.{}.{}", own.between(0, 64), number / 200 % 256, number % 200 + 10),
             ipv6: format!("fe80::{}:{}", own.hex(4), own.hex(4)),
             first_seen: at / DAY * DAY - own.between(30 * DAY, 900 * DAY),
             vm: (server && own.chance(0.7)).then(|| own.guid()),
             group: if server { (12, "Servers") } else { own.pick(&[(7, "Workstations"), (9, "Executives"), (0, "")]) },
         }
+    }
+
+    /// The id and the platform of one of them, without the rest.
+    pub(crate) fn identity(seed: u64, number: usize) -> (String, &'static str) {
+        let (id, (_, platform, ..), _) = Self::begin(seed, number);
+        (id, platform)
+    }
+
+    fn begin(seed: u64, number: usize) -> (String, pools::Platform, Dice) {
+        let mut own = Dice::new(seed, "device", number as u64);
+        let platform = own.pick(&pools::PLATFORMS);
+        (own.hex(40), platform, own)
     }
 
     /// Its full DNS name.

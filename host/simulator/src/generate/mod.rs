@@ -13,6 +13,7 @@ mod json;
 mod outline;
 mod pools;
 mod scene;
+pub(crate) mod vulnerability;
 
 use std::sync::Arc;
 

@@ -73,7 +73,9 @@ pub(crate) const FOREIGN_DOMAINS: [&str; 10] = [
 ];
 
 /// Prefix of a device's name, platform, release, build.
-pub(crate) const PLATFORMS: [(&str, &str, &str, i64); 9] = [
+pub(crate) type Platform = (&'static str, &'static str, &'static str, i64);
+
+pub(crate) const PLATFORMS: [Platform; 9] = [
     ("ws", "Windows11", "24H2", 26100),
     ("ws", "Windows11", "23H2", 22631),
     ("lt", "Windows11", "25H2", 26200),

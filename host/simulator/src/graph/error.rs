@@ -66,6 +66,11 @@ impl Error {
                 "InvalidAuthenticationToken",
                 "Lifetime validation failed, the token is expired.".into(),
             ),
+            Self::Unauthorized(Unauthorized::Audience) => (
+                StatusCode::UNAUTHORIZED,
+                "InvalidAuthenticationToken",
+                "Access token validation failure. Invalid audience.".into(),
+            ),
             Self::Revoked => (
                 StatusCode::UNAUTHORIZED,
                 "InvalidAuthenticationToken",

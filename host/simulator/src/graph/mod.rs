@@ -7,17 +7,16 @@ mod incidents;
 mod page;
 mod query;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
-use hyper::{Method, StatusCode};
+use hyper::Method;
+use hyper::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 
 use self::error::Error;
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, accepts};
 use crate::faults::Fault;
 use crate::generate::Members;
 use crate::stream::Manner;
 use crate::tenant::{Tenant, count};
+use crate::token::Audience;
 
 /// The header by which a client asks for members that were added to enumerations, and the one that says it was heard.
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -67,7 +66,7 @@ fn respond(
     headers: &HeaderMap,
 ) -> Result<Answer, Error> {
     let options = &tenant.options;
-    tenant.tokens.check(headers).map_err(Error::Unauthorized)?;
+    tenant.tokens.check(headers, Audience::Graph).map_err(Error::Unauthorized)?;
     let fault = options.faults.draw(options.alerts.seed, number);
     match fault {
         Some(Fault::Throttled) => return Err(Error::Throttled { retry_after: options.faults.retry_after }),
@@ -121,38 +120,13 @@ impl Call<'_> {
         records: usize,
         pieces: impl Iterator<Item = Vec<u8>> + Unpin + Send + 'static,
     ) -> Result<Answer, Error> {
-        let mut manner = self.manner;
-        if let Some(part) = self.broken {
-            count(&self.tenant.tally.broken);
-            // The head is the first piece.
-            manner.cut_at = Some((part * records as f64) as usize + 1);
-        }
-        add(&self.tenant.tally.records, records);
-        let body = crate::stream::Streamed::new(pieces, manner);
-        let mut answer = Answer::new(http_body_util::BodyExt::boxed_unsync(body));
-        *answer.status_mut() = StatusCode::OK;
+        let records = records as u64;
+        let mut answer = answer::pieces(&self.tenant.tally, self.manner, self.broken, records, pieces);
         answer::set(
             &mut answer,
             CONTENT_TYPE,
             "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8",
         );
-        if manner.gzip {
-            answer::set(&mut answer, CONTENT_ENCODING, "gzip");
-        }
         Ok(answer)
     }
-}
-
-fn add(counter: &AtomicU64, count: usize) {
-    counter.fetch_add(count as u64, Ordering::Relaxed);
-}
-
-/// Whether a header with a list of values has this one. Parameters are not looked at.
-fn accepts(headers: &HeaderMap, name: HeaderName, wanted: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|value| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
 }

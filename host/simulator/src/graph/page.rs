@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use super::Call;
 use super::filter::Entity;
-use super::query::{Order, Query, Time, Token, continued};
+use super::query::{Order, Query, Time, Token};
+use crate::answer::continued;
 use crate::options::NextLink;
 
 /// Where the description of an answer is.

@@ -6,6 +6,9 @@ use defenderbeat_simulator::{Expected, Options, Simulator};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 
+pub(crate) const GRAPH: &str = "https://graph.microsoft.com/.default";
+pub(crate) const DEFENDER: &str = "https://api.securitycenter.microsoft.com/.default";
+
 /// A running tenant and somebody with a token.
 pub(crate) struct Visitor {
     pub(crate) simulator: Simulator,
@@ -28,8 +31,19 @@ impl Visitor {
         visitor
     }
 
+    /// Somebody with a token for the Defender for Endpoint API.
+    pub(crate) async fn of_defender(options: Options) -> Self {
+        let mut visitor = Self::new(options).await;
+        visitor.renew_for(DEFENDER).await;
+        visitor
+    }
+
     pub(crate) async fn renew(&mut self) {
-        let answer = self.ask_for_token(&[]).await;
+        self.renew_for(GRAPH).await;
+    }
+
+    pub(crate) async fn renew_for(&mut self, scope: &str) {
+        let answer = self.ask_for_token(&[("scope", scope)]).await;
         assert_eq!(answer.status(), StatusCode::OK);
         self.token = body(answer).await["access_token"].as_str().unwrap().to_owned();
     }
@@ -43,7 +57,7 @@ impl Visitor {
             ("grant_type", "client_credentials"),
             ("client_id", &*access.client_id),
             ("client_secret", &*access.client_secret),
-            ("scope", "https://graph.microsoft.com/.default"),
+            ("scope", GRAPH),
         ] {
             let value = changes.iter().find(|(changed, _)| *changed == name).map_or(value, |(_, value)| value);
             if !value.is_empty() {

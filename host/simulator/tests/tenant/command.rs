@@ -47,6 +47,28 @@ fn generate_prints_records_of_the_event_stream_bare_or_in_envelopes() {
 }
 
 #[test]
+fn generate_prints_what_the_lists_of_vulnerabilities_hold() {
+    for (records, count, name) in [
+        ("machines", 7, "computerDnsName"),
+        ("vulnerabilities", 30, "exposedMachines"),
+        ("products", 45, "productVersion"),
+        ("export", 43, "softwareVersion"),
+        ("changes", 12, "eventTimestamp"),
+    ] {
+        let sizes =
+            ["--machines", "7", "--vulnerabilities", "30", "--exposed", "9", "--products", "40", "--changes", "12"];
+        let injected = ["--unknown-cves", "3", "--duplicates", "2"];
+        let arguments = [&["generate", "vulnerabilities", records][..], &sizes, &injected].concat();
+        let output = run(&arguments).stdout;
+        let lines: Vec<Value> = output.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+        assert_eq!(lines.len(), count, "{records}");
+        assert!(lines.iter().all(|line| line.get(name).is_some() && line["id"].is_string()), "{records}");
+        assert_eq!(run(&arguments).stdout, output);
+        assert_ne!(run(&[&arguments[..], &["--seed", "2"]].concat()).stdout, output);
+    }
+}
+
+#[test]
 fn options_that_contradict_each_other_are_refused() {
     let output = run(&["generate", "alerts", "--count", "2", "--ties", "3"]);
     assert!(!output.status.success());

@@ -7,9 +7,12 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod changes;
 mod client;
 mod command;
+mod export;
 mod faults;
 mod incidents;
 mod pages;
 mod token;
+mod vulnerabilities;
