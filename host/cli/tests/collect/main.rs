@@ -18,3 +18,4 @@ mod kill;
 mod memory;
 mod once;
 mod program;
+mod vulnerabilities;
