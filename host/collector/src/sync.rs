@@ -11,9 +11,8 @@ use bytes::Bytes;
 use defenderbeat_runtime::{Batch, Code, Drift, Error, Receipt, Reject, Result, Sink, Tally, Transform};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::dead_letter::timestamp;
 use crate::mapper::Mapper;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SyncEnd};
 use crate::source::{Step, Trapped};
 
 /// Records of one batch that are set aside; a component that traps on more of them is broken.
@@ -92,18 +91,18 @@ impl Syncs {
             Err(Error::Trap { code, message }) => {
                 attempt.over = true;
                 let receipt = culprits(mapper, attempt.start, batch)?;
-                let count = receipt.rejects.len();
-                let trapped = match count {
-                    0 => Trapped::Whole(whole(code, message)),
-                    1..=CULPRITS => {
+                Ok(match receipt.rejects.len() {
+                    0 => (receipt, Some(Trapped::Whole(whole(code, message)))),
+                    count @ 1..=CULPRITS => {
                         self.culprits.extend(receipt.rejects.iter().map(|reject| reject.id));
-                        Trapped::Records(count)
+                        (receipt, Some(Trapped::Records(count)))
                     }
-                    _ => Trapped::Whole(format!(
-                        "the component traps on more than {CULPRITS} records of one batch: {message}"
-                    )),
-                };
-                Ok((receipt, Some(trapped)))
+                    // So many are no culprits.
+                    _ => {
+                        let all = format!("more than {CULPRITS} records of one batch trap alone: ");
+                        (Receipt::default(), Some(Trapped::Whole(all + &whole(code, message))))
+                    }
+                })
             }
             Err(error) => Err(error),
         }
@@ -131,17 +130,9 @@ impl Syncs {
             Err(error) => return Err(error),
         }
         let Attempt { start, began, records, documents, unmatched, .. } = *attempt;
-        let seconds = began.elapsed().as_secs_f64();
-        metrics.syncs.add(1_u64);
-        tracing::info!(
-            input,
-            start = timestamp(start),
-            records,
-            documents,
-            unmatched,
-            seconds = format_args!("{seconds:.1}"),
-            "sync ended"
-        );
+        let ended = SyncEnd { start, records, documents, unmatched, seconds: began.elapsed().as_secs_f64() };
+        tracing::info!(input, "sync ended: {ended}");
+        metrics.sync_ended(ended);
         self.attempt = None;
         mapper.reopen(None)?;
         Ok(None)

@@ -76,6 +76,8 @@ fn what_is_held_leaves_when_the_sync_ends_and_the_component_is_opened_for_each()
     }
     assert_eq!(*worker.opened.lock().unwrap(), [None, Some(7), None, Some(8), None]);
     assert_eq!(worker.metrics.syncs.get(), 2);
+    let SyncEnd { start, records, documents, unmatched, .. } = worker.metrics.last_sync().unwrap();
+    assert_eq!((start, records, documents, unmatched), (8, 3, 3, 0));
 }
 
 #[test]
@@ -151,8 +153,9 @@ fn too_little_memory_names_the_option_and_the_next_sync_is_clean() {
 fn a_component_that_traps_on_many_records_is_broken() {
     let mut worker = Worker::new(&json!({}), Limits::default());
     worker.take(Some(Step::Begin(7)), &[]);
-    let (_, trapped) = worker.take(None, &vec![json!({"do": "trap"}); 100]);
+    let (receipt, trapped) = worker.take(None, &vec![json!({"do": "trap"}); 100]);
     let Some(Trapped::Whole(message)) = trapped else { panic!("{trapped:?}") };
+    assert!(receipt.rejects.is_empty());
     assert!(message.contains("more than 16 records"), "{message}");
 }
 

@@ -395,7 +395,7 @@ logging.level: warn
     assert_eq!(
         errors(text, &[]),
         [
-            "d.yml:2: inputs.0.type: wants one of alert, incident, event; did you mean alert?",
+            "d.yml:2: inputs.0.type: wants one of alert, incident, event, vulnerability; did you mean alert?",
             "d.yml:2: inputs.0.id: is missing. Names the input in logs and keys its state, so it must be unique in this file \
          and stay as it is: an input with another id starts anew.",
             "d.yml:3: inputs.0.client_id: wants a text, not a list",

@@ -109,7 +109,7 @@ fn the_three_lists_are_joined_however_they_are_paged() {
         let said = once(&program);
         assert_joined(&tenant, &program);
         // 30 rows name an unknown machine and 20 an unknown vulnerability.
-        assert!(said.contains("sync ended") && said.contains("unmatched=50"), "{said}");
+        assert!(said.contains("sync ended") && said.contains("50 unmatched"), "{said}");
         assert_eq!(program.dead_letters(), "");
     }
 }
@@ -250,11 +250,11 @@ fn changes_begin_with_an_export_and_go_on_with_what_is_new() {
     tenant.simulator.publish_changes(17);
     once(&program);
     let documents = program.documents();
-    let changes: Vec<&Value> = documents[first.len()..].iter().collect();
-    assert!(changes.len() >= 17, "{}", changes.len());
-    assert!(
-        changes.iter().all(|change| ["open", "closed"].contains(&change["vulnerability"]["status"].as_str().unwrap()))
-    );
+    let (changes, others): (Vec<&Value>, Vec<&Value>) =
+        documents.iter().partition(|document| document["vulnerability"]["status"].is_string());
+    assert!(changes.len() >= 17 && others.len() == first.len(), "{} {}", changes.len(), others.len());
+    let status = |change: &&Value| change["vulnerability"]["status"].as_str().unwrap().to_owned();
+    assert_eq!(changes.iter().map(status).collect::<BTreeSet<_>>(), ["closed", "open"].map(str::to_owned).into());
     starts(changes.iter().copied());
     let asked = tenant.simulator.defender_requests();
     let pages: Vec<_> = asked.iter().filter(|request| request.path.ends_with("ChangesByMachine")).collect();

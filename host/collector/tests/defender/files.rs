@@ -55,7 +55,7 @@ async fn files_are_decompressed_or_taken_as_they_are() {
 #[tokio::test]
 async fn a_file_that_breaks_off_or_is_cut_goes_on_behind_what_was_handed_on() {
     let api = export(&["/a"], |_, before| {
-        let whole = gzip(&(0..300).map(|number| format!("{{\"id\":\"{}\"}}\n", number * 7919)).collect::<String>());
+        let whole = gzip(&(0..20_000).map(|number| format!("{{\"id\":\"{}\"}}\n", number * 7919)).collect::<String>());
         match before {
             0 => Reply::text(whole.clone()).cut_after(whole.len() / 3),
             // Whole as far as HTTP goes.
@@ -67,7 +67,7 @@ async fn a_file_that_breaks_off_or_is_cut_goes_on_behind_what_was_handed_on() {
     .await;
     let mut driver = Driver::default();
     driver.once(&settings(&api, Mode::Export)).await.unwrap();
-    let expected: Vec<String> = (0..300).map(|number| format!("{{\"id\":\"{}\"}}", number * 7919)).collect();
+    let expected: Vec<String> = (0..20_000).map(|number| format!("{{\"id\":\"{}\"}}", number * 7919)).collect();
     assert_eq!(driver.of("records"), expected);
 }
 

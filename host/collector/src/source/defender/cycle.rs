@@ -87,7 +87,12 @@ impl Collector {
         };
         loop {
             wait_until(due).await;
-            let start = self.shared.state().progress.cursor.sync.unwrap_or_else(unix_millis);
+            let start = {
+                let cursor = &self.shared.state().progress.cursor;
+                // Two syncs with one start would have the same ids.
+                let new = || unix_millis().max(cursor.last.map_or(i64::MIN, |last| last.saturating_add(1)));
+                cursor.sync.unwrap_or_else(new)
+            };
             let result = match self.cycle(start).await {
                 Ok(()) => Ok(()),
                 Err(Stop::Failed(error)) => Err(error),
