@@ -8,6 +8,8 @@ use crate::write::ObjectWriter;
 
 /// Strings from this length on are looked for among those that were written before, in bytes.
 const LONG: usize = 48;
+/// So much of a long string is looked for first, in bytes.
+const BEGIN: usize = 16;
 
 /// What is computed of a side before it is held.
 #[derive(Debug, Default)]
@@ -60,16 +62,7 @@ pub(crate) fn pack<'u>(draft: &Draft, unmapped: impl ExactSizeIterator<Item = (&
     number(draft.errors.len(), &mut out);
     draft.errors.iter().for_each(|error| text(error, &mut out));
     text(&draft.original, &mut out);
-    // The longest first: others may be parts of it.
-    let mut long: Vec<&str> =
-        draft.runs.iter().flat_map(|run| run.long.iter().filter_map(|(from, to)| run.text.get(*from..*to))).collect();
-    long.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    let mut strings = String::new();
-    for text in long {
-        if find(&strings, text).is_none() {
-            strings.push_str(text);
-        }
-    }
+    let (strings, mut places) = gather(&draft.runs);
     text(&strings, &mut out);
     for run in &draft.runs {
         number(usize::from(run.output), &mut out);
@@ -77,11 +70,10 @@ pub(crate) fn pack<'u>(draft: &Draft, unmapped: impl ExactSizeIterator<Item = (&
         number(usize::from(run.objects.1), &mut out);
         number(run.long.len(), &mut out);
         let mut at = 0;
-        for (from, to) in &run.long {
+        for ((from, to), place) in run.long.iter().zip(places.by_ref()) {
             text(run.text.get(at..*from).unwrap_or_default(), &mut out);
-            let string = run.text.get(*from..*to).unwrap_or_default();
-            number(find(&strings, string).unwrap_or_default(), &mut out);
-            number(string.len(), &mut out);
+            number(place, &mut out);
+            number(to - from, &mut out);
             at = *to;
         }
         text(run.text.get(at..).unwrap_or_default(), &mut out);
@@ -89,8 +81,31 @@ pub(crate) fn pack<'u>(draft: &Draft, unmapped: impl ExactSizeIterator<Item = (&
     out
 }
 
+/// All long strings of runs in one text, each once, and where each is in it.
+fn gather(runs: &[Run]) -> (String, impl Iterator<Item = usize>) {
+    let long = runs.iter().flat_map(|run| run.long.iter().filter_map(|(from, to)| run.text.get(*from..*to)));
+    // The longest first: others may be parts of it.
+    let mut sorted: Vec<(usize, &str)> = long.enumerate().collect();
+    sorted.sort_by_key(|(_, text)| std::cmp::Reverse(text.len()));
+    let mut strings = String::new();
+    let mut places = vec![0; sorted.len()];
+    for (number, text) in sorted {
+        let place = find(&strings, text).unwrap_or(strings.len());
+        if place == strings.len() {
+            strings.push_str(text);
+        }
+        if let Some(known) = places.get_mut(number) {
+            *known = place;
+        }
+    }
+    (strings, places.into_iter())
+}
+
+/// Where a long string is in text. Its beginning is looked for first, which costs nothing to prepare.
 fn find(strings: &str, text: &str) -> Option<usize> {
-    memchr::memmem::find(strings.as_bytes(), text.as_bytes())
+    let begin = text.as_bytes().get(..BEGIN)?;
+    memchr::memmem::find_iter(strings.as_bytes(), begin)
+        .find(|at| strings.as_bytes().get(*at..).is_some_and(|rest| rest.starts_with(text.as_bytes())))
 }
 
 /// Six bits a character, the lowest first; the seventh says that more follow.

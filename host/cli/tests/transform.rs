@@ -167,6 +167,57 @@ fn wrong_usage_ends_with_2_and_what_cannot_be_read_with_1() {
 }
 
 #[test]
+fn feeds_are_joined_in_the_order_of_the_component_whatever_the_order_of_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let machines = file("machines", "[{\"id\":\"m1\",\"computerDnsName\":\"one\"},\n{\"id\":\"m2\"}]");
+    let more = file("more", "{\n  \"id\": \"m3\",\n  \"computerDnsName\": \"three\"\n}\n");
+    let vulnerabilities = file(
+        "vulnerabilities",
+        r#"{"value":[{"id":"CVE-2025-0001","exposedMachines":2},{"id":"CVE-2025-0002","exposedMachines":1},{"id":"CVE-2025-0003","exposedMachines":0}]}"#,
+    );
+    let products = [
+        r#"{"id":"a","machineId":"m1","cveId":"CVE-2025-0001"}"#,
+        r#"{"id":"b","machineId":"m3","cveId":"CVE-2025-0009"}"#,
+        r#"{"id":"c","machineId":"m9","cveId":null}"#,
+        "not JSON",
+    ];
+    let arguments = [
+        "vulnerability".to_owned(),
+        "--received-at=2025-01-31T08:00:00Z".to_owned(),
+        "--feed=products=-".to_owned(),
+        format!("--feed=machines={machines}"),
+        format!("--feed=vulnerabilities={vulnerabilities}"),
+        format!("--feed=machines={more}"),
+    ];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = transform(&arguments, &products.join("\n"));
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    let found: Vec<(Value, Value)> = documents(&output)
+        .into_iter()
+        .map(|document| (document["vulnerability"]["id"].clone(), document["host"]["name"].clone()))
+        .collect();
+    let id = |number: u8| Value::from(format!("CVE-2025-000{number}"));
+    let host = |name: &str| Value::from(name);
+    let expected = [
+        (id(3), Value::Null),
+        (id(1), host("one")),
+        (id(9), host("three")),
+        (Value::Null, Value::Null),
+        (id(2), Value::Null),
+    ];
+    assert_eq!(found, expected);
+    let summary =
+        "10 records, 5 documents, 0 dropped, 1 rejected, 5 held, 1 unmatched (machine), 1 unmatched (vulnerability)";
+    assert!(said(&output).contains(summary), "{}", said(&output));
+    assert!(documents(&output).iter().all(|document| document["@timestamp"] == "2025-01-31T08:00:00.000Z"));
+}
+
+#[test]
 fn another_component_runs_in_place_of_the_embedded_one_unless_it_asks_for_more() {
     let components = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components");
     let run = |name: &str| {
