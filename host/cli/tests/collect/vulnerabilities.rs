@@ -116,14 +116,7 @@ fn the_three_lists_are_joined_however_they_are_paged() {
 
 #[test]
 fn answers_that_break_off_and_refusals_lose_and_double_nothing() {
-    let faults = FaultOptions {
-        throttled: 0.05,
-        retry_after: 0,
-        failed: 0.05,
-        broken: 0.3,
-        revoked: 0.02,
-        ..FaultOptions::default()
-    };
+    let faults = FaultOptions { throttled: 0.05, retry_after: 0, failed: 0.05, broken: 0.3, revoked: 0.02 };
     let tenant = tenant(all_kinds(), DefenderOptions::default(), faults);
     let program = Program::of_vulnerabilities(&tenant, &["inputs.0.batch_size=100", "inputs.0.retry.max_attempts=20"]);
     once(&program);

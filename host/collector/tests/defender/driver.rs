@@ -55,6 +55,9 @@ impl DeadLetter for Letter {
     }
 }
 
+/// What a worker would say of a record.
+type Trap = Box<dyn FnMut(&str) -> Option<Trapped>>;
+
 /// What a source gave.
 #[derive(Default)]
 pub(crate) struct Driver {
@@ -66,7 +69,7 @@ pub(crate) struct Driver {
     /// Records that were too long.
     pub(crate) letters: Vec<Vec<u8>>,
     /// What the worker says of each record.
-    pub(crate) trap: Option<Box<dyn FnMut(&str) -> Option<Trapped>>>,
+    pub(crate) trap: Option<Trap>,
     /// Ends before the delivery of this number is settled.
     pub(crate) crash_at: Option<u64>,
 }

@@ -26,7 +26,7 @@ enum Form {
     /// Nothing has arrived.
     Unknown,
     Plain,
-    Gzip(MultiGzDecoder<Vec<u8>>),
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
     Ended,
 }
 
@@ -75,7 +75,8 @@ impl Chunks for Gunzip {
                 }
             }
             if let (Form::Unknown, Some(first)) = (&self.form, self.input.first()) {
-                self.form = if *first == GZIP { Form::Gzip(MultiGzDecoder::new(Vec::new())) } else { Form::Plain };
+                self.form =
+                    if *first == GZIP { Form::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))) } else { Form::Plain };
             }
         }
     }
