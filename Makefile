@@ -40,9 +40,10 @@ components: $(COMPONENTS)/.made ## writes the components, their WIT and digests 
 build: $(COMPONENTS)/.made ## builds target/release/defenderbeat and the simulator
 	@cargo build --release $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator
 
-run: build ## collects alerts, incidents and events from the bundled tenant simulator and prints documents
+run: build ## collects alerts, incidents, events and vulnerabilities from the bundled tenant simulator and prints documents
 	@rm -rf target/run
-	@$(SIMULATOR) exec --count 25 --bare-incidents 2 --events 60 -- $(DEFENDERBEAT) run -c host/simulator/defenderbeat.yml --once
+	@$(SIMULATOR) exec --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilities 25 --exposed 20 --products 40 \
+		-- $(DEFENDERBEAT) run -c host/simulator/defenderbeat.yml --once
 
 test: $(COMPONENTS)/.made ## runs all tests
 	@cargo test $(LOCKED) --workspace

@@ -230,7 +230,10 @@ mod tests {
         }
         writer.end();
         let short = "é".repeat(60);
-        assert_eq!(out.into_string(), format!(r#"{{"key":"{string}","more":2,"key":"{short}","more":2,"key":1,"more":2}}"#));
+        assert_eq!(
+            out.into_string(),
+            format!(r#"{{"key":"{string}","more":2,"key":"{short}","more":2,"key":1,"more":2}}"#)
+        );
     }
 
     #[test]

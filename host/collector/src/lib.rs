@@ -19,5 +19,6 @@ pub mod oauth;
 pub mod output;
 pub mod run;
 pub mod source;
+mod sync;
 mod turns;
 mod worker;

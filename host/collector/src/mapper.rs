@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use defenderbeat_runtime::{Batch, Error, Receipt, Result, Sink, Transform};
+use defenderbeat_runtime::{Batch, Error, Part, Receipt, Result, Sink, Transform};
 
 use crate::facts::{Facts, News, Place};
 
-/// Opens a component anew.
-pub(crate) type Open<T> = Arc<dyn Fn() -> Result<T> + Send + Sync>;
+/// Opens a component anew; for a sync with its start, in milliseconds since 1970-01-01T00:00:00Z.
+pub(crate) type Open<T> = Arc<dyn Fn(Option<i64>) -> Result<T> + Send + Sync>;
 
 /// A component with the log of facts of its kind, where it has one.
 pub(crate) struct Mapper<T> {
@@ -24,7 +24,7 @@ impl<T: Transform> Mapper<T> {
     ///
     /// It refuses its settings, or traps at once.
     pub(crate) fn new(open: Open<T>, facts: Option<Arc<Facts>>) -> Result<Self> {
-        let pipeline = open()?;
+        let pipeline = open(None)?;
         Ok(Self { open, pipeline, facts, place: Place::default() })
     }
 
@@ -47,12 +47,40 @@ impl<T: Transform> Mapper<T> {
         Ok(receipt)
     }
 
+    /// Opens the component for a sync, or for none: what it held is gone.
+    ///
+    /// # Errors
+    ///
+    /// It refuses its settings, or traps at once.
+    pub(crate) fn reopen(&mut self, sync_start: Option<i64>) -> Result<()> {
+        self.pipeline = (self.open)(sync_start)?;
+        Ok(())
+    }
+
+    /// Ends a sync: what was held leaves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transform::finish`].
+    pub(crate) fn finish(&mut self, sink: &mut dyn Sink) -> Result<Receipt> {
+        self.pipeline.finish(sink)
+    }
+
+    /// Tries a batch by itself in a new instance; its documents go nowhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transform::push`].
+    pub(crate) fn try_alone(&self, sync_start: i64, batch: &Batch) -> Result<()> {
+        (self.open)(Some(sync_start))?.push(batch, &mut |_: Part| Ok(())).map(drop)
+    }
+
     fn learn(&mut self, facts: &Facts) -> Result<()> {
         while let Some(news) = facts.since(&mut self.place) {
             let learned = match news {
                 News::More(news) => self.pipeline.learn(&news),
                 News::Anew(all) => {
-                    self.pipeline = (self.open)()?;
+                    self.pipeline = (self.open)(None)?;
                     self.pipeline.learn(&all)
                 }
             };

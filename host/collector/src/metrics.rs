@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::dead_letter::timestamp;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -34,10 +37,15 @@ pub struct Metrics {
     pub rejected: Counter,
     /// Documents that were read again and had left before.
     pub repeated: Counter,
+    /// Times that a join found nothing to go with a record.
+    pub unmatched: Counter,
     /// Unknown names met in records.
     pub drift: Counter,
     /// Bytes of facts found in records, for later ones.
     pub facts: Counter,
+    /// Syncs that came to their end.
+    pub syncs: Counter,
+    last_sync: Mutex<Option<SyncEnd>>,
     /// Documents delivered.
     pub delivered: Counter,
     /// Documents that the output had already.
@@ -48,6 +56,45 @@ pub struct Metrics {
     pub dead_letters: Counter,
     /// Checkpoints saved.
     pub checkpoints: Counter,
+}
+
+/// What came of a sync.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SyncEnd {
+    /// When it began, milliseconds since 1970-01-01T00:00:00Z.
+    pub start: i64,
+    /// Records read.
+    pub records: u64,
+    /// Documents made of them.
+    pub documents: u64,
+    /// Times that the join found nothing to go with a record.
+    pub unmatched: u64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Metrics {
+    /// Notes that a sync came to its end.
+    pub fn sync_ended(&self, ended: SyncEnd) {
+        self.syncs.add(1_u64);
+        *self.last_sync.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+    }
+
+    /// What came of the last sync that came to its end.
+    pub fn last_sync(&self) -> Option<SyncEnd> {
+        *self.last_sync.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for SyncEnd {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { start, records, documents, unmatched, seconds } = self;
+        let start = timestamp(*start);
+        write!(
+            formatter,
+            "begun at {start}, {records} records, {documents} documents, {unmatched} unmatched, {seconds:.1} seconds"
+        )
+    }
 }
 
 impl fmt::Display for Metrics {
@@ -62,6 +109,7 @@ impl fmt::Display for Metrics {
             ("repeated", &self.repeated),
             ("dropped", &self.dropped),
             ("rejected", &self.rejected),
+            ("unmatched", &self.unmatched),
             ("there already", &self.duplicates),
             ("sent again", &self.retried),
             ("dead letters", &self.dead_letters),

@@ -20,6 +20,7 @@ use crate::facts::Facts;
 use crate::mapper::{Mapper, Open};
 use crate::metrics::Metrics;
 use crate::output::{AnyOutput, Output as _, OutputError};
+use crate::source::defender::{self, Defender};
 use crate::source::event_hubs::{self, EventHubs};
 use crate::source::graph::{self, ALERTS, Feed, Graph, INCIDENTS};
 use crate::source::{Budget, Source, Start};
@@ -136,6 +137,9 @@ pub enum InputCause {
     /// Its source failed.
     #[error(transparent)]
     EventHubs(#[from] event_hubs::Error),
+    /// Its source failed.
+    #[error(transparent)]
+    Defender(#[from] defender::Error),
     /// A worker of it failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -149,10 +153,12 @@ impl InputCause {
     fn is_transient(&self) -> bool {
         match self {
             Self::Checkpoint(error) => error.is_transient(),
-            Self::Source(graph::Error::Http(error)) => error.is_transient(),
-            Self::Source(graph::Error::Cursor(_)) => false,
+            Self::Source(graph::Error::Http(error)) | Self::Defender(defender::Error::Http(error)) => {
+                error.is_transient()
+            }
+            Self::Source(graph::Error::Cursor(_)) | Self::Defender(defender::Error::Cursor(_)) => false,
             Self::EventHubs(error) => error.is_transient(),
-            Self::Source(_) | Self::Component(_) | Self::Thread(_) => true,
+            Self::Source(_) | Self::Defender(_) | Self::Component(_) | Self::Thread(_) => true,
             Self::Worker(WorkerError::Mapping(_) | WorkerError::Thread(_)) => true,
             Self::Worker(WorkerError::Gone) => false,
         }
@@ -189,8 +195,8 @@ impl Diagnostics for Log {
 
 fn setup(input: &Input, agent: &Agent, component: &Component, lookup: Arc<dyn Lookup>) -> Setup {
     Setup {
-        settings: input.component_settings(agent, keeps(component, State::Facts)),
-        limits: Limits::default(),
+        settings: input.component_settings(agent, keeps(component, State::Facts), None),
+        limits: Limits { memory: input.memory_limit, ..Limits::default() },
         lookup,
         diagnostics: Arc::new(Log { input: input.id.clone() }),
     }
@@ -246,6 +252,7 @@ pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), Ru
         let checked = match &input.source {
             InputSource::Graph(settings) => graph::check(feed(input.kind), settings).map_err(Into::into),
             InputSource::EventHubs(settings) => event_hubs::check(settings).map_err(Into::into),
+            InputSource::Defender(settings) => defender::check(settings).map_err(Into::into),
         };
         checked.map_err(|source| RunError::Source { input: input.id.clone(), source })?;
     }
@@ -427,6 +434,7 @@ async fn run_input(
         let wait = match &input.source {
             InputSource::Graph(settings) => settings.interval,
             InputSource::EventHubs(settings) => settings.retry.wait_max,
+            InputSource::Defender(settings) => settings.pause(),
         };
         tracing::error!(input = input.id, error = %cause, ?wait, "the input failed; it starts again where it was settled");
         tokio::select! {
@@ -465,6 +473,10 @@ async fn run_session(
             let source = EventHubs::open(settings, start)?;
             run_source(shared, input, component, metrics, stop, source, generation).await
         }
+        InputSource::Defender(settings) => {
+            let source = Defender::open(settings, start)?;
+            run_source(shared, input, component, metrics, stop, source, generation).await
+        }
     }
 }
 
@@ -483,8 +495,11 @@ where
     InputCause: From<S::Error>,
 {
     let setup = setup(input, &shared.agent, component, shared.lookup.clone());
-    let opened = component.clone();
-    let open: Open<Pipeline> = Arc::new(move || Pipeline::open(&opened, setup.clone()));
+    let (opened, settings, agent) = (component.clone(), input.clone(), shared.agent.clone());
+    let open: Open<Pipeline> = Arc::new(move |sync_start| {
+        let settings = settings.component_settings(&agent, keeps(&opened, State::Facts), sync_start);
+        Pipeline::open(&opened, Setup { settings, ..setup.clone() })
+    });
     let facts = shared.facts.get(&input.kind).filter(|_| input.inventory != Inventory::Off);
     let workers = workers(input, component);
     let mappers = (0..workers).map(|_| Mapper::new(open.clone(), facts.cloned()));

@@ -11,7 +11,8 @@ use crate::checkpoint::{CheckpointError, Checkpoints, Generation};
 use crate::deliver::{Event, Reject, Selection, Session};
 use crate::mapper::Mapper;
 use crate::metrics::Metrics;
-use crate::source::{Delivery, Origin, Position, Source};
+use crate::source::{Delivery, Origin, Position, Source, Trapped};
+use crate::sync::{Syncs, is_unmatched};
 use crate::turns::Turns;
 
 /// Unknown names that are logged; more are only counted.
@@ -33,6 +34,7 @@ pub(crate) struct Run<S> {
 struct Mapped {
     positions: Vec<Position>,
     rejects: Vec<Reject>,
+    trapped: Option<Trapped>,
 }
 
 impl<S: Source> Run<S> {
@@ -67,6 +69,7 @@ impl<S: Source> Session for Run<S> {
         let cursor = self.source.settled(sequence);
         let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
         *generation = checkpoints.commit(&self.input, *generation, &cursor)?;
+        self.source.saved(sequence);
         Ok(())
     }
 }
@@ -166,43 +169,54 @@ fn work<S: Source, T: Transform>(
 ) -> Result<(), WorkerError> {
     // The lock is held while waiting, so deliveries are taken in order; it is given back before one is mapped.
     let take = || deliveries.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+    let mut syncs = Syncs::default();
     while !run.turns.is_given_up()
         && let Some(delivery) = take()
     {
-        map(mapper, run, delivery, events)?;
+        map(mapper, &mut syncs, run, delivery, events)?;
     }
     Ok(())
 }
 
 fn map<S: Source, T: Transform>(
     mapper: &mut Mapper<T>,
+    syncs: &mut Syncs,
     run: &Arc<Run<S>>,
     delivery: Delivery,
     events: &mpsc::Sender<Event>,
 ) -> Result<(), WorkerError> {
-    let Delivery { sequence, feed, received_at, payloads, origins } = delivery;
+    let Delivery { sequence, feed, received_at, payloads, origins, step } = delivery;
     let session: Arc<dyn Session> = run.clone();
+    let payloads = syncs.begin(mapper, step, payloads, &run.metrics).map_err(WorkerError::Mapping)?;
     let batch = Batch { feed: feed.to_owned(), received_at, payloads };
-    let receipt = if batch.payloads.is_empty() {
-        Receipt::default()
+    let mut sink = |part: Part| -> Result<(), SinkError> {
+        let part = fresh(run, sequence, part);
+        if part.documents.is_empty() {
+            return Ok(());
+        }
+        events.blocking_send(Event::Documents(session.clone(), part)).map_err(|_| WorkerError::Gone.into())
+    };
+    let failed = |error| match error {
+        defenderbeat_runtime::Error::Sink(_) => WorkerError::Gone,
+        error => WorkerError::Mapping(error),
+    };
+    let (receipt, mut trapped) = if batch.payloads.is_empty() {
+        (Receipt::default(), None)
     } else {
-        let mut sink = |part: Part| -> Result<(), SinkError> {
-            let part = fresh(run, sequence, part);
-            if part.documents.is_empty() {
-                return Ok(());
-            }
-            events.blocking_send(Event::Documents(session.clone(), part)).map_err(|_| WorkerError::Gone.into())
-        };
-        mapper.push(&batch, &mut sink).map_err(|error| match error {
-            defenderbeat_runtime::Error::Sink(_) => WorkerError::Gone,
-            error => WorkerError::Mapping(error),
-        })?
+        syncs.push(mapper, &batch, &mut sink).map_err(failed)?
     };
     count(run, &batch, &receipt);
     let rejects = rejects(run, sequence, &batch, &origins, &receipt);
     let positions = receipt.tallies.iter().map(|tally| tally.position).collect();
+    if trapped.is_none() {
+        trapped = syncs.end(mapper, step, &run.input, &run.metrics, &mut sink).map_err(failed)?;
+    }
     // All documents of it have left before, whoever tells.
-    run.turns.end(sequence, Mapped { positions, rejects }, |sequence, Mapped { positions, rejects }| {
+    run.turns.end(sequence, Mapped { positions, rejects, trapped }, |sequence, mapped| {
+        let Mapped { positions, rejects, trapped } = mapped;
+        if let Some(trapped) = trapped {
+            run.source.trapped(sequence, trapped);
+        }
         run.source.mapped(sequence, &positions);
         let mapped = Event::Mapped { session: session.clone(), sequence, rejects };
         events.blocking_send(mapped).map_err(|_| WorkerError::Gone)
@@ -270,6 +284,10 @@ fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt) {
     }
     metrics.facts.add(receipt.facts.len());
     for drift in &receipt.drift {
+        if is_unmatched(drift) {
+            metrics.unmatched.add(drift.count);
+            continue;
+        }
         metrics.drift.add(drift.count);
         if known.len() < DRIFT_NAMES && known.insert(drift.name.clone()) {
             tracing::info!(
@@ -283,4 +301,4 @@ fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt) {
 
 #[cfg(test)]
 #[path = "worker_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -12,7 +12,8 @@ use super::*;
 use crate::facts::Facts;
 use crate::mapper::Open;
 
-static HOSTILE: LazyLock<Component> = LazyLock::new(|| {
+/// A component that does what its records say.
+pub(crate) static HOSTILE: LazyLock<Component> = LazyLock::new(|| {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components/hostile.wasm");
     let wasm =
         std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}: run `make components`", file.display()));
@@ -83,7 +84,7 @@ impl Process {
         let told = Arc::new(Told::default());
         let run = Run::new("test".to_owned(), Arc::new([]), Arc::default(), told.clone(), 0, workers);
         let (setup, component) = (Setup { settings: self.settings.to_string(), ..Setup::default() }, HOSTILE.clone());
-        let open: Open<Pipeline> = Arc::new(move || Pipeline::open(&component, setup.clone()));
+        let open: Open<Pipeline> = Arc::new(move |_| Pipeline::open(&component, setup.clone()));
         let mapper = |_| Mapper::new(open.clone(), Some(self.facts.clone())).unwrap();
         let (give, deliveries) = mpsc::channel(1);
         let (events, mut received) = mpsc::channel(4);
@@ -93,7 +94,7 @@ impl Process {
             .zip(records)
             .map(|(sequence, record)| {
                 let payloads = vec![Bytes::from(record.to_string())];
-                Delivery { sequence, feed: "facts", received_at: 0, payloads, origins: Vec::new() }
+                Delivery { sequence, feed: "facts", received_at: 0, payloads, origins: Vec::new(), step: None }
             })
             .collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

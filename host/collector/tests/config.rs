@@ -395,7 +395,7 @@ logging.level: warn
     assert_eq!(
         errors(text, &[]),
         [
-            "d.yml:2: inputs.0.type: wants one of alert, incident, event; did you mean alert?",
+            "d.yml:2: inputs.0.type: wants one of alert, incident, event, vulnerability; did you mean alert?",
             "d.yml:2: inputs.0.id: is missing. Names the input in logs and keys its state, so it must be unique in this file \
          and stay as it is: an input with another id starts anew.",
             "d.yml:3: inputs.0.client_id: wants a text, not a list",
@@ -476,7 +476,7 @@ processors: [{drop_event: {when: {equals: {a.b: 1}}}}]",
     ) + "processors: [{add_tags: {tags: [b]}}]\n";
     let config = load(&text, &[]).unwrap();
     let agent = Agent { id: "i".into(), name: "n".into(), version: "1".into(), ephemeral_id: "e".into() };
-    let settings = |facts| config.inputs[0].component_settings(&agent, facts);
+    let settings = |facts| config.inputs[0].component_settings(&agent, facts, None);
     let mut expected = serde_json::json!({
             "namespace": "default",
             "tags": ["a"],

@@ -43,6 +43,7 @@ fn works_with_what_is_required() {
 inputs:
   - {id: defender-alerts, type: alert, tenant_id: tenant_id, client_id: client_id, client_secret: client_secret}
   - {id: defender-events, type: event, eventhub: defender-events, connection_string: '${EVENTHUB_CONNECTION_STRING}'}
+  - {id: defender-vulnerabilities, type: vulnerability, tenant_id: tenant_id, client_id: client_id, client_secret: client_secret}
 output.console: {}
 ";
     assert_eq!(shown(&reference(), &[]), shown(wanted, &[]));

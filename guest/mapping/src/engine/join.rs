@@ -13,12 +13,12 @@ use defenderbeat_records::Outline;
 use super::{Engine, Malformed, Mapped, Times, object};
 use crate::args::Lookup;
 use crate::held::{self, Draft, Run, Runs, Unpack};
+use crate::record::Record;
 use crate::table::{From, NONE, Side, Table};
 use crate::text::Text;
 use crate::time;
 use crate::value::Value;
 use crate::values::{Numbers, Values};
-use crate::record::Record;
 use crate::write::ObjectWriter;
 
 /// A record of a side that was read.

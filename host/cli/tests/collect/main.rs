@@ -21,3 +21,4 @@ mod memory;
 mod once;
 mod program;
 mod takeover;
+mod vulnerabilities;

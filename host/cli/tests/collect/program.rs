@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
+use defenderbeat_collector::checkpoint::{Checkpoints as _, LocalCheckpoints};
 use defenderbeat_simulator::{Options, Simulator};
 use serde_json::Value;
 
@@ -82,6 +83,24 @@ impl Program {
         Self::of(tenant, &input, options)
     }
 
+    /// Collects a tenant's vulnerabilities.
+    pub(crate) fn of_vulnerabilities(tenant: &Tenant, options: &[&str]) -> Self {
+        let access = &tenant.simulator.options().access;
+        let input = format!(
+            "type: vulnerability
+    url: {url}
+    login_url: {url}
+    tenant_id: {tenant_id}
+    client_id: {client_id}
+    client_secret: file:FOLDER/secret
+    retry: {{ wait_min: 1ms, wait_max: 20ms }}",
+            url = tenant.simulator.url(),
+            tenant_id = access.tenant_id,
+            client_id = access.client_id,
+        );
+        Self::of(tenant, &input, options)
+    }
+
     fn of(tenant: &Tenant, input: &str, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let secret = &tenant.simulator.options().access.client_secret;
@@ -130,6 +149,18 @@ path.data: FOLDER/data
     /// The cursor that was saved last.
     pub(crate) fn checkpoint(&self) -> String {
         fs::read_to_string(self.folder.path().join("data/checkpoints/contoso.checkpoint")).unwrap()
+    }
+
+    /// The cursor of the checkpoint, where there is one.
+    pub(crate) fn saved_cursor(&self) -> Option<String> {
+        let checkpoints = LocalCheckpoints::open(&self.folder.path().join("data")).unwrap();
+        checkpoints.load("contoso").unwrap().map(|checkpoint| checkpoint.cursor)
+    }
+
+    /// Makes a checkpoint of a cursor, where there is none.
+    pub(crate) fn save_cursor(&self, cursor: &str) {
+        let checkpoints = LocalCheckpoints::open(&self.folder.path().join("data")).unwrap();
+        checkpoints.commit("contoso", 0, cursor).unwrap();
     }
 
     /// Starts and does not wait.

@@ -9,6 +9,7 @@ use super::schema::{Opt, Shape, options};
 use super::units::{Bytes, Permissions, Time};
 use super::yaml::{Node, Scalar, Value, join};
 use super::{Env, variables};
+use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
 
@@ -32,6 +33,7 @@ pub(super) fn source_options(kind: Kind) -> (&'static str, Vec<Opt>) {
     match kind {
         Kind::Alert | Kind::Incident => ("graph", options::<GraphSettings>()),
         Kind::Event => ("eventhubs", options::<EventHubSettings>()),
+        Kind::Vulnerability => ("defender", options::<DefenderSettings>()),
     }
 }
 
@@ -154,7 +156,8 @@ impl Check<'_> {
         let mut all = input_options();
         let Some(kind) = self.kind(node) else {
             // What is wrong with the type is said, and of the others only what no type has.
-            let any = [Kind::Alert, Kind::Event].into_iter().flat_map(|kind| source_options(kind).1);
+            let any =
+                [Kind::Alert, Kind::Event, Kind::Vulnerability].into_iter().flat_map(|kind| source_options(kind).1);
             all.extend(any.map(|option| Opt { required: false, ..option }));
             self.options(node, &all, option)?;
             return None;
@@ -293,7 +296,7 @@ mod tests {
     #[test]
     fn options_with_names_of_the_user_are_those_that_keep_dots() {
         let (common, file) = (input_options(), options::<File>());
-        let sources = [source_options(Kind::Alert).1, source_options(Kind::Event).1].concat();
+        let sources = [Kind::Alert, Kind::Event, Kind::Vulnerability].map(|kind| source_options(kind).1).concat();
         let mut names = [free(&common), free(&sources), free(&file)].concat();
         names.sort_unstable();
         names.dedup();

@@ -111,6 +111,7 @@ impl Config {
                     settings.check()
                 }
                 Source::EventHubs(settings) => settings.check(),
+                Source::Defender(settings) => settings.check(),
             };
             match checked {
                 Ok(()) => {}

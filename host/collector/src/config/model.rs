@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use defenderbeat_runtime::Limits;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -10,6 +11,8 @@ use serde_json::{Value as Json, json};
 use super::inventory::{Inventory, InventorySizes};
 use super::schema::in_order;
 use super::units;
+use crate::dead_letter::timestamp;
+use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
 
@@ -122,6 +125,11 @@ pub struct Input {
     #[schemars(range(min = 1, max = 256))]
     pub workers: Option<usize>,
 
+    /// The memory that each worker's component may take: what it works on and what it remembers. For an input of
+    /// vulnerabilities all machines, and the vulnerabilities that they are exposed to.
+    #[serde(default = "memory_limit", with = "units::Bytes")]
+    pub memory_limit: usize,
+
     /// What is remembered of devices and files, to tell more about later events than these say themselves: the operating
     /// system of a device, the signer of a file. Or `off`. For inputs of events only; all of them share what they
     /// remember, so give them the same sizes. It is kept below `path.data`.
@@ -165,6 +173,9 @@ pub enum Kind {
     Incident,
     /// The tables of advanced hunting that Defender XDR streams to Azure Event Hubs.
     Event,
+    /// Vulnerabilities of software on machines, from the Defender for Endpoint API. Takes the application permission
+    /// `Vulnerability.Read.All`, and `Machine.Read.All` for `mode: correlated`.
+    Vulnerability,
 }
 
 impl Kind {
@@ -174,6 +185,7 @@ impl Kind {
             Kind::Alert => "alert",
             Kind::Incident => "incident",
             Kind::Event => "event",
+            Kind::Vulnerability => "vulnerability",
         }
     }
 }
@@ -187,6 +199,8 @@ pub enum Source {
     Graph(GraphSettings),
     /// Azure Event Hubs.
     EventHubs(EventHubSettings),
+    /// The Defender for Endpoint API.
+    Defender(DefenderSettings),
 }
 
 fn yes() -> bool {
@@ -195,6 +209,10 @@ fn yes() -> bool {
 
 fn max_record_size() -> usize {
     64 << 20
+}
+
+fn memory_limit() -> usize {
+    Limits::default().memory
 }
 
 /// Who collects: `agent.*` of each document.
@@ -213,8 +231,9 @@ pub struct Agent {
 impl Input {
     /// The JSON text that the input's component is opened with. Its processors are this input's, which
     /// [`Config::load`](super::Config::load) has followed by the global ones. The component checks processors and rows, and
-    /// names the one at fault. `facts`: whether the component remembers facts, so that it has an inventory.
-    pub fn component_settings(&self, agent: &Agent, facts: bool) -> String {
+    /// names the one at fault. `facts`: whether the component remembers facts, so that it has an inventory. `sync_start`: when
+    /// the sync began that it is opened for, in milliseconds since 1970-01-01T00:00:00Z.
+    pub fn component_settings(&self, agent: &Agent, facts: bool, sync_start: Option<i64>) -> String {
         let mut settings = json!({
             "namespace": self.data_stream.namespace,
             "tags": self.tags,
@@ -231,8 +250,19 @@ impl Input {
                 "ephemeral_id": agent.ephemeral_id,
             },
         });
-        if let (true, Some(settings)) = (facts, settings.as_object_mut()) {
-            settings.insert("inventory".to_owned(), json!(self.inventory));
+        let mut set = |name: &str, value: Json| {
+            if let Some(settings) = settings.as_object_mut() {
+                settings.insert(name.to_owned(), value);
+            }
+        };
+        if facts {
+            set("inventory", json!(self.inventory));
+        }
+        if let Source::Defender(source) = &self.source {
+            set("affected_machines_only", source.affected_machines_only.into());
+        }
+        if let Some(start) = sync_start {
+            set("sync_start", timestamp(start).into());
         }
         settings.to_string()
     }

@@ -30,8 +30,8 @@ const HEAD: &str = "\
 # Durations are written as 300ms, 5m, 24h or 1h30m, sizes as 64MiB, 10mb or a number of bytes.
 ";
 
-/// The commented reference file. It is a valid configuration that collects alerts and events, with tenant, application and
-/// event hub taken from the environment.
+/// The commented reference file. It is a valid configuration that collects alerts, events and vulnerabilities, with tenant, application
+/// and event hub taken from the environment.
 pub fn reference() -> String {
     let mut text = HEAD.to_owned();
     for option in options::<File>() {
@@ -56,10 +56,13 @@ fn inputs(text: &mut String, inputs: &Opt) {
     text.push_str(&input.replacen("\n    id:", "\n  - id:", 1));
 
     // The options of all types are shown once.
-    comment(text, "\n    ", "An input of another type. It has the options of all types too, such as `tags`.");
-    text.push_str("  - id: defender-events\n    type: event\n");
-    for option in &source_options(Kind::Event).1 {
-        entry(text, "    ", "", option);
+    for (id, kind) in [("defender-events", Kind::Event), ("defender-vulnerabilities", Kind::Vulnerability)] {
+        comment(text, "\n    ", "An input of another type. It has the options of all types too, such as `tags`.");
+        // Infallible: a String takes any text.
+        let _ = write!(text, "  - id: {id}\n    type: {}\n", kind.name());
+        for option in &source_options(kind).1 {
+            entry(text, "    ", "", option);
+        }
     }
 }
 

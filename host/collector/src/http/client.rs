@@ -57,6 +57,14 @@ impl Client {
     }
 }
 
+/// Reads an address that an option holds and that secrets may be sent to.
+pub(crate) fn address(option: &'static str, text: &str) -> Result<Url, Error> {
+    let url =
+        Url::parse(text).map_err(|error| Error::Settings { option, message: format!("is no address: {error}") })?;
+    check_secure(option, &url)?;
+    Ok(url)
+}
+
 /// Refuses an address that would send a secret in the clear: only https, or anything on loopback.
 pub fn check_secure(option: &'static str, url: &Url) -> Result<(), Error> {
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
@@ -72,7 +80,8 @@ pub fn check_secure(option: &'static str, url: &Url) -> Result<(), Error> {
     Err(Error::Settings { option, message: message.into() })
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is on this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::Error;
 use crate::config::{in_order, units};
 
 /// How requests are sent.
@@ -74,6 +75,17 @@ pub struct RetrySettings {
     /// The longest wait that is chosen here. A longer `Retry-After` of the server is heeded.
     #[serde(with = "units::Time")]
     pub wait_max: Duration,
+}
+
+impl RetrySettings {
+    /// What can be told to be wrong without asking anybody.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.wait_min > self.wait_max {
+            let message = "must not be longer than retry.wait_max".into();
+            return Err(Error::Settings { option: "retry.wait_min", message });
+        }
+        Ok(())
+    }
 }
 
 impl Default for RetrySettings {

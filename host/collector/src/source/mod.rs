@@ -7,8 +7,10 @@ use std::{fmt, io};
 use bytes::Bytes;
 use serde::Serialize;
 
+pub mod defender;
 pub mod event_hubs;
 pub mod graph;
+mod records;
 
 /// A place in a source's order: 100 ns ticks since 1970-01-01T00:00:00Z.
 pub type Position = u64;
@@ -37,11 +39,40 @@ pub trait Source: Send + Sync + 'static {
     /// Takes all deliveries up to this one as settled; gives the cursor to be saved, JSON text.
     fn settled(&self, sequence: u64) -> String;
 
+    /// Learns that the cursor of this delivery, or of a later one, is saved: it survives a power failure.
+    fn saved(&self, _sequence: u64) {}
+
+    /// Learns that the sync that a delivery belongs to cannot go on. Called before [`mapped`](Self::mapped) of it; what the
+    /// source gave since is let pass unread, until it begins a sync anew or gives this one up.
+    fn trapped(&self, _sequence: u64, _trapped: Trapped) {}
+
     /// Ends what it has under way and saves what is settled wherever else that is kept. Called once, after the last
     /// [`settled`](Self::settled).
     fn close(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
+}
+
+/// What a delivery means for a sync: for feeds whose records build on each other, or that share its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// One begins before the delivery's records, with its start in milliseconds since 1970-01-01T00:00:00Z: the component is
+    /// opened anew, and what it held is gone. A source gives it without records and waits until it is
+    /// [`saved`](Source::saved), so that a sync has one start however often it is begun.
+    Begin(i64),
+    /// It ends behind the delivery's records; what was held leaves as documents of this delivery.
+    End,
+    /// It ends before the delivery's records, and what was held is forgotten.
+    GiveUp,
+}
+
+/// Why a sync cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trapped {
+    /// These many records make the component trap. They are set aside, and left out when the sync is begun again.
+    Records(usize),
+    /// No single record does. The same records would do it again; the text says what was tried.
+    Whole(String),
 }
 
 /// Records to be mapped, or envelopes of them. Without any it only carries the cursor forward.
@@ -57,6 +88,8 @@ pub struct Delivery {
     pub payloads: Vec<Bytes>,
     /// Where each payload comes from, in the same order; empty where a record itself says enough.
     pub origins: Vec<Origin>,
+    /// What it means for a sync, if anything. An input with syncs has one worker.
+    pub step: Option<Step>,
 }
 
 /// Where a payload comes from, for whoever reads the dead letters.

@@ -153,6 +153,7 @@ impl Gather {
             received_at: chrono::Utc::now().timestamp_millis(),
             payloads: Vec::with_capacity(messages.len()),
             origins: Vec::with_capacity(messages.len()),
+            step: None,
         };
         for Message { hold, place, payload } in messages {
             delivery.payloads.push(payload);

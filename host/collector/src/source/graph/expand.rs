@@ -13,11 +13,12 @@ use url::Url;
 use super::cursor::Mode;
 use super::feed::Expand;
 use super::pace::Pace;
-use super::page::{Batch, Order};
+use super::page::Order;
 use super::poll::{Ask, Chain, Poller, Stop};
 use super::window::Window;
 use super::{Error, now};
 use crate::http;
+use crate::source::records::Batch;
 
 /// Tries of a request of which less can be asked for, or something else; patience would only cost time.
 pub(super) const TRIES: u32 = 2;

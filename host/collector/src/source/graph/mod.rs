@@ -36,6 +36,7 @@ pub use cursor::CursorError;
 pub use feed::{ALERTS, Expand, Feed, INCIDENTS, Split};
 pub use settings::GraphSettings;
 
+use super::records::ReadError;
 use super::{Delivery, Position, Source, Start};
 use crate::http::{Client, Service};
 use crate::oauth::Tokens;
@@ -70,6 +71,15 @@ pub enum Error {
         /// Their `lastUpdateDateTime`.
         time: String,
     },
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Http(error) => Self::Http(error),
+            ReadError::DeadLetter(error) => Self::DeadLetter(error),
+        }
+    }
 }
 
 /// A poller of one feed.

@@ -16,6 +16,7 @@ use super::page::Order;
 use super::window::{Window, timestamp};
 use super::{Error, GraphSettings, Shared, now};
 use crate::http::{self, Retry, RetrySettings, Service};
+use crate::source::records::{Batch, error_record};
 use crate::source::{Budget, DeadLetters, Delivery, Position, Start};
 
 /// The largest `$skip` that Graph accepts.
@@ -155,9 +156,9 @@ impl Poller {
     async fn report(&mut self, result: &Result<(), Error>) -> Result<(), Stop> {
         if let Err(error) = result {
             tracing::error!(feed = self.ask.feed.name, %error, "cycle failed; the next one begins at the same place");
-            self.deliver_record(error_record(error)).await?;
+            self.deliver_record(failure(error)).await?;
         } else if self.shared.state().progress.is_unsaved() {
-            self.deliver(&mut super::page::Batch::default()).await?;
+            self.deliver(&mut Batch::default()).await?;
         }
         Ok(())
     }
@@ -439,8 +440,8 @@ fn counts(link: &Url) -> bool {
     link.query_pairs().any(|(name, _)| name.eq_ignore_ascii_case("$skip"))
 }
 
-/// What the guest makes an error document of.
-fn error_record(error: &Error) -> Bytes {
+/// The record that says how a cycle failed.
+fn failure(error: &Error) -> Bytes {
     let (code, id) = match error {
         Error::Http(error) => (error.code(), error.id()),
         Error::Cursor(_) => ("cursor".into(), None),
@@ -448,11 +449,5 @@ fn error_record(error: &Error) -> Bytes {
         Error::DeadLetter(_) => ("dead_letter".into(), None),
         Error::Indivisible { .. } => ("indivisible".into(), None),
     };
-    let mut fields = serde_json::Map::new();
-    fields.insert("code".into(), code.into());
-    if let Some(id) = id {
-        fields.insert("id".into(), id.into());
-    }
-    fields.insert("message".into(), error.to_string().into());
-    serde_json::json!({ "error": fields }).to_string().into()
+    error_record(&code, id, &error.to_string())
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::feed::Feed;
 use crate::config::{in_order, units};
-use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, check_secure};
+use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, address};
 use crate::oauth::Credentials;
 
 /// Where a tenant's records are and how often they are asked for.
@@ -118,11 +118,7 @@ impl GraphSettings {
                 return Err(Error::Settings { option, message: "must be longer than 0".into() });
             }
         }
-        if self.retry.wait_min > self.retry.wait_max {
-            let message = "must not be longer than retry.wait_max".into();
-            return Err(Error::Settings { option: "retry.wait_min", message });
-        }
-        Ok(())
+        self.retry.check()
     }
 
     /// Graph's root, checked.
@@ -161,11 +157,4 @@ impl GraphSettings {
     pub(super) fn top(&self, feed: &Feed) -> usize {
         if self.batch_size == 0 { feed.max_top } else { self.batch_size.min(feed.max_top) }
     }
-}
-
-fn address(option: &'static str, text: &str) -> Result<Url, Error> {
-    let url =
-        Url::parse(text).map_err(|error| Error::Settings { option, message: format!("is no address: {error}") })?;
-    check_secure(option, &url)?;
-    Ok(url)
 }

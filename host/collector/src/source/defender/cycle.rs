@@ -1,0 +1,224 @@
+//! The cycles: when one begins, how it ends, and how often a sync is begun.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use super::settings::{DefenderSettings, Mode};
+use super::{Error, Shared};
+use crate::http::{Client, Service};
+use crate::source::records::{error_record, unix_millis};
+use crate::source::{Budget, DeadLetters, Delivery, Start, Step, Trapped};
+
+/// How often one sync is begun because records made the component trap.
+const ATTEMPTS: u32 = 10;
+
+/// The clock is looked at this often while waiting for a cycle, because the machine may sleep, or its clock be set.
+const TICK: Duration = Duration::from_secs(60);
+
+/// The feed of records that stand for themselves: findings of an export, changes, and failures.
+pub(super) const RECORDS: &str = "records";
+
+/// Why a cycle ends before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It failed.
+    Failed(Error),
+    /// Nobody takes records any more.
+    Gone,
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Stop {
+    /// The status that the API answered with, where that is the reason.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Failed(Error::Http(error)) => error.status(),
+            _ => None,
+        }
+    }
+}
+
+/// The task behind a source.
+#[derive(Debug)]
+pub(super) struct Collector {
+    pub(super) settings: DefenderSettings,
+    /// Connections without a token.
+    pub(super) client: Client,
+    pub(super) service: Service,
+    pub(super) budget: Budget,
+    pub(super) max_record_size: usize,
+    pub(super) dead_letters: Arc<dyn DeadLetters>,
+    pub(super) shared: Arc<Shared>,
+    deliveries: mpsc::Sender<Delivery>,
+    /// The last delivery.
+    sequence: u64,
+    once: bool,
+}
+
+impl Collector {
+    pub(super) fn new(
+        settings: DefenderSettings,
+        start: Start,
+        client: Client,
+        service: Service,
+        shared: Arc<Shared>,
+        deliveries: mpsc::Sender<Delivery>,
+    ) -> Self {
+        let Start { budget, max_record_size, dead_letters, once, .. } = start;
+        Self { settings, client, service, budget, max_record_size, dead_letters, shared, deliveries, sequence: 0, once }
+    }
+
+    /// Runs cycles until nobody takes records any more, or one with `once`.
+    pub(super) async fn run(mut self) {
+        let interval = millis(self.settings.interval);
+        let mut due = {
+            let cursor = &self.shared.state().progress.cursor;
+            let last = cursor.last.filter(|_| cursor.sync.is_none() && !self.once);
+            last.map_or(i64::MIN, |last| last.saturating_add(interval))
+        };
+        loop {
+            wait_until(due).await;
+            let start = {
+                let cursor = &self.shared.state().progress.cursor;
+                // Two syncs with one start would have the same ids.
+                let new = || unix_millis().max(cursor.last.map_or(i64::MIN, |last| last.saturating_add(1)));
+                cursor.sync.unwrap_or_else(new)
+            };
+            let result = match self.cycle(start).await {
+                Ok(()) => Ok(()),
+                Err(Stop::Failed(error)) => Err(error),
+                Err(Stop::Gone) => return,
+            };
+            due = start.saturating_add(interval);
+            if let Err(error) = &result {
+                if !error.ends_sync() {
+                    due = due.min(unix_millis().saturating_add(millis(self.settings.pause())));
+                }
+                if self.report(error).await.is_err() {
+                    return;
+                }
+            }
+            if self.once {
+                self.shared.state().ended = Some(result);
+                return;
+            }
+        }
+    }
+
+    /// Hands a failure on as a record; what the component holds of a sync is given back.
+    async fn report(&mut self, error: &Error) -> Result<(), Stop> {
+        tracing::error!(%error, "cycle failed");
+        let record = error_record(&error.code(), error.id(), &error.to_string());
+        self.give(RECORDS, vec![record], Some(Step::GiveUp)).await
+    }
+
+    /// Runs a cycle, and begins its sync again where records trap.
+    async fn cycle(&mut self, start: i64) -> Result<(), Stop> {
+        let shared = self.shared.clone();
+        for _ in 0..ATTEMPTS {
+            shared.trapped.send_replace(None);
+            let result = tokio::select! {
+                result = self.attempt(start) => result,
+                _ = is(&shared.trapped, Option::is_some) => Ok(()),
+            };
+            match shared.trapped.send_replace(None) {
+                None => return result,
+                Some(Trapped::Records(records)) => tracing::warn!(
+                    records,
+                    "records made the component trap and are set aside: the sync begins again without them"
+                ),
+                Some(Trapped::Whole(reason)) => {
+                    self.done(start);
+                    return Err(Error::Trapped(reason).into());
+                }
+            }
+        }
+        self.done(start);
+        Err(Error::Attempts { attempts: ATTEMPTS }.into())
+    }
+
+    async fn attempt(&mut self, start: i64) -> Result<(), Stop> {
+        match self.settings.mode {
+            Mode::Correlated => {
+                self.begin(start).await?;
+                self.correlated().await?;
+                self.end(start).await
+            }
+            Mode::Export => {
+                self.begin(start).await?;
+                self.export().await?;
+                self.end(start).await
+            }
+            Mode::Changes => self.changes_or_export(start).await,
+        }
+    }
+
+    /// Begins a sync, and returns when its start is saved.
+    pub(super) async fn begin(&mut self, start: i64) -> Result<(), Stop> {
+        self.shared.state().progress.cursor.sync = Some(start);
+        self.give(RECORDS, Vec::new(), Some(Step::Begin(start))).await?;
+        let sequence = self.sequence;
+        is(&self.shared.saved, |saved| *saved >= sequence).await
+    }
+
+    /// Ends a sync, and returns when all of it is mapped.
+    pub(super) async fn end(&mut self, start: i64) -> Result<(), Stop> {
+        self.done(start);
+        self.shared.state().progress.cursor.full = Some(start);
+        self.give(RECORDS, Vec::new(), Some(Step::End)).await?;
+        self.all_mapped().await
+    }
+
+    /// The cycle that began then is done with, well or not.
+    pub(super) fn done(&self, start: i64) {
+        let cursor = &mut self.shared.state().progress.cursor;
+        (cursor.sync, cursor.last) = (None, Some(start));
+    }
+
+    /// Hands payloads on, or none, with the cursor as it is now.
+    pub(super) async fn give(
+        &mut self,
+        feed: &'static str,
+        payloads: Vec<Bytes>,
+        step: Option<Step>,
+    ) -> Result<(), Stop> {
+        // A cycle may be dropped while it waits; a number that was taken has to be given.
+        let permit = self.deliveries.reserve().await.map_err(|_| Stop::Gone)?;
+        self.sequence += 1;
+        let (sequence, received_at, origins) = (self.sequence, unix_millis(), Vec::new());
+        self.shared.state().progress.reach(sequence);
+        permit.send(Delivery { sequence, feed, received_at, payloads, origins, step });
+        Ok(())
+    }
+
+    pub(super) async fn all_mapped(&self) -> Result<(), Stop> {
+        let sequence = self.sequence;
+        is(&self.shared.mapped, |mapped| *mapped >= sequence).await
+    }
+}
+
+/// Waits until something is so.
+async fn is<T>(watched: &watch::Sender<T>, so: impl FnMut(&T) -> bool) -> Result<(), Stop> {
+    watched.subscribe().wait_for(so).await.map(|_| ()).map_err(|_| Stop::Gone)
+}
+
+async fn wait_until(due: i64) {
+    loop {
+        let left = due.saturating_sub(unix_millis());
+        let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else { return };
+        sleep(TICK.min(Duration::from_millis(left))).await;
+    }
+}
+
+pub(super) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
