@@ -86,7 +86,7 @@ impl Engine {
         settings.rows.is_empty() && settings.processors.is_empty() && !settings.preserve_original_event
     }
 
-    /// Reads a record of a side, by its number in the table.
+    /// Reads a record of a side, by its number in the table; `outline` lists its members, where somebody has listed them.
     ///
     /// # Errors
     ///
@@ -95,12 +95,15 @@ impl Engine {
         &mut self,
         side: usize,
         record: &'r [u8],
+        outline: Option<&Outline>,
         lookup: &'t dyn Lookup,
     ) -> Result<Reading<'t, 'r>, Malformed> {
         let json = object(record)?;
         let side = self.table.sides.get(side).ok_or_else(|| Malformed("belongs to no side of a join".to_owned()))?;
         // Only items of lists keep unknown members.
-        let (mut state, values) = self.read(side.node, json, &Outline::default(), &mut Vec::new(), lookup)?;
+        let unlisted = Outline::default();
+        let outline = outline.unwrap_or(&unlisted);
+        let (mut state, values) = self.read(side.node, json, outline, &mut Vec::new(), lookup)?;
         state.forget_labels();
         Ok(Reading { side, json, values, state })
     }

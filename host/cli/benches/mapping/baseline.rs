@@ -25,7 +25,8 @@ impl Baseline {
             return None;
         }
         let file = std::env::temp_dir().join(format!("defenderbeat-baseline-{}.ndjson", std::process::id()));
-        std::fs::write(&file, corpus.batches.iter().flat_map(Bytes::to_vec).collect::<Vec<_>>()).unwrap();
+        let batches: Vec<&[u8]> = corpus.batches.iter().map(Bytes::as_ref).collect();
+        std::fs::write(&file, batches.concat()).unwrap();
         let mut process =
             Command::new(program).arg("run").arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let tell = process.stdin.take().unwrap();

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use defenderbeat_simulator::{AlertOptions, EventHubsOptions, GraphOptions, Options};
+use defenderbeat_simulator::{AlertOptions, EventHubsOptions, GraphOptions, Options, VulnerabilityOptions};
 
 use crate::program::{Program, Tenant, log};
 
@@ -73,6 +73,24 @@ fn an_incident_of_5000_alerts_passes_in_128_mib() {
         assert!(bytes > 25_000_000, "the incident is as large as it should be: {bytes}");
         assert!(peak < 128 * 1024, "{peak} KiB");
     }
+}
+
+/// All that a sync of a large tenant holds, and rows that it does not.
+#[test]
+fn a_sync_of_50000_machines_and_20000_exposed_vulnerabilities_passes_in_256_mib() {
+    let vulnerabilities = VulnerabilityOptions {
+        machines: 50_000,
+        vulnerabilities: 25_000,
+        exposed: 20_000,
+        products: 100_000,
+        ..VulnerabilityOptions::default()
+    };
+    let graph = GraphOptions { plain: true, ..GraphOptions::default() };
+    let tenant = Tenant::start(Options { vulnerabilities, graph, ..Options::default() });
+    let (documents, _, peak) =
+        measure(&Program::of_vulnerabilities(&tenant, &["output.file=null", "output.discard={}"]));
+    assert_eq!(documents, 105_000);
+    assert!(peak < 256 * 1024, "{peak} KiB");
 }
 
 /// 32 partitions, 160 messages of 1 MB.

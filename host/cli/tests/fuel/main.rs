@@ -28,13 +28,16 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
+/// Records of a feed.
+type Fed = (&'static str, Vec<Vec<u8>>);
+
 /// What is measured: a component, its feed and records for it; and records that it is given before.
 struct Case {
     name: &'static str,
     component: &'static str,
     feed: &'static str,
     records: fn() -> Vec<Vec<u8>>,
-    before: fn() -> Vec<(&'static str, Vec<Vec<u8>>)>,
+    before: fn() -> Vec<Fed>,
 }
 
 const CASES: [Case; 5] = [
