@@ -300,7 +300,7 @@ impl Engine {
         let mut numbers = std::mem::take(&mut state.numbers);
         numbers.begin(table.scope.outputs.len(), table.scope.outputs_always);
         numbers.gather(values.touched(), table.scope.outputs_of);
-        numbers.retain(joined.outputs);
+        numbers.retain(joined.outputs.as_deref());
         while let Some(number) = numbers.pop() {
             let Some(output) = table.scope.outputs.get(usize::from(number)) else { break };
             joined.write_before(number, &mut writer);

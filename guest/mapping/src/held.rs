@@ -10,6 +10,8 @@ use crate::write::ObjectWriter;
 const LONG: usize = 48;
 /// So much of a long string is looked for first, in bytes.
 const BEGIN: usize = 16;
+/// So many places that begin like it are looked at: text that repeats itself would take time without end.
+const PLACES: usize = 64;
 
 /// What is computed of a side before it is held.
 #[derive(Debug, Default)]
@@ -105,6 +107,7 @@ fn gather(runs: &[Run]) -> (String, impl Iterator<Item = usize>) {
 fn find(strings: &str, text: &str) -> Option<usize> {
     let begin = text.as_bytes().get(..BEGIN)?;
     memchr::memmem::find_iter(strings.as_bytes(), begin)
+        .take(PLACES)
         .find(|at| strings.as_bytes().get(*at..).is_some_and(|rest| rest.starts_with(text.as_bytes())))
 }
 

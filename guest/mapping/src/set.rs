@@ -63,8 +63,9 @@ impl<'r> Gathered<'r> {
         }
         let hash_of = |value: &Value<'r>| hash(value.text());
         if self.index.is_empty() {
-            for (at, value) in self.values.iter().enumerate() {
-                self.index.insert_unique(hash_of(value), at, |_| 0);
+            let values = &self.values;
+            for (at, value) in values.iter().enumerate() {
+                self.index.insert_unique(hash_of(value), at, |at| values.get(*at).map_or(0, hash_of));
             }
         }
         let hash = hash(Some(Cow::Borrowed(&*text)));
@@ -115,13 +116,17 @@ mod tests {
 
     #[test]
     fn repeats_are_left_out_below_and_above_the_index() {
-        let texts: Vec<String> = (0..100).map(|number| format!("\"v{}\"", number % 40)).collect();
-        let mut set = Gathered::default();
-        for text in &texts {
-            set.add(Accumulator::Set, &Value::Raw(text));
+        let texts: Vec<String> = (0..40).map(|number| format!("\"v{number}\"")).collect();
+        let mut room = Gathered::default();
+        for distinct in 1..texts.len() {
+            let mut set = room;
+            for text in texts.iter().take(distinct).cycle().take(distinct * 3) {
+                set.add(Accumulator::Set, &Value::Raw(text));
+            }
+            assert_eq!(set.values.len(), distinct);
+            assert_eq!(set.values[distinct - 1].text().unwrap(), format!("v{}", distinct - 1));
+            room = set.recycle();
         }
-        assert_eq!(set.values.len(), 40);
-        assert_eq!(set.values[39].text().unwrap(), "v39");
     }
 
     #[test]

@@ -31,10 +31,11 @@ pub enum Value<'r> {
 }
 
 impl<'r> Value<'r> {
-    /// The value of JSON text: empty text, null and empty containers are absent.
+    /// The value of JSON text: empty text, null and empty containers, however they are spaced, are absent.
     pub fn from_json(json: &'r str) -> Self {
         match json {
             "null" | "\"\"" | "{}" | "[]" => Value::Missing,
+            _ if is_blank(json) => Value::Missing,
             _ => Value::Raw(json),
         }
     }
@@ -176,6 +177,16 @@ fn code_unit(rest: &str) -> (u32, &str) {
     match rest.split_at_checked(4) {
         Some((digits, after)) => (u32::from_str_radix(digits, 16).unwrap_or(0xFFFD), after),
         None => (0xFFFD, rest),
+    }
+}
+
+/// Whether a container holds nothing but white space.
+fn is_blank(json: &str) -> bool {
+    match json.as_bytes() {
+        [b'{' | b'[', inner @ .., b'}' | b']'] if inner.first().is_some_and(u8::is_ascii_whitespace) => {
+            inner.iter().all(u8::is_ascii_whitespace)
+        }
+        _ => false,
     }
 }
 

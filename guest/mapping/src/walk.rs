@@ -14,6 +14,9 @@ use crate::value::{Value, is_container, unescape};
 use crate::values::Values;
 use crate::write;
 
+/// Levels of arrays in a value of scalars; no column has more than two.
+const DEEP: usize = 16;
+
 /// Reads an object of a scope. `'w` is the time of reading.
 pub(crate) struct ScopeReader<'w, 't, 'r> {
     pub(crate) scope: &'static Scope,
@@ -93,9 +96,12 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         self.fill(node, kid, value);
         if kid.node != NONE || kid.list != NONE {
             // It is also looked into, which reads it a second time.
+            let depth = self.record.trail.len();
             self.record.whole += 1;
             self.descend(kid, &mut Cursor::new(value)).unwrap_or_default();
             self.record.whole -= 1;
+            // A list that broke off has left its index.
+            self.record.trail.truncate(depth);
         }
     }
 
@@ -147,7 +153,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     pub(crate) fn fill(&mut self, node: &'static Node, kid: &'static Kid, json: &'r str) {
         let (fits, wanted) = match kid.shape {
             Shape::Any => (true, ""),
-            Shape::Single => (!is_container(json) || !holds_object(json), "a single value"),
+            Shape::Single => (!is_container(json) || (!holds_object(json) && !is_deep(json)), "a single value"),
             Shape::Object => (json.starts_with('{') || is_list_of_objects(json), "an object"),
         };
         if kid.presence != NONE && json != "null" {
@@ -274,6 +280,28 @@ pub(crate) fn holds_object(json: &str) -> bool {
             return true;
         }
         rest = found.get(write::scalar_length(found)..).unwrap_or_default();
+    }
+    false
+}
+
+/// Whether arrays of text without objects nest deeper than anybody means them to: each is read once for each that it lies in.
+fn is_deep(json: &str) -> bool {
+    let (mut rest, mut depth) = (json, 0_usize);
+    while let Some(at) = memchr::memchr3(b'"', b'[', b']', rest.as_bytes()) {
+        let found = rest.get(at..).unwrap_or_default();
+        let length = match found.as_bytes().first() {
+            Some(b'[') if depth == DEEP => return true,
+            Some(b'[') => {
+                depth += 1;
+                1
+            }
+            Some(b']') => {
+                depth = depth.saturating_sub(1);
+                1
+            }
+            _ => write::scalar_length(found),
+        };
+        rest = found.get(length..).unwrap_or_default();
     }
     false
 }

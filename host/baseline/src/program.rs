@@ -1,10 +1,11 @@
 //! The program, made of the rows of the same table that our own mapping is made of.
 //!
-//! It moves and converts what the rows move and convert. What Rust functions of the rows do is left out, except that the fields
-//! they fill are filled with their first source; and there is nothing for columns that no record has. So the program has less to do than the mapping it is compared with: no
-//! splitting of command lines, no categories by rules, no lookups, no identity, no `unmapped`.
+//! It moves and converts what the rows move and convert, for columns that some record of the category has. What Rust functions
+//! of the rows do is left out: no splitting of command lines, no categories by rules, no lookups, no identity, no `unmapped`.
+//! The fields that they fill are filled with their first source instead, so that documents have about the same size. Own fields
+//! that an ECS field repeats are written too, as our own mapping does with `preserve_duplicate_custom_fields`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -27,20 +28,28 @@ const CONSTANTS: &str = r#"
 . = compact(.out)
 "#;
 
-/// The program that maps these records by the table in `file`.
+/// The program that maps these records by the table in `file`: a branch for each category.
 pub(crate) fn of(file: &Path, records: &[&[u8]]) -> Result<String, Box<dyn Error>> {
-    let mut known = BTreeSet::new();
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for record in records {
-        members("", &serde_json::from_slice(record)?, &mut known);
+        let record: Value = serde_json::from_slice(record)?;
+        let category = record.get("category").and_then(Value::as_str).unwrap_or_default();
+        members("", &record, known.entry(category.to_owned()).or_default());
     }
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest");
     let functions = Functions::scan(&[guest.join("event/src/functions"), guest.join("mapping/src/functions")]);
     let compiled = compile(file, &functions).map_err(|wrong| wrong.to_string())?;
-    let mut program = String::from("additional = object(parse_json(string(.properties.AdditionalFields) ?? \"{}\") ?? {}) ?? {}\n");
-    for field in compiled.fields() {
-        let Some(source) = field.sources.iter().filter(|source| known.contains(*source)).find_map(|source| path(source)) else { continue };
+    let mut program =
+        String::from("additional = object(parse_json(string(.properties.AdditionalFields) ?? \"{}\") ?? {}) ?? {}\n");
+    for (category, known) in known {
         // Writing to a String cannot fail.
-        let _ = writeln!(program, "value = {source}\nif value != null && value != \"\" {{ {} }}", assign(field));
+        let _ = writeln!(program, "if .category == {category:?} {{");
+        for field in compiled.fields() {
+            let mut sources = field.sources.iter().filter(|source| known.contains(*source));
+            let Some(source) = sources.find_map(|source| path(source)) else { continue };
+            let _ = writeln!(program, "value = {source}\nif value != null && value != \"\" {{ {} }}", assign(field));
+        }
+        program.push_str("}\n");
     }
     program.push_str(CONSTANTS);
     Ok(program)
@@ -73,8 +82,10 @@ fn assign(field: &Field) -> String {
         "long" => format!("{to} = to_int(value) ?? null"),
         "double" | "float" => format!("{to} = to_float(value) ?? null"),
         "boolean" => format!("{to} = to_bool(value) ?? null"),
-        "date" => format!("{to} = format_timestamp(parse_timestamp(value, \"%+\") ?? now(), \"%Y-%m-%dT%H:%M:%S%.3fZ\") ?? null"),
-        "ip" => format!("if is_ipv4(value) ?? false || is_ipv6(value) ?? false {{ {to} = value }}"),
+        "date" => format!(
+            "{to} = format_timestamp(parse_timestamp(value, \"%+\") ?? now(), \"%Y-%m-%dT%H:%M:%S%.3fZ\") ?? null"
+        ),
+        "ip" => format!("if (is_ipv4(value) ?? false) || (is_ipv6(value) ?? false) {{ {to} = value }}"),
         "flattened" | "object" | "nested" => format!("{to} = value"),
         _ => format!("{to} = to_string(value) ?? value"),
     }

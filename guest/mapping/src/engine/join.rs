@@ -65,7 +65,7 @@ impl Sides {
 #[derive(Default)]
 pub(super) struct Joined<'h> {
     /// Outputs that are computed, as a bit set; none: all.
-    pub(super) outputs: Option<&'static [u64]>,
+    pub(super) outputs: Option<Cow<'static, [u64]>>,
     held: Vec<Runs<'h>>,
 }
 
@@ -181,12 +181,29 @@ impl Engine {
         runs.into_iter().map(|(run, text)| Run { text: text.into_string(), ..run }).collect()
     }
 
-    /// Maps a record of the last side, or none, with what is held of others; [`document`](Self::document) is the result.
+    /// A bit set of the last side, and of those that nothing is held of: what they would give is then the record's own.
+    fn bits_without(
+        &self,
+        held: &[Option<&str>],
+        of: fn(&'static Side) -> &'static [u64],
+    ) -> Option<Cow<'static, [u64]>> {
+        let (last, others) = self.table.sides.split_last()?;
+        let mut bits = Cow::Borrowed(of(last));
+        for (side, _) in others.iter().zip(held).filter(|(_, held)| held.is_none()) {
+            let bits = bits.to_mut();
+            bits.resize(bits.len().max(of(side).len()), 0);
+            bits.iter_mut().zip(of(side)).for_each(|(word, more)| *word |= more);
+        }
+        Some(bits)
+    }
+
+    /// Maps a record of the last side, or none, with what is held of each of the others, in their order;
+    /// [`document`](Self::document) is the result.
     /// The identity is the caller's.
     pub fn join<'t, 'r>(
         &mut self,
         row: Option<Reading<'t, 'r>>,
-        held: &[&'r str],
+        held: &[Option<&'r str>],
         received_at: i64,
         lookup: &'t dyn Lookup,
     ) -> Mapped {
@@ -200,11 +217,11 @@ impl Engine {
                 ("", values, state)
             }
         };
-        let last = self.table.sides.last();
-        let mut joined = Joined { outputs: last.map(|side| side.outputs), held: Vec::with_capacity(held.len()) };
+        let bits = |of: fn(&'static Side) -> &'static [u64]| self.bits_without(held, of);
+        let mut joined = Joined { outputs: bits(|side| side.outputs), held: Vec::with_capacity(held.len()) };
         let mut originals = Vec::new();
         let mut errors = Vec::new();
-        for held in held {
+        for held in held.iter().flatten() {
             let mut unpack = Unpack::new(held);
             for _ in 0..unpack.number() {
                 values.set(unpack.index(), Value::from_json(unpack.text()));
@@ -219,7 +236,7 @@ impl Engine {
         state.errors.splice(..0, errors);
         let timestamp = self.default_time(received_at);
         values.set(self.table.timestamp, Value::Time(timestamp));
-        state.compute_some(scope, &mut values, last.map(|side| side.cells));
+        state.compute_some(scope, &mut values, bits(|side| side.cells).as_deref());
         self.settle(&mut state, &mut values);
         let original = match originals.as_slice() {
             [] => Cow::Borrowed(json),

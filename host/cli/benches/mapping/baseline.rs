@@ -34,12 +34,13 @@ impl Baseline {
         Some(Self { process, tell, answers, corpus: file })
     }
 
-    /// Maps the corpus; how many records it has.
-    fn map(&mut self) -> usize {
+    /// Maps the corpus; how many records it has, and the bytes of its documents.
+    fn map(&mut self) -> (usize, usize) {
         self.tell.write_all(b"\n").unwrap();
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
-        answer.split(' ').next().unwrap().parse().expect("the baseline says what is wrong")
+        let (records, bytes) = answer.trim().split_once(' ').expect("the baseline says what is wrong");
+        (records.parse().unwrap(), bytes.parse().unwrap())
     }
 }
 
@@ -58,6 +59,10 @@ pub(crate) fn pass(corpus: &Corpus) -> Option<Pass> {
         println!("skipped: the same mapping in VRL; `make bench` builds it");
         return None;
     };
-    let records = corpus.records;
-    Some(Box::new(move |_| assert_eq!(baseline.map(), records)))
+    let (records, bytes) = (corpus.records, corpus.batches.iter().map(Bytes::len).sum::<usize>());
+    Some(Box::new(move |_| {
+        let (mapped, documents) = baseline.map();
+        assert_eq!(mapped, records);
+        assert!(documents > bytes / 2, "documents are about as long as records");
+    }))
 }

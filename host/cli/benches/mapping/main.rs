@@ -110,7 +110,7 @@ fn vrl() {
     let mut variants = [
         Variant::new("serde_json, parse and print", Box::new(pass::reference)),
         Variant::new("VRL, native", baseline),
-        Variant::new("sandbox, interruptible", pass::sandboxed(&corpus, true)),
+        Variant::new("sandbox, interruptible", pass::with_duplicates(&corpus)),
     ];
     measure(&corpus, &mut variants);
     println!("{VRL} events of DeviceProcessEvents and DeviceNetworkEvents, {:.1} MB", corpus.megabytes());

@@ -54,10 +54,19 @@ pub(crate) fn native<G: Guest + Send>(corpus: &Corpus) -> Pass {
 
 /// The component in the sandbox, with its facts.
 pub(crate) fn sandboxed(corpus: &Corpus, interruption: bool) -> Pass {
+    with_settings(corpus, interruption, "")
+}
+
+/// The component in the sandbox, interruptible; own fields that an ECS field repeats are written too.
+pub(crate) fn with_duplicates(corpus: &Corpus) -> Pass {
+    with_settings(corpus, true, r#"{"preserve_duplicate_custom_fields":true}"#)
+}
+
+fn with_settings(corpus: &Corpus, interruption: bool, settings: &str) -> Pass {
     let engine = Engine::new(Options { interruption, fuel: false }).unwrap();
     let file = root("target/components").join(corpus.component).with_extension("wasm");
     let component = Component::compile(&engine, &std::fs::read(file).expect("run `make components`")).unwrap();
-    let setup = Setup { lookup: DATA.clone(), ..Setup::default() };
+    let setup = Setup { settings: settings.to_owned(), lookup: DATA.clone(), ..Setup::default() };
     let mut pipeline = Pipeline::open(&component, setup).unwrap();
     let feed = corpus.feed;
     Box::new(move |batches| {
