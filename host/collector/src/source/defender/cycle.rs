@@ -109,11 +109,7 @@ impl Collector {
                 return;
             }
             let passes = result.as_ref().is_err_and(|error| !error.ends_sync());
-            due = if passes {
-                unix_millis().saturating_add(millis(self.settings.pause()))
-            } else {
-                start.saturating_add(interval)
-            };
+            due = next(start, interval, passes.then(|| (unix_millis(), millis(self.settings.pause()))));
             if self.once {
                 self.shared.state().ended = Some(result);
                 return;
@@ -223,6 +219,13 @@ impl Collector {
     }
 }
 
+/// When the cycle after one that began then is due; after a failure that may pass, by the clock and the pause, however long
+/// ago it began.
+fn next(start: i64, interval: i64, passes: Option<(i64, i64)>) -> i64 {
+    let (from, time) = passes.unwrap_or((start, interval));
+    from.saturating_add(time)
+}
+
 /// Waits until something is so.
 async fn is<T>(watched: &watch::Sender<T>, so: impl FnMut(&T) -> bool) -> Result<(), Stop> {
     watched.subscribe().wait_for(so).await.map(|_| ()).map_err(|_| Stop::Gone)
@@ -238,4 +241,19 @@ async fn wait_until(due: i64) {
 
 pub(super) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_that_failed_is_not_begun_again_at_once_however_old_it_is() {
+        const HOUR: i64 = 3_600_000;
+        let (start, pause) = (1_795_507_200_250, HOUR / 4);
+        for now in [start + 1, start + 23 * HOUR, start + 100 * HOUR] {
+            assert_eq!(next(start, 24 * HOUR, Some((now, pause))), now + pause);
+        }
+        assert_eq!(next(start, 24 * HOUR, None), start + 24 * HOUR);
+    }
 }
