@@ -43,8 +43,10 @@ fn three_lists_are_joined_once_a_day_unless_told_otherwise() {
 #[test]
 fn findings_that_do_not_change_must_not_vanish() {
     error(", mode: changes, full_interval: 85h", &["full_interval", "84h", "vanish"]);
-    error(", mode: changes, interval: 80h, full_interval: 72h", &["interval", "full_interval"]);
-    load(", interval: 80h").unwrap();
+    for mode in ["correlated", "export", "changes"] {
+        error(&format!(", mode: {mode}, interval: 85h"), &["interval", "84h", "vanish"]);
+    }
+    load(", mode: changes, interval: 80h, full_interval: 72h").unwrap();
 }
 
 #[test]
@@ -55,6 +57,9 @@ fn options_that_cannot_be_meant_are_refused() {
     error(", mode: exports", &["mode", "did you mean export?"]);
     error(", url: 'http://api.example.com'", &["url", "https"]);
     error(", storage_hosts: ['https://a.example.com']", &["storage_hosts"]);
+    for host in ["*", "*.", "*example.com", "a.*.example.com", "*.*.example.com", "*..example.com"] {
+        error(&format!(", storage_hosts: ['{host}']"), &["storage_hosts"]);
+    }
     error(", interval: 0s", &["interval"]);
     error(", overlap: 5m", &["overlap", "is no option"]);
 }

@@ -23,7 +23,18 @@ impl Client {
     /// Without `proxy_url` the environment's HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply, except for a target on
     /// loopback, which no proxy could reach.
     pub fn new(settings: &HttpSettings, target: &Url) -> Result<Self, Error> {
+        Self::build(settings, target, true)
+    }
+
+    /// As [`new`](Self::new), but bodies are left as they are sent, for files that say of themselves how they are compressed:
+    /// what decompresses an answer on its way stops after the first member of gzip.
+    pub fn undecoded(settings: &HttpSettings, target: &Url) -> Result<Self, Error> {
+        Self::build(settings, target, false)
+    }
+
+    fn build(settings: &HttpSettings, target: &Url, decode: bool) -> Result<Self, Error> {
         let mut builder = reqwest::Client::builder()
+            .gzip(decode)
             .user_agent(concat!("defenderbeat/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .http1_only()

@@ -180,9 +180,9 @@ impl<C: Chunks> Records<C> {
         self.broken.take()
     }
 
-    /// Where the list goes on; certain at the end only.
+    /// Where the list goes on, which an empty link does not say; certain at the end only.
     pub(super) fn next_link(&self) -> Option<&str> {
-        self.splitter.member(NEXT_LINK)
+        self.splitter.member(NEXT_LINK).filter(|link| !link.is_empty())
     }
 
     /// Finds where the JSON begins. Refuses what is none before it is taken for records: mostly the page of a proxy.

@@ -24,6 +24,8 @@ pub(crate) struct Request {
 pub(crate) struct Reply {
     status: u16,
     body: Vec<u8>,
+    /// The body is said to be compressed on its way.
+    encoded: bool,
     /// Only so many bytes of the body are sent.
     cut: Option<usize>,
 }
@@ -36,7 +38,7 @@ impl Reply {
     }
 
     pub(crate) fn text(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: 200, body: body.into(), cut: None }
+        Self { status: 200, body: body.into(), encoded: false, cut: None }
     }
 
     /// A list of files.
@@ -46,7 +48,13 @@ impl Reply {
 
     pub(crate) fn refusal(status: u16) -> Self {
         let body = br#"{"error":{"code":"Refused","message":"no","target":"1"}}"#.to_vec();
-        Self { status, body, cut: None }
+        Self { status, body, encoded: false, cut: None }
+    }
+
+    /// Says `Content-Encoding: gzip`.
+    pub(crate) fn encoded(mut self) -> Self {
+        self.encoded = true;
+        self
     }
 
     /// Breaks off after so many bytes of the body.
@@ -109,8 +117,9 @@ async fn serve(mut stream: BufReader<TcpStream>, state: Arc<Mutex<State>>, base:
             state.requests.push(request.clone());
             (state.script)(&request, before)
         };
-        let Reply { status, body, cut } = reply;
-        let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n", body.len());
+        let Reply { status, body, encoded, cut } = reply;
+        let encoding = if encoded { "Content-Encoding: gzip\r\n" } else { "" };
+        let head = format!("HTTP/1.1 {status} x\r\n{encoding}Content-Length: {}\r\n\r\n", body.len());
         let body = &body[..cut.unwrap_or(body.len())];
         if stream.write_all(&[head.as_bytes(), body].concat()).await.is_err() || cut.is_some() {
             return;

@@ -77,22 +77,31 @@ pub(crate) struct Driver {
 impl Driver {
     /// Runs one cycle.
     pub(crate) async fn once(&mut self, settings: &DefenderSettings) -> Result<(), Error> {
+        self.run(settings, true).await
+    }
+
+    /// Runs cycles until a sync has ended.
+    pub(crate) async fn until_end(&mut self, settings: &DefenderSettings) -> Result<(), Error> {
+        self.run(settings, false).await
+    }
+
+    async fn run(&mut self, settings: &DefenderSettings, once: bool) -> Result<(), Error> {
         let letters = Letters::default();
         let start = Start {
             cursor: self.cursor.clone(),
             owner: "test".to_owned(),
-            once: true,
+            once,
             budget: Budget { bytes: 1 << 20, records: 3 },
             max_record_size: 1 << 10,
             dead_letters: Arc::new(letters.clone()),
         };
         let source = Defender::open(settings, start)?;
-        let ended = self.drive(&source).await;
+        let ended = self.drive(&source, once).await;
         self.letters.append(&mut letters.0.lock().unwrap());
         ended
     }
 
-    async fn drive(&mut self, source: &Defender) -> Result<(), Error> {
+    async fn drive(&mut self, source: &Defender, once: bool) -> Result<(), Error> {
         let mut over = false;
         while let Some(delivery) = source.next().await? {
             if self.crash_at == Some(delivery.sequence) {
@@ -115,6 +124,9 @@ impl Driver {
             source.mapped(delivery.sequence, &vec![0; delivery.payloads.len()]);
             self.cursor = Some(source.settled(delivery.sequence));
             source.saved(delivery.sequence);
+            if !once && delivery.step == Some(Step::End) {
+                return Ok(());
+            }
         }
         Ok(())
     }

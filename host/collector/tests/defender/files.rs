@@ -35,20 +35,22 @@ async fn export(
 
 #[tokio::test]
 async fn files_are_decompressed_or_taken_as_they_are() {
-    let api = export(&["/a", "/b", "/c", "/d", "/e"], |request, _| match request.path.as_str() {
+    let api = export(&["/a", "/b", "/c", "/d", "/e", "/f", "/g"], |request, _| match request.path.as_str() {
         "/a" => Reply::text(gzip(&lines(0, 5))),
         // Two members, and the second begins within a record.
         "/b" => Reply::text([gzip(&lines(5, 7)[..5]), gzip(&lines(5, 7)[5..])].concat()),
         "/c" => Reply::text(lines(7, 9)),
         "/d" => Reply::text(gzip(&format!("[{}]", records(9..12).join(",\n  ")))),
+        "/e" => Reply::text([gzip(&lines(12, 14)), gzip(&lines(14, 17)), gzip(&lines(17, 18))].concat()).encoded(),
+        "/f" => Reply::text([gzip(&lines(18, 19)), gzip(&lines(19, 20)), vec![0; 10_000]].concat()),
         _ => Reply::text(""),
     })
     .await;
     let mut driver = Driver::default();
     driver.once(&settings(&api, Mode::Export)).await.unwrap();
-    assert_eq!(driver.of("records"), records(0..12));
+    assert_eq!(driver.of("records"), records(0..20));
     let (files, asked): (Vec<_>, Vec<_>) = api.requests().into_iter().partition(|request| request.path != EXPORT);
-    assert!(files.len() == 5 && files.iter().all(|request| !request.token), "no token is sent to storage");
+    assert!(files.len() == 7 && files.iter().all(|request| !request.token), "no token is sent to storage");
     assert!(asked.len() == 1 && asked[0].token);
 }
 
@@ -119,4 +121,12 @@ async fn a_page_of_a_proxy_is_no_file() {
     let api = export(&["/a"], |_, _| Reply::text("<html>please log in</html>")).await;
     let error = Driver::default().once(&settings(&api, Mode::Export)).await.unwrap_err().to_string();
     assert!(error.contains("a web page"), "{error}");
+}
+
+#[tokio::test]
+async fn addresses_that_are_refused_from_the_start_are_not_renewed_for_long() {
+    let api = export(&["/a"], |_, _| Reply::refusal(403)).await;
+    let error = Driver::default().once(&settings(&api, Mode::Export)).await.unwrap_err().to_string();
+    assert!(error.contains("403 Refused") && error.contains("firewall"), "{error}");
+    assert_eq!(api.requests().iter().filter(|request| request.path == EXPORT).count(), 3);
 }

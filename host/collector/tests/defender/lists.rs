@@ -137,3 +137,27 @@ async fn a_record_that_is_too_long_is_set_aside_once() {
     assert_eq!(driver.of("products"), records(0..6));
     assert_eq!(driver.letters, [long.into_bytes()]);
 }
+
+#[tokio::test]
+async fn an_empty_link_is_none() {
+    let api = Api::start(|request, _| match request.path.as_str() {
+        PRODUCTS if request.query.contains_key("$skip") => Reply::page(&[], Some("")),
+        PRODUCTS => Reply::page(&records(0..4), Some("")),
+        _ => products(request, 0, 1),
+    })
+    .await;
+    let mut driver = Driver::default();
+    driver.once(&settings(&api, Mode::Correlated)).await.unwrap();
+    assert_eq!(driver.of("products"), records(0..4));
+}
+
+#[tokio::test]
+async fn machines_may_be_none_but_not_missing_where_their_list_goes_on() {
+    let api = Api::start(|request, before| match (request.path.as_str(), before) {
+        (MACHINES, 0) => Reply::page(&records(0..4), Some("?$skiptoken=a")),
+        _ => products(request, 0, 1),
+    })
+    .await;
+    let error = Driver::default().once(&settings(&api, Mode::Correlated)).await.unwrap_err().to_string();
+    assert!(error.contains("404"), "{error}");
+}

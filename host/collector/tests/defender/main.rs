@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod changes;
 mod driver;
 mod files;
 mod lists;

@@ -21,6 +21,9 @@ const KEPT: i64 = (14 * 24 - 1) * HOUR;
 /// Changes are made in slots of six hours, and one that is asked for is given whole. What is exported may be as old.
 const SLOT: i64 = 6 * HOUR;
 
+/// A cycle begins a little after it is due; a full export is not put forward by a whole cycle for that.
+const LATE: i64 = HOUR / 12;
+
 const HOUR: i64 = 3_600_000;
 const TICKS_PER_MILLI: Position = 10_000;
 
@@ -38,7 +41,9 @@ impl Collector {
         if let (None, Some(since)) = (cursor.sync, since) {
             self.changes(since, cursor.link).await?;
         }
-        let due = |full: i64| start - full >= millis(self.settings.full_interval);
+        // The next cycle would be too late for it. A time to come is one of a clock that was wrong.
+        let next = start.saturating_add(millis(self.settings.interval));
+        let due = |full: i64| full > start || next - full > millis(self.settings.full_interval) + LATE;
         if cursor.sync.is_none() && since.is_some() && !cursor.full.is_none_or(due) {
             self.done(start);
             return self.give(RECORDS, Vec::new(), None).await;
@@ -62,14 +67,15 @@ impl Collector {
             .query_pairs_mut()
             .append_pair("sinceTime", &time.to_rfc3339_opts(SecondsFormat::Millis, true))
             .append_pair("pageSize", &self.page_size().to_string());
-        let saved = link.and_then(|link| Url::parse(&link).ok());
+        // It is a foreign one where url is another now.
+        let saved = link.and_then(|link| self.service.link("the saved link", &first, &link).ok());
         let (mut url, mut resumed) = match saved {
             Some(link) => (link, true),
             None => (first.clone(), false),
         };
         loop {
             let page = match self.page(&url, RECORDS).await {
-                Err(stop) if resumed && matches!(stop.status(), Some(400 | 404 | 410)) => {
+                Err(stop) if resumed && stop.status().is_some_and(|status| !matches!(status, 401 | 403 | 429)) => {
                     tracing::info!(
                         "where the list of changes went on is no longer known: it is read from its beginning"
                     );
@@ -79,19 +85,15 @@ impl Collector {
                 page => page?,
             };
             self.all_mapped().await?;
-            let done = {
-                let state = &mut *self.shared.state();
-                let cursor = &mut state.progress.cursor;
-                cursor.link = page.link.as_ref().map(Url::to_string);
-                cursor.link.is_none()
+            let circle = page.link.as_ref() == Some(&url);
+            let link = page.link.filter(|_| !circle);
+            self.shared.state().progress.cursor.link = link.as_ref().map(Url::to_string);
+            (url, resumed) = match link {
+                Some(link) => (link, false),
+                None if circle && resumed => (first.clone(), false),
+                None if circle => return Err(Error::Circle { path: PATH }.into()),
+                None => break,
             };
-            if done {
-                break;
-            }
-            match page.link {
-                Some(link) if link != url => (url, resumed) = (link, false),
-                _ => return Err(Error::Circle { path: PATH }.into()),
-            }
         }
         let state = &mut *self.shared.state();
         let newest = i64::try_from(std::mem::take(&mut state.highest) / TICKS_PER_MILLI).unwrap_or(0);

@@ -6,8 +6,8 @@ use url::Url;
 
 use super::Error;
 use super::cycle::{Collector, Stop};
+use super::patience::Patience;
 use super::read::{Prefix, Read};
-use crate::http::Retry;
 use crate::source::records::{Form, Records};
 
 /// A list of the API, and where its records go.
@@ -55,7 +55,7 @@ impl Collector {
         loop {
             let page = match self.page(&url, list.feed).await {
                 // That is how it says that there are no machines.
-                Err(stop) if stop.status() == Some(404) && list.feed == "machines" => return Ok(()),
+                Err(stop) if stop.status() == Some(404) && list.feed == "machines" && !linked => return Ok(()),
                 page => page?,
             };
             let records = page.records.records;
@@ -78,10 +78,19 @@ impl Collector {
     /// Reads a page, again where it breaks off.
     pub(super) async fn page(&mut self, url: &Url, feed: &'static str) -> Result<Page, Stop> {
         let settings = self.settings.retry.clone();
-        let mut retry = Retry::new(&settings);
+        let mut patience = Patience::new(&settings, self.patience());
         let (mut handed_on, mut furthest) = (Prefix::default(), 0);
         loop {
-            let body = self.service.get(url, &HeaderMap::new()).await?;
+            let body = match self.service.get(url, &HeaderMap::new()).await {
+                Ok(body) => body,
+                Err(error) => {
+                    let wait = if error.is_transient() { patience.outlast(None) } else { None };
+                    let Some(wait) = wait else { return Err(error.into()) };
+                    tracing::warn!(feed, %error, "a page is asked for again, so that the sync need not begin again");
+                    sleep(wait).await;
+                    continue;
+                }
+            };
             let letters = self.dead_letters.clone();
             let records = Records::new(body, Form::Page, feed, self.max_record_size, letters);
             match self.read(records, &mut handed_on, feed).await? {
@@ -93,9 +102,9 @@ impl Collector {
                 Read::Broken(error) => {
                     if handed_on.records > furthest {
                         furthest = handed_on.records;
-                        retry = Retry::new(&settings);
+                        patience.renew();
                     }
-                    let Some(wait) = retry.failed(None) else { return Err(error.into()) };
+                    let Some(wait) = patience.failed(None) else { return Err(error.into()) };
                     tracing::debug!(feed, %error, handed_on = handed_on.records, "a page is asked for again");
                     sleep(wait).await;
                 }

@@ -13,6 +13,9 @@ pub struct CursorError(String);
 
 const VERSION: u32 = 1;
 
+/// Clocks are set by less than this in the ordinary run of things. Milliseconds.
+const TOLERANCE: i64 = 60_000;
+
 /// The saved form. Times are milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +39,23 @@ impl Cursor {
         Self { version: VERSION, mode, sync: None, last: None, full: None, since: None, link: None }
     }
 
+    /// When the next cycle is due, if one lasts `interval`.
+    pub(super) fn due(&self, now: i64, interval: i64) -> i64 {
+        match self.last {
+            Some(last) if self.sync.is_none() && !ahead(last, now) => last.saturating_add(interval),
+            _ => i64::MIN,
+        }
+    }
+
+    /// The start of the cycle that begins now: that of a sync to be done, unless it is so old that the next one is due.
+    pub(super) fn start(&mut self, now: i64, interval: i64) -> i64 {
+        self.sync = self.sync.filter(|sync| !ahead(*sync, now) && now.saturating_sub(*sync) <= interval);
+        // Two syncs with one start would have the same ids.
+        let last = self.last.filter(|last| !ahead(*last, now));
+        let new = now.max(last.map_or(i64::MIN, |last| last.saturating_add(1)));
+        self.sync.unwrap_or(new)
+    }
+
     /// Reads a saved one. One of another mode says nothing.
     fn load(saved: &str, mode: Mode) -> Result<Self, CursorError> {
         let cursor: Self = serde_json::from_str(saved).map_err(|error| CursorError(error.to_string()))?;
@@ -44,6 +64,18 @@ impl Cursor {
         }
         Ok(if cursor.mode == mode { cursor } else { Self::new(mode) })
     }
+}
+
+/// Whether a time was saved by a clock that was wrong.
+fn ahead(time: i64, now: i64) -> bool {
+    let ahead = time.saturating_sub(now) > TOLERANCE;
+    if ahead {
+        tracing::warn!(
+            ahead_ms = time.saturating_sub(now),
+            "the last cycle began in the future, going by the clock: it is taken as over; check the clock"
+        );
+    }
+    ahead
 }
 
 /// The cursor as it is, and as it may be saved.
@@ -104,5 +136,24 @@ mod tests {
         let later = saved.replace("\"version\":1", "\"version\":2");
         assert!(Progress::load(Some(&later), Mode::Export).unwrap_err().to_string().contains("version 2"));
         assert!(Progress::load(Some("{"), Mode::Export).is_err());
+    }
+
+    #[test]
+    fn a_sync_keeps_its_start_until_the_next_one_is_due() {
+        const HOUR: i64 = 3_600_000;
+        let now = 1_795_507_200_250;
+        let started = |sync, last| {
+            let mut cursor = Cursor { sync, last, ..Cursor::new(Mode::Export) };
+            let due = cursor.due(now, 24 * HOUR);
+            let start = cursor.start(now, 24 * HOUR);
+            (due, start, cursor.sync)
+        };
+        assert_eq!(started(None, None), (i64::MIN, now, None));
+        assert_eq!(started(None, Some(now - HOUR)).0, now + 23 * HOUR);
+        assert_eq!(started(None, Some(now)).1, now + 1);
+        assert_eq!(started(Some(now - HOUR), None), (i64::MIN, now - HOUR, Some(now - HOUR)));
+        assert_eq!(started(Some(now - 25 * HOUR), None), (i64::MIN, now, None));
+        assert_eq!(started(Some(now + HOUR), None), (i64::MIN, now, None));
+        assert_eq!(started(None, Some(now + HOUR)), (i64::MIN, now, None));
     }
 }

@@ -51,8 +51,8 @@ impl Stop {
 #[derive(Debug)]
 pub(super) struct Collector {
     pub(super) settings: DefenderSettings,
-    /// Connections without a token.
-    pub(super) client: Client,
+    /// Connections without a token, for files.
+    pub(super) storage: Client,
     pub(super) service: Service,
     pub(super) budget: Budget,
     pub(super) max_record_size: usize,
@@ -68,45 +68,48 @@ impl Collector {
     pub(super) fn new(
         settings: DefenderSettings,
         start: Start,
-        client: Client,
+        storage: Client,
         service: Service,
         shared: Arc<Shared>,
         deliveries: mpsc::Sender<Delivery>,
     ) -> Self {
         let Start { budget, max_record_size, dead_letters, once, .. } = start;
-        Self { settings, client, service, budget, max_record_size, dead_letters, shared, deliveries, sequence: 0, once }
+        Self {
+            settings,
+            storage,
+            service,
+            budget,
+            max_record_size,
+            dead_letters,
+            shared,
+            deliveries,
+            sequence: 0,
+            once,
+        }
     }
 
     /// Runs cycles until nobody takes records any more, or one with `once`.
     pub(super) async fn run(mut self) {
         let interval = millis(self.settings.interval);
         let mut due = {
-            let cursor = &self.shared.state().progress.cursor;
-            let last = cursor.last.filter(|_| cursor.sync.is_none() && !self.once);
-            last.map_or(i64::MIN, |last| last.saturating_add(interval))
+            let due = self.shared.state().progress.cursor.due(unix_millis(), interval);
+            if self.once { i64::MIN } else { due }
         };
         loop {
             wait_until(due).await;
-            let start = {
-                let cursor = &self.shared.state().progress.cursor;
-                // Two syncs with one start would have the same ids.
-                let new = || unix_millis().max(cursor.last.map_or(i64::MIN, |last| last.saturating_add(1)));
-                cursor.sync.unwrap_or_else(new)
-            };
+            let start = self.shared.state().progress.cursor.start(unix_millis(), interval);
             let result = match self.cycle(start).await {
                 Ok(()) => Ok(()),
                 Err(Stop::Failed(error)) => Err(error),
                 Err(Stop::Gone) => return,
             };
-            due = start.saturating_add(interval);
-            if let Err(error) = &result {
-                if !error.ends_sync() {
-                    due = due.min(unix_millis().saturating_add(millis(self.settings.pause())));
-                }
-                if self.report(error).await.is_err() {
-                    return;
-                }
+            if let Err(error) = &result
+                && self.report(error).await.is_err()
+            {
+                return;
             }
+            let passes = result.as_ref().is_err_and(|error| !error.ends_sync());
+            due = next(start, interval, passes.then(|| (unix_millis(), millis(self.settings.pause()))));
             if self.once {
                 self.shared.state().ended = Some(result);
                 return;
@@ -170,12 +173,22 @@ impl Collector {
         is(&self.shared.saved, |saved| *saved >= sequence).await
     }
 
-    /// Ends a sync, and returns when all of it is mapped.
+    /// Ends a sync. Its end is saved only after the component has taken it without a trap: until then the sync may have to
+    /// begin again.
     pub(super) async fn end(&mut self, start: i64) -> Result<(), Stop> {
+        self.give(RECORDS, Vec::new(), Some(Step::End)).await?;
+        self.all_mapped().await?;
+        if self.shared.trapped.borrow().is_some() {
+            return Ok(());
+        }
         self.done(start);
         self.shared.state().progress.cursor.full = Some(start);
-        self.give(RECORDS, Vec::new(), Some(Step::End)).await?;
-        self.all_mapped().await
+        self.give(RECORDS, Vec::new(), None).await
+    }
+
+    /// How long a page or a file is asked for again. With `once` somebody waits for the outcome.
+    pub(super) fn patience(&self) -> Duration {
+        if self.once { Duration::ZERO } else { self.settings.pause() }
     }
 
     /// The cycle that began then is done with, well or not.
@@ -206,6 +219,13 @@ impl Collector {
     }
 }
 
+/// When the cycle after one that began then is due; after a failure that may pass, by the clock and the pause, however long
+/// ago it began.
+fn next(start: i64, interval: i64, passes: Option<(i64, i64)>) -> i64 {
+    let (from, time) = passes.unwrap_or((start, interval));
+    from.saturating_add(time)
+}
+
 /// Waits until something is so.
 async fn is<T>(watched: &watch::Sender<T>, so: impl FnMut(&T) -> bool) -> Result<(), Stop> {
     watched.subscribe().wait_for(so).await.map(|_| ()).map_err(|_| Stop::Gone)
@@ -221,4 +241,19 @@ async fn wait_until(due: i64) {
 
 pub(super) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_that_failed_is_not_begun_again_at_once_however_old_it_is() {
+        const HOUR: i64 = 3_600_000;
+        let (start, pause) = (1_795_507_200_250, HOUR / 4);
+        for now in [start + 1, start + 23 * HOUR, start + 100 * HOUR] {
+            assert_eq!(next(start, 24 * HOUR, Some((now, pause))), now + pause);
+        }
+        assert_eq!(next(start, 24 * HOUR, None), start + 24 * HOUR);
+    }
 }

@@ -12,6 +12,7 @@ use url::Url;
 use super::Error;
 use super::cycle::{Collector, RECORDS, Stop};
 use super::gunzip::Gunzip;
+use super::patience::Patience;
 use super::read::{Prefix, Read};
 use crate::http::{self, Body, Retry, is_loopback, is_transient, read_answer};
 use crate::source::records::{Form, Records};
@@ -24,6 +25,9 @@ const LIST: usize = 64 << 20;
 
 /// How often new addresses are asked for within one sync. The API allows 20 exports an hour.
 const RENEWALS: u32 = 8;
+
+/// How often, where nothing was read between: it is not the signature then.
+const VAIN_RENEWALS: u32 = 2;
 
 /// What the API says of an export.
 #[derive(Deserialize)]
@@ -42,14 +46,20 @@ enum Ended {
 }
 
 impl Collector {
-    /// Reads all files of an export; gives the time of what is in them, in milliseconds, where the API says it.
+    /// Reads all files of an export; gives the time of the oldest that is in them, in milliseconds, where the API says
+    /// it.
     pub(super) async fn export(&mut self) -> Result<Option<i64>, Stop> {
         let mut done = BTreeSet::new();
         let mut half: Option<(String, Prefix)> = None;
-        let mut renewals = 0;
+        let (mut renewals, mut vain) = (0, 0);
+        // Of whole files, and of all at the last renewal.
+        let (mut records, mut before) = (0, 0);
+        let mut oldest: Option<i64> = None;
         'addresses: loop {
             let Export { export_files, generated_time } = self.exported().await?;
-            let files = export_files.iter().map(|file| self.storage(file)).collect::<Result<Vec<_>, _>>()?;
+            let files = export_files.iter().map(|file| self.address(file)).collect::<Result<Vec<_>, _>>()?;
+            let generated = generated_time.as_deref().and_then(time);
+            oldest = oldest.into_iter().chain(generated).min();
             let count = files.len();
             for (number, url) in (1..).zip(&files) {
                 // Without the signature, which is another one each time.
@@ -62,11 +72,15 @@ impl Collector {
                 match self.file(url, &mut handed_on).await? {
                     Ended::Whole => {
                         tracing::debug!(number, count, records = handed_on.records, "file of the export read");
+                        records += handed_on.records;
                         done.insert(name);
                     }
                     Ended::Refused(answer) => {
+                        let now = records + handed_on.records;
+                        vain = if now > before { 1 } else { vain + 1 };
+                        before = now;
                         renewals += 1;
-                        if renewals > RENEWALS {
+                        if renewals > RENEWALS || vain > VAIN_RENEWALS {
                             return Err(Error::Expired { answer: answer.to_string() }.into());
                         }
                         tracing::warn!(
@@ -81,7 +95,7 @@ impl Collector {
                     }
                 }
             }
-            return Ok(generated_time.as_deref().and_then(time));
+            return Ok(oldest);
         }
     }
 
@@ -110,7 +124,7 @@ impl Collector {
     }
 
     /// Reads the address of a file, and checks that it may be asked.
-    fn storage(&self, file: &str) -> Result<Url, Error> {
+    fn address(&self, file: &str) -> Result<Url, Error> {
         let refused = |host: String, reason| Error::Storage { host, reason };
         let Ok(url) = Url::parse(file) else { return Err(refused("no valid address".into(), "which is not asked")) };
         let origin = url.origin().ascii_serialization();
@@ -131,10 +145,10 @@ impl Collector {
     /// Reads a file, again where it breaks off.
     async fn file(&mut self, url: &Url, handed_on: &mut Prefix) -> Result<Ended, Stop> {
         let settings = self.settings.retry.clone();
-        let (mut retry, mut furthest) = (Retry::new(&settings), handed_on.records);
+        let (mut patience, mut furthest) = (Patience::new(&settings, self.patience()), handed_on.records);
         loop {
             // No token: whoever has the address may read.
-            let (error, wished) = match self.client.execute(Request::new(Method::GET, url.clone())).await {
+            let (error, wished) = match self.storage.execute(Request::new(Method::GET, url.clone())).await {
                 Ok(response) if response.status().is_success() => {
                     let (chunks, letters) = (Gunzip::new(Body::new(response)), self.dead_letters.clone());
                     let records = Records::new(chunks, Form::File, RECORDS, self.max_record_size, letters);
@@ -147,7 +161,7 @@ impl Collector {
                         Read::Broken(error) => {
                             if handed_on.records > furthest {
                                 furthest = handed_on.records;
-                                retry = Retry::new(&settings);
+                                patience.renew();
                             }
                             (error, None)
                         }
@@ -172,7 +186,7 @@ impl Collector {
                 }
                 Err(error) => (error, None),
             };
-            let Some(wait) = retry.failed(wished) else { return Err(error.into()) };
+            let Some(wait) = patience.failed(wished) else { return Err(error.into()) };
             tracing::debug!(%error, handed_on = handed_on.records, "a file is asked for again");
             sleep(wait).await;
         }
@@ -181,8 +195,13 @@ impl Collector {
 
 /// Whether a host is one that a pattern allows.
 fn matches(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix('*') {
-        Some(rest) => host.len() > rest.len() && host.to_lowercase().ends_with(&rest.to_lowercase()),
+    match pattern.strip_prefix("*.") {
+        Some(rest) => {
+            let host = host.to_lowercase();
+            host.strip_suffix(&rest.to_lowercase())
+                .and_then(|name| name.strip_suffix('.'))
+                .is_some_and(|name| !name.is_empty())
+        }
         None => pattern.eq_ignore_ascii_case(host),
     }
 }

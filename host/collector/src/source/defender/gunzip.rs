@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::mem;
 
 use bytes::{Buf, Bytes};
-use flate2::write::MultiGzDecoder;
+use flate2::write::GzDecoder;
 
 use crate::http::{Body, Error};
 use crate::source::records::Chunks;
@@ -14,7 +14,7 @@ const SLICE: usize = 4 << 10;
 /// The first byte of gzip, which no JSON begins with.
 const GZIP: u8 = 0x1f;
 
-/// A file of gzip, of any number of members, or one that was decompressed on its way.
+/// A file of gzip, of any number of members with zeros behind them, as blocks of a fixed length leave them; or plain text.
 pub(super) struct Gunzip {
     body: Body,
     /// Compressed bytes to come.
@@ -26,8 +26,17 @@ enum Form {
     /// Nothing has arrived.
     Unknown,
     Plain,
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    /// Within a member.
+    Gzip(Box<GzDecoder<Vec<u8>>>),
+    /// Behind a member.
+    Behind,
     Ended,
+}
+
+impl Form {
+    fn gzip() -> Self {
+        Self::Gzip(Box::new(GzDecoder::new(Vec::new())))
+    }
 }
 
 impl Gunzip {
@@ -38,9 +47,16 @@ impl Gunzip {
     /// Decompresses some of the input.
     fn decompress(&mut self) -> io::Result<Vec<u8>> {
         let Form::Gzip(decoder) = &mut self.form else { return Ok(Vec::new()) };
-        let slice = self.input.split_to(SLICE.min(self.input.len()));
-        decoder.write_all(&slice)?;
-        Ok(mem::take(decoder.get_mut()))
+        let slice = self.input.slice(..SLICE.min(self.input.len()));
+        let taken = decoder.write(&slice)?;
+        self.input.advance(taken);
+        if taken > 0 {
+            return Ok(mem::take(decoder.get_mut()));
+        }
+        decoder.try_finish()?;
+        let rest = mem::take(decoder.get_mut());
+        self.form = Form::Behind;
+        Ok(rest)
     }
 
     fn broken(&self, error: &io::Error) -> Error {
@@ -52,6 +68,13 @@ impl Gunzip {
 impl Chunks for Gunzip {
     async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
+            if let Form::Behind = self.form {
+                let zeros = self.input.iter().take_while(|byte| **byte == 0).count();
+                self.input.advance(zeros);
+                if self.input.has_remaining() {
+                    self.form = Form::gzip();
+                }
+            }
             if self.input.has_remaining() {
                 let bytes = match &self.form {
                     Form::Gzip(_) => self.decompress().map_err(|error| self.broken(&error))?.into(),
@@ -75,8 +98,7 @@ impl Chunks for Gunzip {
                 }
             }
             if let (Form::Unknown, Some(first)) = (&self.form, self.input.first()) {
-                self.form =
-                    if *first == GZIP { Form::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))) } else { Form::Plain };
+                self.form = if *first == GZIP { Form::gzip() } else { Form::Plain };
             }
         }
     }

@@ -20,6 +20,7 @@ mod cursor;
 mod cycle;
 mod export;
 mod gunzip;
+mod patience;
 mod read;
 mod settings;
 
@@ -88,8 +89,8 @@ pub enum Error {
     },
     /// Files can no longer be read, however often new addresses are asked for.
     #[error(
-        "the storage refuses the addresses of the export's files ({answer}), new ones too: raise sas_valid_hours if reading \
-         the files takes longer than that"
+        "the storage refuses the addresses of the export's files ({answer}), new ones too: check that a firewall, the \
+         storage's own or one in between, lets this machine in; raise sas_valid_hours if reading the files takes longer"
     )]
     Expired {
         /// What the storage said.
@@ -177,7 +178,7 @@ impl Defender {
     /// dropped.
     pub fn open(settings: &DefenderSettings, start: Start) -> Result<Self, Error> {
         let progress = Progress::load(start.cursor.as_deref(), settings.mode)?;
-        let (client, service) = connect(settings)?;
+        let (storage, service) = connect(settings)?;
         let shared = Arc::new(Shared {
             state: Mutex::new(State { progress, highest: 0, ended: None }),
             mapped: watch::Sender::new(0),
@@ -186,7 +187,7 @@ impl Defender {
         });
         // One delivery waits while another is mapped and a third is filled.
         let (sender, receiver) = mpsc::channel(1);
-        let collector = Collector::new(settings.clone(), start, client, service, shared.clone(), sender);
+        let collector = Collector::new(settings.clone(), start, storage, service, shared.clone(), sender);
         Ok(Self { shared, deliveries: tokio::sync::Mutex::new(receiver), task: tokio::spawn(collector.run()) })
     }
 }
@@ -201,13 +202,15 @@ pub fn check(settings: &DefenderSettings) -> Result<(), Error> {
     Ok(connect(settings).map(drop)?)
 }
 
+/// Connections to the storage of exports, and to the API.
 fn connect(settings: &DefenderSettings) -> Result<(Client, Service), crate::http::Error> {
     let base = settings.base()?;
     let http = settings.http();
     let client = Client::new(&http, &base)?;
     let tokens = Tokens::new(client.clone(), &settings.credentials()?, http.retry.clone())?;
-    let service = Service::new(client.clone(), base, tokens, http.retry, settings.permission());
-    Ok((client, service))
+    let storage = Client::undecoded(&http, &base)?;
+    let service = Service::new(client, base, tokens, http.retry, settings.permission());
+    Ok((storage, service))
 }
 
 impl Source for Defender {

@@ -58,7 +58,8 @@ pub struct DefenderSettings {
     /// How vulnerabilities are read.
     pub mode: Mode,
 
-    /// From the start of a cycle to the start of the next. 6h suits `changes`, which Microsoft produces that often.
+    /// From the start of a cycle to the start of the next: at most 84h, as documents of a sync are kept for seven days. 6h
+    /// suits `changes`, which Microsoft produces that often.
     #[serde(with = "units::Time")]
     pub interval: Duration,
 
@@ -160,14 +161,20 @@ impl DefenderSettings {
                            that do not change would vanish";
             return wrong("full_interval", message);
         }
-        if self.mode == Mode::Changes && self.interval > self.full_interval {
-            return wrong("interval", "must not be longer than full_interval");
+        if self.interval > FULL_INTERVAL_MAX {
+            let message = "must not be longer than 84h, half of the seven days for which documents are kept: after one \
+                           sync that failed all would vanish";
+            return wrong("interval", message);
         }
         if self.affected_machines_only && self.mode != Mode::Correlated {
             return wrong("affected_machines_only", "is for mode correlated: the others have affected machines only");
         }
-        if self.storage_hosts.iter().any(|host| host.trim_start_matches("*.").is_empty() || host.contains(['/', ':'])) {
-            return wrong("storage_hosts", "must be names of hosts, such as *.blob.core.windows.net");
+        let is_host = |host: &str| !host.is_empty() && !host.starts_with('.') && !host.contains(['*', '/', ':']);
+        if !self.storage_hosts.iter().all(|host| is_host(host.strip_prefix("*.").unwrap_or(host))) {
+            return wrong(
+                "storage_hosts",
+                "must be names of hosts, such as files.example.com or *.blob.core.windows.net",
+            );
         }
         self.retry.check()
     }
