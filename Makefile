@@ -48,11 +48,12 @@ run: build ## collects alerts, incidents, events and vulnerabilities from the bu
 test: $(COMPONENTS)/.made ## runs all tests
 	@cargo test $(LOCKED) --workspace
 
+# Documentation of examples too: it takes the features of dependencies that clippy took then, so that they are checked once.
 lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	guest/build.sh lint
-	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet --lib --bins --examples
 	@if ! cargo deny --version >/dev/null 2>&1; then \
 		echo "cargo-deny is not installed: licences are not checked (cargo install cargo-deny --locked)"; \
 	elif cargo deny --locked fetch db >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph; \
