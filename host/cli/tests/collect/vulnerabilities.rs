@@ -264,7 +264,8 @@ fn changes_begin_with_an_export_and_go_on_with_what_is_new() {
 #[test]
 fn a_full_export_comes_when_it_is_due() {
     let tenant = tenant(all_kinds(), DefenderOptions::default(), FaultOptions::default());
-    let options = ["inputs.0.mode=changes", "inputs.0.interval=1ms", "inputs.0.full_interval=1ms"];
+    // The next cycle, a day later, would be too late for it.
+    let options = ["inputs.0.mode=changes", "inputs.0.full_interval=1h"];
     let program = Program::of_vulnerabilities(&tenant, &options);
     once(&program);
     once(&program);
