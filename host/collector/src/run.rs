@@ -91,7 +91,7 @@ pub enum RunError {
         message: &'static str,
     },
     /// There is no component for an input.
-    #[error("input {input}: type {kind} is not built yet")]
+    #[error("input {input}: there is no component for type {kind}")]
     NoComponent {
         /// The input's id.
         input: String,

@@ -12,6 +12,8 @@ use flate2::write::GzEncoder;
 use hyper::body::{Body, Frame};
 use tokio::time::Sleep;
 
+use crate::options::GraphOptions;
+
 /// Bytes of a chunk.
 const CHUNK: usize = 32 * 1024;
 /// Chunks that a slow body sends in a second.
@@ -31,6 +33,13 @@ pub(crate) struct Manner {
     pub(crate) bytes_per_second: Option<u32>,
     /// Broken off in the middle of the piece of this number, or at the end where there are fewer.
     pub(crate) cut_at: Option<usize>,
+}
+
+impl Manner {
+    /// As a client asks for it that accepts gzip or not, and as the tenant is told to answer.
+    pub(crate) fn asked(options: &GraphOptions, accepts_gzip: bool) -> Self {
+        Self { gzip: accepts_gzip && !options.plain, bytes_per_second: options.bytes_per_second, cut_at: None }
+    }
 }
 
 enum Encoder {

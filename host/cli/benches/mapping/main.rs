@@ -15,7 +15,12 @@
 
 mod baseline;
 mod corpus;
+#[path = "../../tests/collect/discard.rs"]
+mod discard;
 mod pass;
+#[path = "../../tests/collect/program.rs"]
+#[allow(dead_code, reason = "a helper of tests, of which the bench takes a part")]
+mod program;
 mod start;
 mod sync;
 

@@ -13,6 +13,8 @@
 
 #[path = "../../../collector/tests/event_hubs/azurite.rs"]
 mod azurite;
+#[cfg(target_os = "linux")]
+mod discard;
 mod events;
 mod incidents;
 mod kill;

@@ -1,11 +1,9 @@
 //! Memory is bounded by the batch and the largest record, not by the page.
 
-use std::process::Stdio;
-use std::time::Duration;
-
 use defenderbeat_simulator::{AlertOptions, EventHubsOptions, GraphOptions, Options, VulnerabilityOptions};
 
-use crate::program::{Program, Tenant, log};
+use crate::discard::{self, Discarded};
+use crate::program::{Program, Tenant};
 
 /// Collects all that a tenant holds; how many documents left, of how many bytes, and the peak of the resident set in KiB.
 fn collect(alerts: AlertOptions, graph: GraphOptions, options: &[&str]) -> (u64, u64, u64) {
@@ -13,32 +11,12 @@ fn collect(alerts: AlertOptions, graph: GraphOptions, options: &[&str]) -> (u64,
     measure(&Program::new(&tenant, &[&["output.file=null", "output.discard={}"], options].concat()))
 }
 
-/// The peak of a process's resident set so far, in KiB. None while it is not yet the program: until the system has put the
-/// program in the place of the process that starts it, figures are those of this process, which holds whole tenants.
-fn peak(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-    // The name changes after the memory does.
-    value("Name").filter(|name| *name == "defenderbeat")?;
-    value("VmHWM")?.strip_suffix(" kB")?.parse().ok()
-}
-
 /// As [`collect`], with a program that discards.
 fn measure(program: &Program) -> (u64, u64, u64) {
-    let mut process = program.command(&["run", "--once"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut highest = 0;
-    while process.try_wait().unwrap().is_none() {
-        highest = highest.max(peak(process.id()).unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let output = process.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", log(&output));
-    let text = log(&output);
-    let (documents, bytes) = text.split_once("discarded ").unwrap().1.split_once(" documents of ").unwrap();
-    let bytes = bytes.split(' ').next().unwrap().parse().unwrap();
-    println!("{documents} documents of {bytes} bytes: peak resident set {} MiB", highest / 1024);
-    assert!(highest > 0);
-    (documents.parse().unwrap(), bytes, highest)
+    let Discarded { documents, bytes, peak } = discard::run(&mut program.command(&["run", "--once"]));
+    println!("{documents} documents of {bytes} bytes: peak resident set {} MiB", peak / 1024);
+    assert!(peak > 0);
+    (documents, bytes, peak)
 }
 
 #[test]

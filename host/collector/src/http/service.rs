@@ -7,8 +7,8 @@ use reqwest::{Method, Request};
 use serde::Deserialize;
 use url::Url;
 
-use super::{Answer, Body, Client, Error, Retry, RetrySettings, client, retry};
-use crate::oauth::{Token, Tokens};
+use super::{Answer, Body, Client, Error, HttpSettings, Retry, RetrySettings, client, retry};
+use crate::oauth::{Credentials, Token, Tokens};
 
 /// Redirects followed in a row, all of them within the service's own origin.
 const REDIRECTS: u32 = 5;
@@ -27,9 +27,20 @@ pub struct Service {
 }
 
 impl Service {
-    /// An API below `base`. `permission` is what its application needs.
-    pub fn new(client: Client, base: Url, tokens: Tokens, retry: RetrySettings, permission: &'static str) -> Self {
-        Self { client, base, tokens, retry, permission }
+    /// An API below `base`, asked with tokens for `credentials`. `permission` is what its application needs. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// The option at fault.
+    pub fn new(
+        settings: HttpSettings,
+        base: Url,
+        credentials: &Credentials,
+        permission: &'static str,
+    ) -> Result<Self, Error> {
+        let client = Client::new(&settings, &base)?;
+        let tokens = Tokens::new(client.clone(), credentials, settings.retry.clone())?;
+        Ok(Self { client, base, tokens, retry: settings.retry, permission })
     }
 
     /// The address of `path` below the base.

@@ -106,11 +106,7 @@ fn respond(
         tenant,
         path: uri.path(),
         query: uri.query().unwrap_or_default(),
-        manner: Manner {
-            gzip: !options.graph.plain && accepts(headers, ACCEPT_ENCODING, "gzip"),
-            bytes_per_second: options.graph.bytes_per_second,
-            cut_at: None,
-        },
+        manner: Manner::asked(&options.graph, accepts(headers, ACCEPT_ENCODING, "gzip")),
         broken: match fault {
             Some(Fault::Broken(part)) => Some(part),
             _ => None,

@@ -89,11 +89,7 @@ fn respond(
         number,
         query,
         members: known,
-        manner: Manner {
-            gzip: !options.graph.plain && accepts(headers, ACCEPT_ENCODING, "gzip"),
-            bytes_per_second: options.graph.bytes_per_second,
-            cut_at: None,
-        },
+        manner: Manner::asked(&options.graph, accepts(headers, ACCEPT_ENCODING, "gzip")),
         broken: match fault {
             Some(Fault::Broken(part)) => Some(part),
             _ => None,

@@ -35,7 +35,6 @@ pub use settings::{DefenderSettings, Mode};
 use super::records::ReadError;
 use super::{Delivery, Position, Source, Start, Trapped};
 use crate::http::{Client, Service};
-use crate::oauth::Tokens;
 use cursor::Progress;
 use cycle::Collector;
 
@@ -204,13 +203,9 @@ pub fn check(settings: &DefenderSettings) -> Result<(), Error> {
 
 /// Connections to the storage of exports, and to the API.
 fn connect(settings: &DefenderSettings) -> Result<(Client, Service), crate::http::Error> {
-    let base = settings.base()?;
-    let http = settings.http();
-    let client = Client::new(&http, &base)?;
-    let tokens = Tokens::new(client.clone(), &settings.credentials()?, http.retry.clone())?;
+    let (http, base) = (settings.http(), settings.base()?);
     let storage = Client::undecoded(&http, &base)?;
-    let service = Service::new(client, base, tokens, http.retry, settings.permission());
-    Ok((storage, service))
+    Ok((storage, Service::new(http, base, &settings.credentials()?, settings.permission())?))
 }
 
 impl Source for Defender {

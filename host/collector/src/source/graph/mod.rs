@@ -38,8 +38,7 @@ pub use settings::GraphSettings;
 
 use super::records::ReadError;
 use super::{Delivery, Position, Source, Start};
-use crate::http::{Client, Service};
-use crate::oauth::Tokens;
+use crate::http::Service;
 use cursor::Progress;
 use poll::Poller;
 
@@ -142,11 +141,7 @@ pub fn check(feed: &'static Feed, settings: &GraphSettings) -> Result<(), Error>
 }
 
 fn service(feed: &'static Feed, settings: &GraphSettings) -> Result<Service, crate::http::Error> {
-    let base = settings.base()?;
-    let http = settings.http();
-    let client = Client::new(&http, &base)?;
-    let tokens = Tokens::new(client.clone(), &settings.credentials()?, http.retry.clone())?;
-    Ok(Service::new(client, base, tokens, http.retry, feed.permission))
+    Service::new(settings.http(), settings.base()?, &settings.credentials()?, feed.permission)
 }
 
 impl Source for Graph {
