@@ -110,7 +110,8 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
     for (path, (accumulator, _)) in &compiler.gathered {
         scope.outputs.push(output(path, From::Accumulator(*accumulator)));
     }
-    if pipeline.retention.as_deref().is_some_and(|time| !is_days(time)) {
+    let retention = pipeline.retention.as_deref().map(days);
+    if retention == Some(None) {
         compiler.error("`retention` is no number of days", "such as `7d`");
     }
     compiler.check_nesting(&scope);
@@ -152,6 +153,7 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
         timestamp: compiler.given.get(TIMESTAMP).and_then(|values| values.first().copied()).unwrap_or(NONE),
         sides,
         labels: pipeline.labels,
+        retention: retention.flatten(),
         fields: compiler.fields.into_values().collect(),
     })
 }
@@ -171,9 +173,9 @@ fn read<T: serde::de::DeserializeOwned>(file: &Path, sources: &mut String) -> Re
     })
 }
 
-/// Whether text is a number of days, such as `7d`.
-fn is_days(text: &str) -> bool {
-    text.strip_suffix('d').is_some_and(|days| days.parse::<u16>().is_ok_and(|days| days > 0))
+/// A number of days, such as `7d`.
+fn days(text: &str) -> Option<u16> {
+    text.strip_suffix('d')?.parse().ok().filter(|days| *days > 0)
 }
 
 fn output(path: &str, from: From) -> Output {
