@@ -4,6 +4,7 @@ mod components;
 mod fields;
 mod golden;
 mod run;
+mod setup;
 mod transform;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
     /// Tests without collecting.
     #[command(subcommand)]
     Test(Test),
+    /// Prints what Elasticsearch and Kibana have to have.
+    Export(setup::ExportArguments),
     /// Maps raw payloads to documents: a step of a shell pipe.
     Transform(transform::Arguments),
     /// Runs golden cases: records with the documents expected of them.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(Test::Config(arguments)) => run::test_config(&arguments),
+        Command::Export(arguments) => setup::export(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),
         Command::Golden(arguments) => golden::run(&arguments),
         Command::Version => version(),

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::inventory::{Inventory, InventorySizes};
 use super::schema::in_order;
+use super::setup::SetupOptions;
 use super::units;
 use crate::dead_letter::timestamp;
 use crate::source::defender::DefenderSettings;
@@ -36,6 +37,8 @@ pub(super) struct File {
     /// Where documents go: exactly one output.
     pub(super) output: Outputs,
 
+    pub(super) setup: SetupOptions,
+
     pub(super) path: PathOptions,
 
     pub(super) dead_letter: DeadLetterOptions,
@@ -59,6 +62,7 @@ impl Default for File {
             inputs: Vec::new(),
             processors: Vec::new(),
             output: Outputs::default(),
+            setup: SetupOptions::default(),
             path: PathOptions::default(),
             dead_letter: DeadLetterOptions::default(),
             geoip: GeoipOptions::default(),
