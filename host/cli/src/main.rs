@@ -1,6 +1,7 @@
 //! The command `defenderbeat`.
 
 mod components;
+mod fields;
 mod golden;
 mod run;
 mod transform;
