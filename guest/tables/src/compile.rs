@@ -122,7 +122,8 @@ pub(crate) fn compile(file: &Path, root: &Path, ecs: &Ecs, functions: &Functions
     for (path, (accumulator, _)) in &compiler.gathered {
         scope.outputs.push(output(path, From::Accumulator(*accumulator)));
     }
-    if pipeline.retention.as_deref().is_some_and(|time| !is_days(time)) {
+    let retention = pipeline.retention.as_deref().map(days);
+    if retention == Some(None) {
         compiler.error("`retention` is no number of days", "such as `7d`");
     }
     compiler.check_nesting(&scope);
@@ -165,6 +166,7 @@ pub(crate) fn compile(file: &Path, root: &Path, ecs: &Ecs, functions: &Functions
         sides,
         labels: pipeline.labels,
         rows: compiler.places.into_rows(),
+        retention: retention.flatten(),
         fields: compiler.fields.into_values().collect(),
     })
 }
@@ -184,9 +186,9 @@ fn read<T: serde::de::DeserializeOwned>(file: &Path, sources: &mut String) -> Re
     })
 }
 
-/// Whether text is a number of days, such as `7d`.
-fn is_days(text: &str) -> bool {
-    text.strip_suffix('d').is_some_and(|days| days.parse::<u16>().is_ok_and(|days| days > 0))
+/// A number of days, such as `7d`.
+fn days(text: &str) -> Option<u16> {
+    text.strip_suffix('d')?.parse().ok().filter(|days| *days > 0)
 }
 
 fn output(path: &str, from: From) -> Output {

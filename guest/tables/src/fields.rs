@@ -1,20 +1,21 @@
 //! The fields of documents as Rust source, for programs that check or describe documents without the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use crate::{Ecs, Field, compile_guest, variable};
 
-/// For `build.rs` of a host: writes `$OUT_DIR/fields.rs`, which fills two statics with the fields of the pipelines
-/// `names` and with the whole ECS list:
+/// For `build.rs` of a host: writes `$OUT_DIR/fields.rs`, which fills statics with the fields of the pipelines `names` and
+/// with the whole ECS list:
 ///
-/// - `DATASETS: &[(&str, &[Field])]`, all fields that documents of a pipeline may have, by its name, each list sorted by
-///   path; what ECS fields mean is said in `pipelines/ecs/about.yml`;
+/// - `DATASETS: &[(&str, &[Field])]`, own fields by the name of their pipeline, each list sorted by path;
+/// - `WRITTEN: &[(&str, &[Field])]`, the ECS fields that documents may have, in the same way; what they mean is said in
+///   `pipelines/ecs/about.yml`;
+/// - `RETENTION: &[(&str, Option<u16>)]`, the days for which documents are of use, by the name of their pipeline;
 /// - `ECS: &[Field]`, sorted by path, with path and type only.
 ///
-/// The program defines `struct Field { path, kind, about: &'static str, sources, rows: &'static [&'static str], ecs,
+/// The program defines `struct Field { path, kind, about: &'static str, sources, rows: &'static [&'static str],
 /// as_delivered, open: bool }` where it includes the file; the members are those of [`Field`].
 ///
 /// # Errors
@@ -25,10 +26,12 @@ pub fn build(names: &[&str]) -> Result<(), String> {
     let pipelines = root.join("pipelines");
     let about = abouts(&pipelines.join("ecs/about.yml"))?;
     let mut used = BTreeSet::new();
-    let mut source = String::from("/// Fields by pipeline.\nstatic DATASETS: &[(&str, &[Field])] = &[\n");
+    let (mut own_of, mut written_by, mut retention_of) = (String::new(), String::new(), String::new());
     for name in names {
         let mut fields: BTreeMap<String, Field> = BTreeMap::new();
+        let mut retention = None;
         for (_, compiled) in compile_guest(&pipelines, &root.join("guest").join(name), name)? {
+            retention = retention.max(compiled.retention());
             for field in compiled.fields() {
                 match fields.get_mut(&field.path) {
                     Some(known) => merge(known, field)?,
@@ -44,9 +47,10 @@ pub fn build(names: &[&str]) -> Result<(), String> {
             field.about.clone_from(said.ok_or_else(missing)?);
             used.insert(field.path.clone());
         }
-        let fields: String = fields.values().map(literal).collect();
-        // Writing to a String cannot fail.
-        let _ = writeln!(source, "({name:?}, &[\n{fields}]),");
+        let list = |ecs: bool| fields.values().filter(|field| field.ecs == ecs).map(literal).collect::<String>();
+        own_of += &format!("({name:?}, &[\n{}]),\n", list(false));
+        written_by += &format!("({name:?}, &[\n{}]),\n", list(true));
+        retention_of += &format!("({name:?}, {retention:?}),\n");
     }
     if let Some(unused) = about.keys().find(|path| !used.contains(*path)) {
         return Err(format!("ecs/about.yml: no row writes `{unused}`\n  leave it out"));
@@ -62,8 +66,13 @@ pub fn build(names: &[&str]) -> Result<(), String> {
         as_delivered: false,
         open: false,
     };
-    let fields: String = ecs.iter().map(plain).map(|field| literal(&field)).collect();
-    let _ = writeln!(source, "];\n/// Fields of the Elastic Common Schema.\nstatic ECS: &[Field] = &[\n{fields}];");
+    let ecs: String = ecs.iter().map(plain).map(|field| literal(&field)).collect();
+    let source = format!(
+        "/// Own fields by pipeline.\nstatic DATASETS: &[(&str, &[Field])] = &[\n{own_of}];
+/// ECS fields of documents by pipeline.\nstatic WRITTEN: &[(&str, &[Field])] = &[\n{written_by}];
+/// Days of use by pipeline.\nstatic RETENTION: &[(&str, Option<u16>)] = &[\n{retention_of}];
+/// Fields of the Elastic Common Schema.\nstatic ECS: &[Field] = &[\n{ecs}];\n"
+    );
     let target = variable("OUT_DIR")?.join("fields.rs");
     fs::write(&target, source).map_err(|error| format!("writing {}: {error}", target.display()))
 }
@@ -91,9 +100,9 @@ fn abouts(file: &Path) -> Result<BTreeMap<String, String>, String> {
 }
 
 fn literal(field: &Field) -> String {
-    let Field { path, kind, about, sources, rows, ecs, as_delivered, open } = field;
+    let Field { path, kind, about, sources, rows, as_delivered, open, .. } = field;
     format!(
-        "Field {{ path: {path:?}, kind: {kind:?}, about: {about:?}, sources: &{sources:?}, rows: &{rows:?}, ecs: {ecs}, \
+        "Field {{ path: {path:?}, kind: {kind:?}, about: {about:?}, sources: &{sources:?}, rows: &{rows:?}, \
          as_delivered: {as_delivered}, open: {open} }},\n"
     )
 }

@@ -1,6 +1,6 @@
-//! The fields that documents may have, as the pipelines declare them.
+//! The fields that documents may have, as the pipelines and the ECS list say (made by `build.rs`).
 
-/// A field.
+/// A field that documents may have.
 #[allow(dead_code, reason = "what a field means is shown by `docs fields`")]
 pub(crate) struct Field {
     /// Full path.
@@ -13,8 +13,6 @@ pub(crate) struct Field {
     pub(crate) sources: &'static [&'static str],
     /// The rows that give it a value, such as `event/device.yml:12`; none where the engine does.
     pub(crate) rows: &'static [&'static str],
-    /// Whether it is no field of our own.
-    pub(crate) ecs: bool,
     /// Whether dates are in any form of ISO 8601, as delivered, instead of UTC milliseconds.
     pub(crate) as_delivered: bool,
     /// Whether its objects may hold keys that no row names.
@@ -23,12 +21,26 @@ pub(crate) struct Field {
 
 include!(concat!(env!("OUT_DIR"), "/fields.rs"));
 
-/// The fields of a dataset's documents, sorted by path.
-pub(crate) fn of(dataset: &str) -> Option<&'static [Field]> {
-    DATASETS.iter().find(|(name, _)| *name == dataset).map(|(_, fields)| *fields)
-}
-
-/// All fields of the Elastic Common Schema, with path and type only.
+/// Fields of the Elastic Common Schema, sorted by path, with path and type only.
 pub(crate) fn ecs() -> &'static [Field] {
     ECS
+}
+
+/// The own fields of a dataset, such as `alert`, sorted by path.
+pub(crate) fn own(dataset: &str) -> Option<&'static [Field]> {
+    of(DATASETS, dataset).copied()
+}
+
+/// The ECS fields that documents of a dataset may have, sorted by path.
+pub(crate) fn written(dataset: &str) -> &'static [Field] {
+    of(WRITTEN, dataset).copied().unwrap_or_default()
+}
+
+/// The days for which documents of a dataset are of use; none: for ever.
+pub(crate) fn retention(dataset: &str) -> Option<u16> {
+    of(RETENTION, dataset).copied().flatten()
+}
+
+fn of<T>(all: &'static [(&str, T)], dataset: &str) -> Option<&'static T> {
+    all.iter().find(|(name, _)| *name == dataset).map(|(_, value)| value)
 }

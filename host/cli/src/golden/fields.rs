@@ -29,8 +29,8 @@ pub(super) struct Rules {
 impl Rules {
     /// The rules for documents of a dataset, such as `alert`, that are made with `settings`.
     pub(super) fn new(dataset: &str, settings: &str, numbers: Numbers) -> Result<Self> {
-        let own = fields::of(dataset).with_context(|| format!("the fields of {dataset} are not known"))?;
-        let fields = fields::ecs().iter().chain(own).map(|field| (field.path, field)).collect();
+        let own = fields::own(dataset).with_context(|| format!("the fields of {dataset} are not known"))?;
+        let fields = fields::ecs().iter().chain(own.iter()).map(|field| (field.path, field)).collect();
         let settings = if settings.trim().is_empty() { "{}" } else { settings };
         let settings = Json::parse(settings).map_err(|cause| anyhow::anyhow!("the settings: {cause}"))?;
         Ok(Self { fields, added: added(&settings), numbers })
