@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Field;
 use crate::model::OnErrorKind;
+use crate::places::Row;
 use crate::scope::Scope;
 
 /// A compiled pipeline.
@@ -27,6 +28,7 @@ pub struct Compiled {
     pub(crate) timestamp: u16,
     pub(crate) sides: Vec<Side>,
     pub(crate) labels: Vec<String>,
+    pub(crate) rows: Vec<Row>,
     pub(crate) retention: Option<u16>,
     pub(crate) fields: Vec<Field>,
 }

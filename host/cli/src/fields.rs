@@ -1,10 +1,18 @@
 //! The fields that documents may have, as the pipelines and the ECS list say (made by `build.rs`).
 
 /// A field that documents may have.
+#[allow(dead_code, reason = "what a field means is shown by `docs fields`")]
 pub(crate) struct Field {
+    /// Full path.
     pub(crate) path: &'static str,
     /// Elasticsearch type; `any` where it is not indexed.
     pub(crate) kind: &'static str,
+    /// What it means.
+    pub(crate) about: &'static str,
+    /// Paths of the record that it is made of.
+    pub(crate) sources: &'static [&'static str],
+    /// The rows that give it a value, such as `event/device.yml:12`; none where the engine does.
+    pub(crate) rows: &'static [&'static str],
     /// Whether dates are in any form of ISO 8601, as delivered, instead of UTC milliseconds.
     pub(crate) as_delivered: bool,
     /// Whether its objects may hold keys that no row names.
@@ -13,7 +21,7 @@ pub(crate) struct Field {
 
 include!(concat!(env!("OUT_DIR"), "/fields.rs"));
 
-/// Fields of the Elastic Common Schema, sorted by path.
+/// Fields of the Elastic Common Schema, sorted by path, with path and type only.
 pub(crate) fn ecs() -> &'static [Field] {
     ECS
 }
@@ -23,8 +31,8 @@ pub(crate) fn own(dataset: &str) -> Option<&'static [Field]> {
     of(DATASETS, dataset).copied()
 }
 
-/// The ECS fields that documents of a dataset may have, sorted.
-pub(crate) fn written(dataset: &str) -> &'static [&'static str] {
+/// The ECS fields that documents of a dataset may have, sorted by path.
+pub(crate) fn written(dataset: &str) -> &'static [Field] {
     of(WRITTEN, dataset).copied().unwrap_or_default()
 }
 
