@@ -49,6 +49,9 @@ pub enum Error {
         /// The last lines of what it said.
         log: String,
     },
+    /// No port on loopback can be had for a proxy or a sink.
+    #[error("listening on 127.0.0.1: {0}")]
+    Listen(#[source] io::Error),
     /// The server cannot be asked. It may be stopped or paused.
     #[error("asking Elasticsearch: {0}")]
     Request(#[source] reqwest::Error),

@@ -20,6 +20,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Beside it: a [`Proxy`] that lets requests fail in front of it, and a [`Sink`] that only answers.
 
 mod certificates;
 mod configuration;
@@ -27,12 +29,24 @@ mod distribution;
 mod error;
 mod options;
 mod process;
+mod proxy;
 mod server;
+mod sink;
 mod users;
 
 pub use certificates::Certificates;
 pub use distribution::VERSION;
 pub use error::Error;
 pub use options::{Options, Tls};
+pub use proxy::{Fault, Faults, Proxy};
 pub use server::{Answer, Elasticsearch};
+pub use sink::Sink;
 pub use users::User;
+
+/// A free port on loopback, and its address as a URL.
+async fn listen() -> Result<(tokio::net::TcpListener, String), Error> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) = bound.map_err(Error::Listen)?;
+    Ok((listener, format!("http://{address}")))
+}

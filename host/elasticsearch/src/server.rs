@@ -114,6 +114,11 @@ impl Elasticsearch {
         &self.certificates
     }
 
+    /// Connections to it, which trust its authority and show a certificate.
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
     /// Asks as the one who may do everything. `path` begins with a slash; `body` is JSON, lines of JSON or empty.
     ///
     /// # Errors
