@@ -8,11 +8,12 @@ COMPONENTS := target/components
 # Cargo chooses features for the packages that are built together: always all of them, so that nothing is built twice.
 DEFENDERBEAT := target/release/defenderbeat
 SIMULATOR := target/release/defenderbeat-simulator
+ELASTICSEARCH := target/release/defenderbeat-elasticsearch
 
 underscore = $(subst -,_,$1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components run test lint bless bench fuzz docs clean
+.PHONY: help setup build components run elasticsearch test lint bless bench fuzz docs clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,13 +38,16 @@ FORCE:
 components: DIST = --dist dist $(addprefix --distribute ,$(GUESTS))
 components: $(COMPONENTS)/.made ## writes the components, their WIT and digests to dist/
 
-build: $(COMPONENTS)/.made ## builds target/release/defenderbeat and the simulator
-	@cargo build --release $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator
+build: $(COMPONENTS)/.made ## builds target/release/defenderbeat, the simulator and what starts Elasticsearch
+	@cargo build --release $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator --bin defenderbeat-elasticsearch
 
 run: build ## collects alerts, incidents, events and vulnerabilities from the bundled tenant simulator and prints documents
 	@rm -rf target/run
 	@$(SIMULATOR) exec --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilities 25 --exposed 20 --products 40 \
 		-- $(DEFENDERBEAT) run -c host/simulator/defenderbeat.yml --once
+
+elasticsearch: build ## fetches a real Elasticsearch and runs it until it is interrupted
+	@$(ELASTICSEARCH) serve --port 9200
 
 test: $(COMPONENTS)/.made ## runs all tests
 	@cargo test $(LOCKED) --workspace
