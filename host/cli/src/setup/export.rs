@@ -95,12 +95,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 fn fields_of(datasets: &[&str]) -> Json {
     let of = |dataset: &str| -> Json {
-        let written = fields::written(dataset);
-        let ecs = fields::ecs().iter().filter(|field| written.contains(&field.path)).map(|field| (field, true));
-        let own = fields::own(dataset).unwrap_or_default().iter().map(|field| (field, false));
-        let describe =
-            |(field, ecs): (&fields::Field, bool)| json!({ "name": field.path, "type": field.kind, "ecs": ecs });
-        ecs.chain(own).map(describe).collect()
+        let all = fields::written(dataset).iter().map(|field| (field, true));
+        let all = all.chain(fields::own(dataset).unwrap_or_default().iter().map(|field| (field, false)));
+        all.map(|(field, ecs)| json!({ "name": field.path, "type": field.kind, "ecs": ecs })).collect()
     };
     Json::Object(datasets.iter().map(|dataset| ((*dataset).to_owned(), of(dataset))).collect())
 }

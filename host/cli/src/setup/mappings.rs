@@ -1,7 +1,6 @@
 //! From the fields of documents to a mapping.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -63,15 +62,14 @@ pub(super) fn mapping(dataset: &str, abilities: &Abilities, meta: &Json) -> Mapp
 
 /// ECS fields that rows write, with the fields of objects that are written whole and with all multi-fields.
 fn written<'a>(dataset: &str, ecs: &BTreeMap<&str, &'a Field>) -> Vec<&'a Field> {
-    let mut written: BTreeSet<&str> = BTreeSet::new();
-    for path in fields::written(dataset) {
-        written.insert(path);
-        let after = ecs.range::<str, _>((Bound::Excluded(*path), Bound::Unbounded)).map(|(name, _)| *name);
-        // Names such as `a-b` lie between `a` and `a.b`.
-        let near = after.take_while(|name| name.starts_with(path));
-        written.extend(near.filter(|name| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))));
+    let mut written: BTreeMap<&str, &Field> = BTreeMap::new();
+    for Field { path, .. } in fields::written(dataset) {
+        let from = ecs.range::<str, _>(path..).take_while(|(name, _)| name.starts_with(path));
+        let is_below =
+            |name: &str| name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        written.extend(from.filter(|(name, _)| is_below(name)).map(|(name, field)| (*name, *field)));
     }
-    written.into_iter().filter_map(|path| ecs.get(path).copied()).collect()
+    written.into_values().collect()
 }
 
 /// Fields whose mapping their type does not tell.

@@ -1,0 +1,118 @@
+//! Whether the mapping takes the documents of the golden cases.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDateTime};
+use serde_json::Value as Json;
+
+use super::mapping;
+use crate::components;
+use crate::setup::abilities::Abilities;
+
+/// Documents of a dataset's golden cases; `plain`: only those that are made without settings of a site.
+pub(super) fn golden(dataset: &str, plain: bool) -> Vec<Json> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(dataset);
+    let mut documents = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_str().unwrap();
+        let (file, settings) = match name.strip_suffix(".expected.ndjson") {
+            Some(case) => (path.clone(), format!("{case}.settings.json").into()),
+            None => (path.join("expected.ndjson"), path.join("settings.json")),
+        };
+        if !file.is_file() || plain && Path::new(&settings).is_file() {
+            continue;
+        }
+        let text = std::fs::read_to_string(file).unwrap();
+        documents.extend(text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()));
+    }
+    assert!(!documents.is_empty());
+    documents
+}
+
+/// What Elasticsearch would refuse in a value, or leave out as malformed.
+fn misfits(path: &str, node: &Json, value: &Json, problems: &mut Vec<String>) {
+    match value {
+        Json::Array(items) => items.iter().for_each(|item| misfits(path, node, item, problems)),
+        Json::Object(members) if node.get("enabled") != Some(&false.into()) => match node["type"].as_str() {
+            None | Some("object" | "nested") => {
+                for (name, value) in members {
+                    // Where there is none, a new field is made or the value only kept.
+                    if let Some(below) = node["properties"].get(name) {
+                        misfits(&format!("{path}.{name}"), below, value, problems);
+                    }
+                }
+            }
+            Some("flattened") => {}
+            Some("geo_point") if members["lat"].is_number() && members["lon"].is_number() => {}
+            Some(kind) => problems.push(format!("{path}: an object in a field of type {kind}")),
+        },
+        _ => {
+            let text = || value.as_str().unwrap_or_default();
+            let fits = match node["type"].as_str() {
+                Some("keyword" | "wildcard" | "match_only_text") => true,
+                Some("constant_keyword") => node.get("value").is_none_or(|constant| constant == value),
+                Some("long" | "unsigned_long") => value.is_i64() || value.is_u64(),
+                Some("float" | "double" | "scaled_float") => value.is_number(),
+                Some("boolean") => value.is_boolean(),
+                Some("ip") => text().parse::<IpAddr>().is_ok(),
+                Some("date") => {
+                    DateTime::parse_from_rfc3339(text()).is_ok()
+                        || NaiveDateTime::parse_from_str(text(), "%Y-%m-%dT%H:%M:%S%.f").is_ok()
+                }
+                Some("object") => node.get("enabled") == Some(&false.into()),
+                _ => false,
+            };
+            if !fits {
+                problems.push(format!("{path}: {value} in {node}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_golden_document_fits_the_mapping() {
+    for dataset in components::names() {
+        let mapping = mapping(dataset, &Abilities::full());
+        for document in golden(dataset, true) {
+            let mut problems = Vec::new();
+            misfits("", &mapping, &document, &mut problems);
+            assert!(problems.is_empty(), "{dataset}: {problems:?}");
+        }
+    }
+}
+
+#[test]
+fn every_field_of_a_golden_document_is_mapped() {
+    /// Paths of a document that no field of the mapping has.
+    fn unmapped(path: &str, node: &Json, value: &Json, found: &mut Vec<String>) {
+        match value {
+            Json::Array(items) => items.iter().for_each(|item| unmapped(path, node, item, found)),
+            Json::Object(members) if node.get("type").is_none_or(|kind| kind == "object" || kind == "nested") => {
+                if node.get("enabled") == Some(&false.into()) {
+                    return;
+                }
+                for (name, value) in members {
+                    match node["properties"].get(name) {
+                        Some(below) => unmapped(&format!("{path}.{name}"), below, value, found),
+                        // What a source delivers beside what is known of it.
+                        None if node["dynamic"] == false => {}
+                        None => found.push(format!("{path}.{name}")),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    for dataset in components::names() {
+        let mapping = mapping(dataset, &Abilities::full());
+        for document in golden(dataset, true) {
+            let mut found = Vec::new();
+            unmapped("", &mapping, &document, &mut found);
+            // `dynamic: false` holds below an object too, whose objects do not repeat it.
+            found.retain(|path| !path.contains(".evidence."));
+            assert_eq!(found, [""; 0], "{dataset}");
+        }
+    }
+}
