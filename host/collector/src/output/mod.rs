@@ -2,6 +2,7 @@
 
 mod console;
 mod discard;
+pub mod elasticsearch;
 mod file;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ use crate::http::RetrySettings;
 
 pub use console::Console;
 pub use discard::Discard;
+pub use elasticsearch::Elasticsearch;
 pub use file::File;
 pub(crate) use file::{mend, truncate};
 
@@ -175,17 +177,27 @@ pub enum OutputError {
         /// The cause.
         source: io::Error,
     },
+    /// Elasticsearch takes nothing.
+    #[error(transparent)]
+    Elasticsearch(#[from] elasticsearch::Error),
 }
 
 impl OutputError {
     /// Whether the same documents may be taken later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::File { .. })
+        match self {
+            Self::File { .. } => true,
+            Self::Elasticsearch(error) => error.is_transient(),
+            _ => false,
+        }
     }
 
     /// How long to wait before they are sent again, where that is not for the backoff to say.
     pub fn retry_after(&self) -> Option<Duration> {
-        None
+        match self {
+            Self::Elasticsearch(error) => error.retry_after(),
+            _ => None,
+        }
     }
 }
 
@@ -197,6 +209,8 @@ pub enum AnyOutput {
     File(File),
     /// Nowhere.
     Discard(Box<Discard>),
+    /// Elasticsearch.
+    Elasticsearch(Box<Elasticsearch>),
 }
 
 impl AnyOutput {
@@ -210,8 +224,24 @@ impl AnyOutput {
             config::Output::Console(settings) => Self::Console(Console::new(settings.clone())),
             config::Output::File(settings) => Self::File(File::open(settings.clone())?),
             config::Output::Discard => Self::Discard(Box::default()),
+            config::Output::Elasticsearch(settings) => {
+                Self::Elasticsearch(Box::new(Elasticsearch::open((**settings).clone())?))
+            }
         })
     }
+}
+
+/// Checks the options of an output as far as that goes without using it.
+///
+/// # Errors
+///
+/// The option at fault.
+pub fn check(output: &config::Output) -> Result<(), OutputError> {
+    match output {
+        config::Output::Elasticsearch(settings) => Elasticsearch::open((**settings).clone()).map(drop)?,
+        config::Output::Console(_) | config::Output::File(_) | config::Output::Discard => {}
+    }
+    Ok(())
 }
 
 impl Output for AnyOutput {
@@ -220,6 +250,7 @@ impl Output for AnyOutput {
             Self::Console(output) => output.limits(),
             Self::File(output) => output.limits(),
             Self::Discard(output) => output.limits(),
+            Self::Elasticsearch(output) => output.limits(),
         }
     }
 
@@ -228,6 +259,7 @@ impl Output for AnyOutput {
             Self::Console(output) => output.retry(),
             Self::File(output) => output.retry(),
             Self::Discard(output) => output.retry(),
+            Self::Elasticsearch(output) => output.retry(),
         }
     }
 
@@ -236,6 +268,7 @@ impl Output for AnyOutput {
             Self::Console(output) => output.send(documents).await,
             Self::File(output) => output.send(documents).await,
             Self::Discard(output) => output.send(documents).await,
+            Self::Elasticsearch(output) => output.send(documents).await,
         }
     }
 
@@ -244,6 +277,7 @@ impl Output for AnyOutput {
             Self::Console(output) => output.flush().await,
             Self::File(output) => output.flush().await,
             Self::Discard(output) => output.flush().await,
+            Self::Elasticsearch(output) => output.flush().await,
         }
     }
 
@@ -252,6 +286,7 @@ impl Output for AnyOutput {
             Self::Console(output) => output.summary(),
             Self::File(output) => output.summary(),
             Self::Discard(output) => output.summary(),
+            Self::Elasticsearch(output) => output.summary(),
         }
     }
 }
