@@ -3,6 +3,7 @@
 mod components;
 mod golden;
 mod run;
+mod test_output;
 mod transform;
 
 use std::process::ExitCode;
@@ -37,12 +38,15 @@ enum Command {
 enum Test {
     /// Checks the configuration file, and that the components take their settings.
     Config(run::ConfigArguments),
+    /// Connects to the output and says what is missing there: the way, the account, its privileges, the index templates.
+    Output(run::ConfigArguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(Test::Config(arguments)) => run::test_config(&arguments),
+        Command::Test(Test::Output(arguments)) => test_output::run(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),
         Command::Golden(arguments) => golden::run(&arguments),
         Command::Version => version(),

@@ -230,6 +230,11 @@ pub struct Agent {
 }
 
 impl Input {
+    /// The data stream that its documents go to.
+    pub fn stream(&self) -> String {
+        format!("logs-m365_defender.{}-{}", self.kind.name(), self.data_stream.namespace)
+    }
+
     /// The JSON text that the input's component is opened with. Its processors are this input's, which
     /// [`Config::load`](super::Config::load) has followed by the global ones. The component checks processors and rows, and
     /// names the one at fault. `facts`: whether the component remembers facts, so that it has an inventory. `sync_start`: when

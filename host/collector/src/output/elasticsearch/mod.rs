@@ -16,6 +16,7 @@ mod parameters;
 mod request;
 mod response;
 mod settings;
+pub(super) mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +45,7 @@ pub struct Elasticsearch {
     parameters: Parameters,
     look_up: LookUp,
     counts: Counts,
-    /// Bytes of a send: `bulk_max_bytes`, or less where the server, or what is before it, takes less.
+    /// Bytes of a request: `bulk_max_bytes`, or less where the server, or what is before it, takes less.
     bytes: AtomicUsize,
 }
 
@@ -159,11 +160,26 @@ fn items(documents: &[Documents]) -> Vec<Item<'_>> {
     each.collect()
 }
 
+/// Cuts places so that the documents of each cut have no more than these bytes together; a larger one is alone.
+fn cut<'a>(places: &'a [usize], items: &[Item<'_>], limit: usize) -> Vec<&'a [usize]> {
+    let (mut cuts, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (at, place) in places.iter().enumerate() {
+        let length = items.get(*place).map_or(0, |item| item.bytes.len());
+        if at > begin && bytes + length > limit {
+            cuts.extend(places.get(begin..at));
+            (begin, bytes) = (at, 0);
+        }
+        bytes += length;
+    }
+    cuts.extend(places.get(begin..));
+    cuts
+}
+
 impl Output for Elasticsearch {
     fn limits(&self) -> Limits {
         Limits {
             documents: self.settings.bulk_max_size,
-            bytes: self.bytes.load(Ordering::Relaxed),
+            bytes: self.settings.bulk_max_bytes,
             lanes: self.settings.worker * self.client.hosts(),
         }
     }
@@ -190,7 +206,9 @@ impl Output for Elasticsearch {
         }
 
         let mut problem = None;
-        let mut ranges = vec![open.as_slice()];
+        // The first is the last, so that documents are sent in their order.
+        let mut ranges = cut(&open, &items, self.bytes.load(Ordering::Relaxed));
+        ranges.reverse();
         while let Some(range) = ranges.pop().filter(|range| !range.is_empty()) {
             let some: Vec<&Item<'_>> = range.iter().filter_map(|at| items.get(*at)).collect();
             let outcome = match self.create(&some).await {
