@@ -5,6 +5,7 @@ mod fields;
 mod golden;
 mod run;
 mod setup;
+mod test_output;
 mod transform;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Command {
     /// Tests without collecting.
     #[command(subcommand)]
     Test(Test),
+    /// Makes what Elasticsearch has to have: templates, lifecycles, the transform of the latest vulnerabilities.
+    Setup(setup::Arguments),
     /// Prints what Elasticsearch and Kibana have to have.
     Export(setup::ExportArguments),
     /// Maps raw payloads to documents: a step of a shell pipe.
@@ -41,13 +44,17 @@ enum Command {
 enum Test {
     /// Checks the configuration file, and that the components take their settings.
     Config(run::ConfigArguments),
+    /// Connects to the output and says what is missing there: the way, the account, its privileges, the index templates.
+    Output(run::ConfigArguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(Test::Config(arguments)) => run::test_config(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
         Command::Export(arguments) => setup::export(&arguments),
+        Command::Test(Test::Output(arguments)) => test_output::run(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),
         Command::Golden(arguments) => golden::run(&arguments),
         Command::Version => version(),

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 impl ConfigArguments {
-    fn load(&self) -> Result<Config> {
+    pub(crate) fn load(&self) -> Result<Config> {
         let env = |name: &str| std::env::var(name).ok();
         Ok(Config::load(&self.config, &self.overrides, &env)?)
     }

@@ -18,9 +18,10 @@ mod tests;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use defenderbeat_collector::config::Config;
+use defenderbeat_collector::config::{Config, Output};
+use defenderbeat_collector::output::elasticsearch::Client;
 
 pub(crate) use assets::{template_name, version};
 pub(crate) use export::{Arguments as ExportArguments, run as export};
@@ -41,6 +42,22 @@ pub(crate) struct Arguments {
     /// Also replaces ILM policies that were changed by hand.
     #[arg(long)]
     overwrite: bool,
+}
+
+/// Makes the assets in the server of the configuration's output.
+#[allow(clippy::print_stdout, reason = "what was asked for")]
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let config = arguments.config.load()?;
+    let Output::Elasticsearch(settings) = &config.output else {
+        bail!(
+            "setup is for output.elasticsearch, which the configuration does not have; `export` prints what it would make"
+        );
+    };
+    let client = Client::new(settings)?;
+    let options = Options { dry_run: arguments.dry_run, overwrite: arguments.overwrite };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(set_up(&client, &config, &options, &mut |line| println!("{line}")))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Sets the server up for the inputs of a configuration, and tells `say` line by line what is done.
@@ -109,7 +126,7 @@ fn line(Step { asset, change }: &Step, dry_run: bool) -> String {
 }
 
 /// The datasets of a configuration's inputs, each once.
-fn datasets(config: &Config) -> Vec<&'static str> {
+pub(crate) fn datasets(config: &Config) -> Vec<&'static str> {
     let mut kinds: Vec<_> = config.inputs.iter().map(|input| input.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
@@ -118,10 +135,7 @@ fn datasets(config: &Config) -> Vec<&'static str> {
 
 /// The data streams of a configuration's inputs, each once.
 fn streams(config: &Config) -> Vec<String> {
-    let stream = |input: &defenderbeat_collector::config::Input| {
-        format!("logs-m365_defender.{}-{}", input.kind.name(), input.data_stream.namespace)
-    };
-    let mut streams: Vec<String> = config.inputs.iter().map(stream).collect();
+    let mut streams: Vec<String> = config.inputs.iter().map(|input| input.stream()).collect();
     streams.sort_unstable();
     streams.dedup();
     streams

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use anyhow::{Result, bail};
+use defenderbeat_collector::output::elasticsearch::Client;
 use reqwest::Method;
 use serde_json::Value as Json;
 
@@ -10,6 +11,13 @@ use serde_json::Value as Json;
 pub(super) trait Server {
     /// Asks for a path, with a body or none. An answer may be a refusal; without any answer it is an error.
     fn call(&self, method: Method, path: &str, body: Option<&Json>) -> impl Future<Output = Result<Answer>>;
+}
+
+impl Server for Client {
+    async fn call(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Answer> {
+        let reply = Client::call(self, method, &format!("/{path}"), body).await?;
+        Ok(Answer { status: reply.status, body: serde_json::from_slice(&reply.body).unwrap_or_default() })
+    }
 }
 
 /// An answer, whatever its status.

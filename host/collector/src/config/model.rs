@@ -13,6 +13,7 @@ use super::schema::in_order;
 use super::setup::SetupOptions;
 use super::units;
 use crate::dead_letter::timestamp;
+use crate::output::elasticsearch::ElasticsearchSettings;
 use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
@@ -233,6 +234,11 @@ pub struct Agent {
 }
 
 impl Input {
+    /// The data stream that its documents go to.
+    pub fn stream(&self) -> String {
+        format!("logs-m365_defender.{}-{}", self.kind.name(), self.data_stream.namespace)
+    }
+
     /// The JSON text that the input's component is opened with. Its processors are this input's, which
     /// [`Config::load`](super::Config::load) has followed by the global ones. The component checks processors and rows, and
     /// names the one at fault. `facts`: whether the component remembers facts, so that it has an inventory. `sync_start`: when
@@ -277,6 +283,7 @@ impl Input {
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub(super) struct Outputs {
+    pub(super) elasticsearch: Option<ElasticsearchSettings>,
     pub(super) console: Option<ConsoleOutput>,
     pub(super) file: Option<FileOutput>,
     /// Counts documents and forgets them. For measuring.
@@ -287,6 +294,8 @@ pub(super) struct Outputs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output {
+    /// Elasticsearch.
+    Elasticsearch(Box<ElasticsearchSettings>),
     /// Standard output.
     Console(ConsoleOutput),
     /// Files.
