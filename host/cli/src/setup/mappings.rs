@@ -14,7 +14,7 @@ const IGNORE_ABOVE: u32 = 1024;
 const IGNORE_ABOVE_LONG: u32 = 8191;
 /// How deep a flattened object may be. Documents whose objects are deeper are refused; the default of 20 is below what
 /// records may have as properties that the mapping does not know.
-const FLATTENED_DEPTH: u32 = 100;
+const FLATTENED_DEPTH: u32 = 1000;
 
 /// A mapping, and what settings need to know of it.
 pub(super) struct Mapping {
