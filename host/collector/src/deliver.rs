@@ -18,7 +18,7 @@ use crate::checkpoint::{CheckpointError, Checkpoints};
 use crate::dead_letter::{Content, DeadLetterFile, Letter, timestamp};
 use crate::http::{Retry, RetrySettings};
 use crate::metrics::Metrics;
-use crate::output::{Documents, Fate, Output, OutputError, Refusal};
+use crate::output::{Documents, Fate, Output, OutputError, Refusal, Sent};
 use crate::source::Origin;
 
 /// What is settled at least this often, so that little is read again after a crash.
@@ -120,7 +120,7 @@ impl<O: Output> Deliver<O> {
     /// Prepares delivery to an output.
     pub fn new(output: O, letters: DeadLetterFile, checkpoints: Arc<dyn Checkpoints>) -> Self {
         // Without end: the operator mends the output, and nothing is given up meanwhile.
-        let retry = RetrySettings { max_attempts: u32::MAX, ..RetrySettings::default() };
+        let retry = RetrySettings { max_attempts: u32::MAX, ..output.retry() };
         Self { output, letters, checkpoints, retry, waiting: Vec::new(), bytes: 0, since: Instant::now() }
     }
 
@@ -188,20 +188,28 @@ impl<O: Output> Deliver<O> {
         self.bytes += part.ndjson.len();
         let retry_settings = self.retry.clone();
         let mut retry = Retry::new(&retry_settings);
-        let mut documents = Documents { part, streams: session.streams() };
+        let mut documents = Documents { part, streams: session.streams(), sent_since: None };
         loop {
-            match self.output.send(&documents).await {
-                Ok(fates) => {
+            let since = chrono::Utc::now().timestamp_millis();
+            let retry_after = match self.output.send(std::slice::from_ref(&documents)).await {
+                Ok(Sent { fates, retry_after }) => {
+                    if fates.contains(&Fate::Unknown) {
+                        documents.sent_since.get_or_insert(since);
+                    }
                     documents.part = self.fates(session, &documents, fates).await?;
                     if documents.part.documents.is_empty() {
                         return Ok(());
                     }
                     session.metrics().retried.add(documents.part.documents.len());
+                    retry_after
                 }
-                Err(error) if error.is_transient() => tracing::error!(input = session.input(), %error, "not delivered"),
+                Err(error) if error.is_transient() => {
+                    tracing::error!(input = session.input(), %error, "not delivered");
+                    error.retry_after()
+                }
                 Err(error) => return Err(error.into()),
-            }
-            pause(&mut retry).await;
+            };
+            pause(&mut retry, retry_after).await;
         }
     }
 
@@ -226,8 +234,10 @@ impl<O: Output> Deliver<O> {
             match fate {
                 Fate::Delivered => metrics.delivered.add(1_u64),
                 Fate::Duplicate => metrics.duplicates.add(1_u64),
-                Fate::Retry => again.add(document, &bytes),
-                Fate::Refused(refusal) => self.refuse(session, document, &bytes, &refusal).await,
+                Fate::Retry | Fate::Unknown => again.add(document, &bytes),
+                Fate::FailureStore(refusal) | Fate::Refused(refusal) => {
+                    self.refuse(session, document, &bytes, &refusal).await
+                }
             }
         }
         Ok(again.into_part())
@@ -290,7 +300,7 @@ impl<O: Output> Deliver<O> {
         while let Err(error) = self.letters.append(letter) {
             let file = self.letters.path().display();
             tracing::error!(input = session.input(), %file, %error, "the dead-letter file cannot be written: delivery waits for it");
-            pause(&mut retry).await;
+            pause(&mut retry, None).await;
         }
         session.metrics().dead_letters.add(1_u64);
     }
@@ -319,8 +329,8 @@ impl<O: Output> Deliver<O> {
     }
 }
 
-async fn pause(retry: &mut Retry<'_>) {
-    if let Some(wait) = retry.failed(None) {
+async fn pause(retry: &mut Retry<'_>, retry_after: Option<Duration>) {
+    if let Some(wait) = retry.failed(retry_after) {
         tokio::time::sleep(wait).await;
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::checkpoint::{Checkpoint, Generation};
+use crate::output::Limits;
 
 /// What happened, in order.
 type Journal = Arc<Mutex<Vec<String>>>;
@@ -14,20 +15,27 @@ type Journal = Arc<Mutex<Vec<String>>>;
 /// Answers as a script says; what is not in it is delivered.
 struct Scripted {
     journal: Journal,
-    sends: VecDeque<Result<Vec<Fate>, OutputError>>,
-    flush: Option<OutputError>,
+    sends: Mutex<VecDeque<Result<Vec<Fate>, OutputError>>>,
+    flush: Mutex<Option<OutputError>>,
 }
 
 impl Output for Scripted {
-    async fn send(&mut self, documents: &Documents) -> Result<Vec<Fate>, OutputError> {
-        let text = String::from_utf8_lossy(&documents.part.ndjson).replace('\n', " ");
-        self.journal.lock().unwrap().push(format!("send {}", text.trim()));
-        self.sends.pop_front().unwrap_or(Ok(vec![Fate::Delivered; documents.part.documents.len()]))
+    fn limits(&self) -> Limits {
+        Limits { documents: 1, bytes: 1, lanes: 1 }
     }
 
-    async fn flush(&mut self) -> Result<(), OutputError> {
+    async fn send(&self, documents: &[Documents]) -> Result<Sent, OutputError> {
+        let [Documents { part, .. }] = documents else { panic!("{} parts", documents.len()) };
+        let text = String::from_utf8_lossy(&part.ndjson).replace('\n', " ");
+        self.journal.lock().unwrap().push(format!("send {}", text.trim()));
+        let fates = self.sends.lock().unwrap().pop_front();
+        let fates = fates.unwrap_or(Ok(vec![Fate::Delivered; part.documents.len()]))?;
+        Ok(Sent { fates, retry_after: None })
+    }
+
+    async fn flush(&self) -> Result<(), OutputError> {
         self.journal.lock().unwrap().push("flush".to_owned());
-        self.flush.take().map_or(Ok(()), Err)
+        self.flush.lock().unwrap().take().map_or(Ok(()), Err)
     }
 }
 
@@ -113,8 +121,8 @@ impl Case {
 
     async fn run(&mut self, events: Vec<Event>) -> Result<(), DeliverError> {
         let letters = DeadLetterFile::open(&self.letters()).unwrap();
-        let output =
-            Scripted { journal: self.journal.clone(), sends: self.sends.drain(..).collect(), flush: self.flush.take() };
+        let (sends, flush) = (Mutex::new(self.sends.drain(..).collect()), Mutex::new(self.flush.take()));
+        let output = Scripted { journal: self.journal.clone(), sends, flush };
         let failures = Mutex::new(std::mem::take(&mut self.commits));
         let checkpoints = Arc::new(Store { journal: self.journal.clone(), failures });
         let retry = RetrySettings { max_attempts: u32::MAX, wait_min: Duration::ZERO, wait_max: Duration::ZERO };

@@ -19,7 +19,7 @@ use crate::deliver::{Deliver, DeliverError, Event};
 use crate::facts::Facts;
 use crate::mapper::{Mapper, Open};
 use crate::metrics::Metrics;
-use crate::output::{AnyOutput, Output as _, OutputError};
+use crate::output::{self, AnyOutput, Output as _, OutputError};
 use crate::source::defender::{self, Defender};
 use crate::source::event_hubs::{self, EventHubs};
 use crate::source::graph::{self, ALERTS, Feed, Graph, INCIDENTS};
@@ -256,6 +256,7 @@ pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), Ru
         };
         checked.map_err(|source| RunError::Source { input: input.id.clone(), source })?;
     }
+    output::check(&config.output)?;
     Ok(())
 }
 
@@ -281,7 +282,7 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     let (events, received) = mpsc::channel(EVENTS);
     let deliver = Deliver::new(output, letters.clone(), checkpoints.clone());
     let mut delivered = on_thread("delivery".to_owned(), move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime
             .map_err(|error| RunError::Thread(format!("starting delivery: {error}")))
             .and_then(|runtime| runtime.block_on(deliver.run(received)).map_err(RunError::from))

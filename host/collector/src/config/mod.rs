@@ -124,10 +124,20 @@ impl Config {
             }
             input.processors.extend(file.processors.iter().cloned());
         }
+        let elasticsearch = file.output.elasticsearch.map(|settings| {
+            match settings.check() {
+                Ok(()) => {}
+                Err(crate::http::Error::Settings { option, message }) => {
+                    problems.wrong(&format!("output.elasticsearch.{option}"), message);
+                }
+                Err(error) => problems.wrong("output.elasticsearch", error.to_string()),
+            }
+            Output::Elasticsearch(Box::new(settings))
+        });
         let console = file.output.console.map(Output::Console);
         let to_file = file.output.file.map(Output::File);
         let discard = file.output.discard.map(|_| Output::Discard);
-        let mut outputs = [console, to_file, discard].into_iter().flatten();
+        let mut outputs = [elasticsearch, console, to_file, discard].into_iter().flatten();
         let output = match (outputs.next(), outputs.next()) {
             (Some(output), None) => Some(output),
             (None, _) => {

@@ -12,6 +12,7 @@ use super::inventory::{Inventory, InventorySizes};
 use super::schema::in_order;
 use super::units;
 use crate::dead_letter::timestamp;
+use crate::output::elasticsearch::ElasticsearchSettings;
 use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
@@ -273,6 +274,7 @@ impl Input {
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub(super) struct Outputs {
+    pub(super) elasticsearch: Option<ElasticsearchSettings>,
     pub(super) console: Option<ConsoleOutput>,
     pub(super) file: Option<FileOutput>,
     /// Counts documents and forgets them. For measuring.
@@ -283,6 +285,8 @@ pub(super) struct Outputs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output {
+    /// Elasticsearch.
+    Elasticsearch(Box<ElasticsearchSettings>),
     /// Standard output.
     Console(ConsoleOutput),
     /// Files.

@@ -14,7 +14,7 @@ use serde_saphyr::{Location, Spanned};
 use super::error::{ConfigError, Place, Problem};
 
 /// Options below which keys are names of the user: a dot in them is no level, and nothing is checked by name.
-pub(super) const FREE: [&str; 3] = ["endpoint_params", "processors", "rows"];
+pub(super) const FREE: [&str; 4] = ["endpoint_params", "headers", "processors", "rows"];
 
 /// More than any configuration needs; keeps recursion shallow.
 const MAX_DEPTH: usize = 64;

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::{Error, client, error};
+use super::{Error, client};
 
 /// A body that is still arriving, already decompressed.
 #[derive(Debug)]
@@ -26,9 +26,7 @@ impl Body {
                 self.received += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
                 Ok(chunk)
             }
-            Err(error) => {
-                Err(Error::Body { host: self.host(), received: self.received, message: error::chain(&error) })
-            }
+            Err(error) => Err(Error::broken(self.host(), self.received, &error)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Connections: proxy, TLS, timeouts, compression.
 
+use std::time::Duration;
+
 use reqwest::{NoProxy, Proxy, redirect};
 use url::{Host, Url};
 
@@ -7,6 +9,9 @@ use super::{Error, HttpSettings, error, tls};
 
 /// Schemes of proxies.
 const PROXIES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
+
+/// How long to wait for a connection at most: a server that is there answers sooner, and another one may be free meanwhile.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends requests. Cheap to clone; clones share connections.
 ///
@@ -20,7 +25,7 @@ pub struct Client {
 impl Client {
     /// Prepares connections to `target`.
     ///
-    /// Without `proxy_url` the environment's HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply, except for a target on
+    /// Without `proxy_url` and `proxy_disable` the environment's HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply, except for a target on
     /// loopback, which no proxy could reach.
     pub fn new(settings: &HttpSettings, target: &Url) -> Result<Self, Error> {
         Self::build(settings, target, true)
@@ -38,10 +43,12 @@ impl Client {
             .user_agent(concat!("defenderbeat/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .http1_only()
-            .connect_timeout(settings.timeout)
+            .connect_timeout(settings.timeout.min(CONNECT_TIMEOUT))
             .read_timeout(settings.timeout)
             .tls_backend_preconfigured(tls::config(&settings.ssl)?);
-        if let Some(proxy) = &settings.proxy_url {
+        if settings.proxy_disable {
+            builder = builder.no_proxy();
+        } else if let Some(proxy) = &settings.proxy_url {
             // The address may hold a password, so no cause that repeats it is kept.
             let known = Url::parse(proxy.expose()).is_ok_and(|url| PROXIES.contains(&url.scheme()) && url.has_host());
             let proxy = Proxy::all(proxy.expose()).ok().filter(|_| known).ok_or_else(|| Error::Settings {
@@ -102,7 +109,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 }
 
 /// Scheme, host and port as text; neither path nor query, which may say more than a log should.
-pub(super) fn origin(url: &Url) -> String {
+pub(crate) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 

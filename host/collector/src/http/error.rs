@@ -130,7 +130,7 @@ impl std::fmt::Display for Answer {
 
 impl Error {
     /// Wraps a failure to get an answer at all.
-    pub(super) fn connection(host: String, error: &reqwest::Error) -> Self {
+    pub(crate) fn connection(host: String, error: &reqwest::Error) -> Self {
         let message = chain(error);
         let advice = if message.contains("certificate") {
             "; if the server's certificate is signed by your own authority, name it in ssl.certificate_authorities"
@@ -140,6 +140,11 @@ impl Error {
             ""
         };
         Self::Connection { host, message, advice, asked: !error.is_connect() }
+    }
+
+    /// Wraps the end of an answer before it was whole.
+    pub(crate) fn broken(host: String, received: u64, error: &reqwest::Error) -> Self {
+        Self::Body { host, received, message: chain(error) }
     }
 
     /// What a failure to get a token means for the request that needs it: it was not asked.

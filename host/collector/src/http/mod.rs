@@ -16,10 +16,12 @@ mod tls;
 
 pub use body::Body;
 pub use client::{Client, check_secure};
-pub(crate) use client::{address, is_loopback};
+pub(crate) use client::{address, is_loopback, origin};
 pub(crate) use error::is_transient;
 pub use error::{Answer, Error};
 pub use retry::Retry;
+pub(crate) use retry::retry_after;
 pub use service::Service;
 pub(crate) use service::read_answer;
 pub use settings::{HttpSettings, RetrySettings, Secret, SslSettings, VerificationMode};
+pub(crate) use tls::config as tls_config;

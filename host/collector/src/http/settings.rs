@@ -14,6 +14,8 @@ use crate::config::{in_order, units};
 pub struct HttpSettings {
     /// A proxy for all requests: `http://user:password@host:port`, `https://..` or `socks5://..`.
     pub proxy_url: Option<Secret>,
+    /// Uses no proxy, not even one that the environment names.
+    pub proxy_disable: bool,
     /// Certificates.
     pub ssl: SslSettings,
     /// How long to wait for a connection, and for the next bytes of an answer. Not a limit for a whole answer:
@@ -27,6 +29,7 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             proxy_url: None,
+            proxy_disable: false,
             ssl: SslSettings::default(),
             timeout: Duration::from_secs(30),
             retry: RetrySettings::default(),
@@ -34,7 +37,7 @@ impl Default for HttpSettings {
     }
 }
 
-/// Whom to trust.
+/// Whom to trust, and how to show who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
@@ -44,6 +47,11 @@ pub struct SslSettings {
     pub certificate_authorities: Vec<String>,
     /// What is checked of the server's certificate.
     pub verification_mode: VerificationMode,
+    /// The client's certificate, with those between it and its authority, for servers that ask for one: a file, or PEM text
+    /// itself. It takes `ssl.key` too.
+    pub certificate: Option<String>,
+    /// The key of `ssl.certificate`, not encrypted: a file, or PEM text itself.
+    pub key: Option<Secret>,
 }
 
 /// What is checked of a server's certificate.

@@ -1,4 +1,4 @@
-//! TLS: which certificates are trusted, and how strictly they are checked.
+//! TLS: which certificates are trusted, how strictly they are checked, and which one is shown.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,13 +6,13 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::{Error, SslSettings, VerificationMode};
 
 /// Turns the settings into a configuration. The given authorities replace those of the system, as in Beats.
-pub(super) fn config(settings: &SslSettings) -> Result<ClientConfig, Error> {
+pub(crate) fn config(settings: &SslSettings) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -26,7 +26,45 @@ pub(super) fn config(settings: &SslSettings) -> Result<ClientConfig, Error> {
         VerificationMode::None => Arc::new(Lenient { chain: None, provider }),
     };
     // The verifier is always given, because which one it is depends on the settings; `Full` is rustls' own.
-    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let refuse = |option, message: &str| Err(Error::Settings { option, message: message.to_owned() });
+    match (&settings.certificate, &settings.key) {
+        (None, None) => Ok(builder.with_no_client_auth()),
+        (Some(_), None) => refuse("ssl.key", "is missing: ssl.certificate is of no use without it"),
+        (None, Some(_)) => refuse("ssl.certificate", "is missing: ssl.key is of no use without it"),
+        (Some(certificate), Some(key)) => {
+            builder.with_client_auth_cert(client_chain(certificate)?, client_key(key.expose())?).map_err(|error| {
+                Error::Settings { option: "ssl.key", message: format!("does not go with ssl.certificate: {error}") }
+            })
+        }
+    }
+}
+
+/// A file, or the PEM text itself; with the name to call it by.
+fn pem<'a>(entry: &'a str, what: &'a str) -> Result<(Vec<u8>, &'a str), String> {
+    if entry.contains("-----BEGIN") {
+        return Ok((entry.as_bytes().to_vec(), what));
+    }
+    let read = std::fs::read(entry).map_err(|error| format!("{entry}: {error}"))?;
+    Ok((read, entry))
+}
+
+fn client_chain(entry: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let refuse = |message| Error::Settings { option: "ssl.certificate", message };
+    let (pem, name) = pem(entry, "the certificate given as text").map_err(refuse)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let chain = chain.map_err(|error| refuse(format!("{name}: {error}")))?;
+    if chain.is_empty() { Err(refuse(format!("{name}: holds no PEM certificate"))) } else { Ok(chain) }
+}
+
+fn client_key(entry: &str) -> Result<PrivateKeyDer<'static>, Error> {
+    let refuse = |message| Error::Settings { option: "ssl.key", message };
+    let (pem, name) = pem(entry, "the key given as text").map_err(refuse)?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+        refuse(format!(
+            "{name}: holds no PEM key that is not encrypted; `openssl pkey -in FILE -out FILE` decrypts one"
+        ))
+    })
 }
 
 fn chain_verifier(settings: &SslSettings, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
@@ -56,17 +94,9 @@ fn system_roots() -> Arc<RootCertStore> {
 fn given_roots(settings: &SslSettings) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     for entry in &settings.certificate_authorities {
-        let inline = entry.contains("-----BEGIN");
-        let name = if inline { "a certificate given as text" } else { entry.as_str() };
-        let refuse = |problem: String| Error::Settings {
-            option: "ssl.certificate_authorities",
-            message: format!("{name}: {problem}"),
-        };
-        let pem = if inline {
-            entry.clone().into_bytes()
-        } else {
-            std::fs::read(entry).map_err(|error| refuse(error.to_string()))?
-        };
+        let wrong = |message| Error::Settings { option: "ssl.certificate_authorities", message };
+        let (pem, name) = pem(entry, "a certificate given as text").map_err(wrong)?;
+        let refuse = |problem: String| wrong(format!("{name}: {problem}"));
         let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate = certificate.map_err(|error| refuse(error.to_string()))?;

@@ -1,32 +1,44 @@
 //! Documents that go nowhere, for measuring.
 
+use std::sync::Mutex;
+
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Documents, Fate, Output, OutputError};
+use super::{Documents, LINES, Limits, Output, OutputError, Sent, lock};
 
 /// Counts documents and hashes their bytes, so that two runs can be compared.
 #[derive(Default)]
-pub struct Discard {
+pub struct Discard(Mutex<Counts>);
+
+#[derive(Default)]
+struct Counts {
     documents: u64,
     bytes: u64,
     hash: Xxh3,
 }
 
 impl Output for Discard {
-    async fn send(&mut self, documents: &Documents) -> Result<Vec<Fate>, OutputError> {
-        let count = documents.part.documents.len();
-        self.documents += count as u64;
-        self.bytes += documents.part.ndjson.len() as u64;
-        self.hash.update(&documents.part.ndjson);
-        Ok(vec![Fate::Delivered; count])
+    fn limits(&self) -> Limits {
+        LINES
     }
 
-    async fn flush(&mut self) -> Result<(), OutputError> {
+    async fn send(&self, documents: &[Documents]) -> Result<Sent, OutputError> {
+        let mut counts = lock(&self.0);
+        for Documents { part, .. } in documents {
+            counts.documents += part.documents.len() as u64;
+            counts.bytes += part.ndjson.len() as u64;
+            counts.hash.update(&part.ndjson);
+        }
+        Ok(Sent::delivered(documents))
+    }
+
+    async fn flush(&self) -> Result<(), OutputError> {
         Ok(())
     }
 
     fn summary(&self) -> Option<String> {
-        let Self { documents, bytes, hash } = self;
+        let counts = lock(&self.0);
+        let Counts { documents, bytes, hash } = &*counts;
         Some(format!("discarded {documents} documents of {bytes} bytes together, xxh3-64 {:016x}", hash.digest()))
     }
 }

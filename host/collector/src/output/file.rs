@@ -7,8 +7,9 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use super::{Documents, Fate, Output, OutputError};
+use super::{Documents, LINES, Limits, Output, OutputError, Sent, lock};
 use crate::checkpoint::sync_folder;
 use crate::config::FileOutput;
 
@@ -24,7 +25,7 @@ pub struct File {
     settings: FileOutput,
     /// UTC date as a number, such as 20261124.
     today: fn() -> u32,
-    current: Option<Current>,
+    current: Mutex<Option<Current>>,
 }
 
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl File {
     ///
     /// The folder cannot be made or read, or the file cannot be mended.
     pub fn open(settings: FileOutput) -> Result<Self, OutputError> {
-        let mut output = Self { settings, today, current: None };
+        let mut output = Self { settings, today, current: Mutex::default() };
         let folder = output.settings.path.clone();
         let failed = |source| OutputError::Open { file: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
@@ -59,7 +60,8 @@ impl File {
             let failed = |source| OutputError::Open { file: path.clone(), source };
             let (file, length) = mend(&path).map_err(failed)?;
             if length == 0 || !output.settings.rotate_on_startup {
-                output.current = Some(Current { file, path, length, dirty: false, torn: false });
+                let current = Current { file, path, length, dirty: false, torn: false };
+                output.current = Mutex::new(Some(current));
             }
         }
         Ok(output)
@@ -87,19 +89,19 @@ impl File {
         Ok(places)
     }
 
-    /// The file for the next `bytes`.
-    fn current(&mut self, bytes: u64) -> Result<&mut Current, OutputError> {
+    /// The file for the next `bytes`: the open one, or a new one where that is full.
+    fn current<'a>(&self, open: &'a mut Option<Current>, bytes: u64) -> Result<&'a mut Current, OutputError> {
         let limit = self.settings.rotate_every_kb.saturating_mul(1024);
         let full = |current: &Current| current.length > 0 && current.length + bytes > limit;
-        if self.current.as_ref().is_some_and(full) {
-            self.sync()?;
-            self.current = None;
+        if let Some(current) = open.as_mut().filter(|current| full(current)) {
+            current.sync()?;
+            *open = None;
         }
-        let current = match self.current.take() {
+        let current = match open.take() {
             Some(current) => current,
             None => self.begin().map_err(|source| OutputError::File { file: self.settings.path.clone(), source })?,
         };
-        Ok(self.current.insert(current))
+        Ok(open.insert(current))
     }
 
     /// Begins a new file and deletes those that are too many.
@@ -134,17 +136,17 @@ impl File {
         }
         Ok(Current { file, path, length: 0, dirty: false, torn: false })
     }
-
-    fn sync(&mut self) -> Result<(), OutputError> {
-        if let Some(current) = self.current.as_mut().filter(|current| current.dirty) {
-            current.file.sync_data().map_err(|source| OutputError::Sync { file: current.path.clone(), source })?;
-            current.dirty = false;
-        }
-        Ok(())
-    }
 }
 
 impl Current {
+    fn sync(&mut self) -> Result<(), OutputError> {
+        if self.dirty {
+            self.file.sync_data().map_err(|source| OutputError::Sync { file: self.path.clone(), source })?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+
     /// Appends all or nothing.
     fn append(&mut self, documents: &Documents, metadata: bool) -> io::Result<()> {
         if self.torn {
@@ -199,18 +201,23 @@ pub(crate) fn truncate(path: &Path, length: u64) -> io::Result<()> {
 }
 
 impl Output for File {
-    async fn send(&mut self, documents: &Documents) -> Result<Vec<Fate>, OutputError> {
-        let bytes = &documents.part.ndjson;
-        let metadata = self.settings.metadata;
-        let current = self.current(bytes.len() as u64)?;
-        current
-            .append(documents, metadata)
-            .map_err(|source| OutputError::File { file: current.path.clone(), source })?;
-        Ok(vec![Fate::Delivered; documents.part.documents.len()])
+    fn limits(&self) -> Limits {
+        LINES
     }
 
-    async fn flush(&mut self) -> Result<(), OutputError> {
-        self.sync()
+    async fn send(&self, documents: &[Documents]) -> Result<Sent, OutputError> {
+        let mut open = lock(&self.current);
+        for documents in documents {
+            let current = self.current(&mut open, documents.part.ndjson.len() as u64)?;
+            current
+                .append(documents, self.settings.metadata)
+                .map_err(|source| OutputError::File { file: current.path.clone(), source })?;
+        }
+        Ok(Sent::delivered(documents))
+    }
+
+    async fn flush(&self) -> Result<(), OutputError> {
+        lock(&self.current).as_mut().map_or(Ok(()), Current::sync)
     }
 }
 
@@ -220,6 +227,7 @@ mod tests {
 
     use defenderbeat_runtime::{Bytes, Document, Part};
 
+    use super::super::Fate;
     use super::*;
 
     fn settings(folder: &Path) -> FileOutput {
@@ -239,11 +247,12 @@ mod tests {
         Documents {
             part: Part { ndjson: Bytes::copy_from_slice(text.as_bytes()), documents: vec![document] },
             streams: Arc::new([]),
+            sent_since: None,
         }
     }
 
-    async fn send(output: &mut File, text: &str) {
-        assert_eq!(output.send(&documents(text)).await.unwrap(), [Fate::Delivered]);
+    async fn send(output: &File, text: &str) {
+        assert_eq!(output.send(&[documents(text)]).await.unwrap().fates, [Fate::Delivered]);
         output.flush().await.unwrap();
     }
 
@@ -261,32 +270,32 @@ mod tests {
         output.today = || 20261124;
         let line = format!("{}\n", "x".repeat(600));
         for _ in 0..5 {
-            send(&mut output, &line).await;
+            send(&output, &line).await;
         }
         assert_eq!(
             names(folder.path()),
             ["alerts-20261124-2.ndjson", "alerts-20261124-3.ndjson", "alerts-20261124-4.ndjson"]
         );
         output.today = || 20261123;
-        send(&mut output, &line).await;
+        send(&output, &line).await;
         assert_eq!(names(folder.path()).last().unwrap(), "alerts-20261124-5.ndjson", "the clock was set back");
         output.today = || 20261125;
-        send(&mut output, &line).await;
+        send(&output, &line).await;
         assert_eq!(names(folder.path()).last().unwrap(), "alerts-20261125.ndjson");
     }
 
     #[tokio::test]
     async fn a_line_that_was_cut_is_removed_at_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
-        let mut output = File::open(settings(folder.path())).unwrap();
-        send(&mut output, "{\"a\":1}\n").await;
-        let path = output.current.as_ref().unwrap().path.clone();
+        let output = File::open(settings(folder.path())).unwrap();
+        send(&output, "{\"a\":1}\n").await;
+        let path = lock(&output.current).as_ref().unwrap().path.clone();
         drop(output);
         let mut torn = fs::read(&path).unwrap();
         torn.extend_from_slice(b"{\"b\":2");
         fs::write(&path, &torn).unwrap();
-        let mut output = File::open(settings(folder.path())).unwrap();
-        send(&mut output, "{\"c\":3}\n").await;
+        let output = File::open(settings(folder.path())).unwrap();
+        send(&output, "{\"c\":3}\n").await;
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"c\":3}\n");
         drop(output);
         // Longer than a block, and without any line.
@@ -299,9 +308,9 @@ mod tests {
     async fn metadata_names_the_document_and_its_data_stream() {
         let folder = tempfile::tempdir().unwrap();
         let settings = FileOutput { metadata: true, ..settings(folder.path()) };
-        let mut output = File::open(settings).unwrap();
+        let output = File::open(settings).unwrap();
         let streams = Arc::new(["logs-m365_defender.alert-default".to_owned()]);
-        output.send(&Documents { streams, ..documents("{\"a\":1}\n") }).await.unwrap();
+        output.send(&[Documents { streams, ..documents("{\"a\":1}\n") }]).await.unwrap();
         let text = fs::read_to_string(folder.path().join("out").join(&names(folder.path())[0])).unwrap();
         let id = format!("{:032x}", 1);
         let metadata =
@@ -314,7 +323,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..2 {
             let settings = FileOutput { rotate_on_startup: true, ..settings(folder.path()) };
-            send(&mut File::open(settings).unwrap(), "{}\n").await;
+            send(&File::open(settings).unwrap(), "{}\n").await;
         }
         assert_eq!(names(folder.path()).len(), 2);
     }
@@ -324,8 +333,8 @@ mod tests {
     async fn new_files_have_the_permissions_asked_for() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        let mut output = File::open(settings(folder.path())).unwrap();
-        send(&mut output, "{}\n").await;
+        let output = File::open(settings(folder.path())).unwrap();
+        send(&output, "{}\n").await;
         let file = folder.path().join("out").join(&names(folder.path())[0]);
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     }
@@ -333,11 +342,11 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_written_is_an_error_that_may_pass() {
         let folder = tempfile::tempdir().unwrap();
-        let mut output = File::open(settings(folder.path())).unwrap();
+        let output = File::open(settings(folder.path())).unwrap();
         fs::remove_dir_all(folder.path().join("out")).unwrap();
-        let error = output.send(&documents("{}\n")).await.unwrap_err();
+        let error = output.send(&[documents("{}\n")]).await.unwrap_err();
         assert!(error.is_transient() && error.to_string().contains("output.file"), "{error}");
         fs::create_dir(folder.path().join("out")).unwrap();
-        send(&mut output, "{}\n").await;
+        send(&output, "{}\n").await;
     }
 }

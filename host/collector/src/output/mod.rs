@@ -2,19 +2,23 @@
 
 mod console;
 mod discard;
+pub mod elasticsearch;
 mod file;
 
 use std::future::Future;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use defenderbeat_runtime::Part;
 
 use crate::config;
+use crate::http::RetrySettings;
 
 pub use console::Console;
 pub use discard::Discard;
+pub use elasticsearch::Elasticsearch;
 pub use file::File;
 pub(crate) use file::{mend, truncate};
 
@@ -25,6 +29,9 @@ pub struct Documents {
     pub part: Part,
     /// Names of the data streams by route, such as `logs-m365_defender.alert-default`.
     pub streams: Arc<[String]>,
+    /// Since when they may have been delivered without that being known, milliseconds since 1970-01-01T00:00:00Z; none where
+    /// they were not.
+    pub sent_since: Option<i64>,
 }
 
 impl Documents {
@@ -51,8 +58,12 @@ pub enum Fate {
     Delivered,
     /// It was there already.
     Duplicate,
+    /// The receiver keeps it where failures are kept, and says why: it is settled, and listed with the dead letters.
+    FailureStore(Refusal),
     /// It was not taken, and may be later.
     Retry,
+    /// Whether it was taken is not known. It is sent again, and may be there by then.
+    Unknown,
     /// It will never be taken.
     Refused(Refusal),
 }
@@ -66,18 +77,70 @@ pub struct Refusal {
     pub message: String,
 }
 
+/// What came of a send.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// One for each document, in order over all [`Documents`] of the send.
+    pub fates: Vec<Fate>,
+    /// How long the receiver asks to wait before what is left is sent again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Sent {
+    /// All documents were delivered.
+    fn delivered(documents: &[Documents]) -> Self {
+        let count = documents.iter().map(|documents| documents.part.documents.len()).sum();
+        Self { fates: vec![Fate::Delivered; count], retry_after: None }
+    }
+}
+
+/// How much an output takes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Documents of one send.
+    pub documents: usize,
+    /// Bytes of one send's documents. A longer document is a send of its own.
+    pub bytes: usize,
+    /// Sends side by side. Where it is 1, documents keep their order.
+    pub lanes: usize,
+}
+
 /// Takes documents.
-pub trait Output: Send {
+pub trait Output: Send + Sync + 'static {
+    /// How much may be sent at once.
+    fn limits(&self) -> Limits;
+
+    /// When what was not taken is sent again. The number of attempts is not limited.
+    fn retry(&self) -> RetrySettings {
+        RetrySettings::default()
+    }
+
     /// Takes documents and gives one fate for each, in order.
-    fn send(&mut self, documents: &Documents) -> impl Future<Output = Result<Vec<Fate>, OutputError>> + Send;
+    ///
+    /// # Errors
+    ///
+    /// None of them was taken.
+    fn send(&self, documents: &[Documents]) -> impl Future<Output = Result<Sent, OutputError>> + Send;
 
     /// Makes all that was delivered survive the end of the process, and, where the output keeps it, of the machine.
-    fn flush(&mut self) -> impl Future<Output = Result<(), OutputError>> + Send;
+    ///
+    /// # Errors
+    ///
+    /// Whether it does is not known.
+    fn flush(&self) -> impl Future<Output = Result<(), OutputError>> + Send;
 
     /// Says what was delivered, for the log, when the process ends.
     fn summary(&self) -> Option<String> {
         None
     }
+}
+
+/// A send of an output that writes lines in order, part by part: no part waits for another.
+const LINES: Limits = Limits { documents: 1, bytes: 1, lanes: 1 };
+
+/// Locks what only one send at a time has; a panic in between leaves whole lines.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why an output takes nothing.
@@ -114,12 +177,27 @@ pub enum OutputError {
         /// The cause.
         source: io::Error,
     },
+    /// Elasticsearch takes nothing.
+    #[error(transparent)]
+    Elasticsearch(#[from] elasticsearch::Error),
 }
 
 impl OutputError {
     /// Whether the same documents may be taken later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::File { .. })
+        match self {
+            Self::File { .. } => true,
+            Self::Elasticsearch(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// How long to wait before they are sent again, where that is not for the backoff to say.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Elasticsearch(error) => error.retry_after(),
+            _ => None,
+        }
     }
 }
 
@@ -131,6 +209,8 @@ pub enum AnyOutput {
     File(File),
     /// Nowhere.
     Discard(Box<Discard>),
+    /// Elasticsearch.
+    Elasticsearch(Box<Elasticsearch>),
 }
 
 impl AnyOutput {
@@ -144,24 +224,60 @@ impl AnyOutput {
             config::Output::Console(settings) => Self::Console(Console::new(settings.clone())),
             config::Output::File(settings) => Self::File(File::open(settings.clone())?),
             config::Output::Discard => Self::Discard(Box::default()),
+            config::Output::Elasticsearch(settings) => {
+                Self::Elasticsearch(Box::new(Elasticsearch::open((**settings).clone())?))
+            }
         })
     }
 }
 
+/// Checks the options of an output as far as that goes without using it.
+///
+/// # Errors
+///
+/// The option at fault.
+pub fn check(output: &config::Output) -> Result<(), OutputError> {
+    match output {
+        config::Output::Elasticsearch(settings) => Elasticsearch::open((**settings).clone()).map(drop)?,
+        config::Output::Console(_) | config::Output::File(_) | config::Output::Discard => {}
+    }
+    Ok(())
+}
+
 impl Output for AnyOutput {
-    async fn send(&mut self, documents: &Documents) -> Result<Vec<Fate>, OutputError> {
+    fn limits(&self) -> Limits {
+        match self {
+            Self::Console(output) => output.limits(),
+            Self::File(output) => output.limits(),
+            Self::Discard(output) => output.limits(),
+            Self::Elasticsearch(output) => output.limits(),
+        }
+    }
+
+    fn retry(&self) -> RetrySettings {
+        match self {
+            Self::Console(output) => output.retry(),
+            Self::File(output) => output.retry(),
+            Self::Discard(output) => output.retry(),
+            Self::Elasticsearch(output) => output.retry(),
+        }
+    }
+
+    async fn send(&self, documents: &[Documents]) -> Result<Sent, OutputError> {
         match self {
             Self::Console(output) => output.send(documents).await,
             Self::File(output) => output.send(documents).await,
             Self::Discard(output) => output.send(documents).await,
+            Self::Elasticsearch(output) => output.send(documents).await,
         }
     }
 
-    async fn flush(&mut self) -> Result<(), OutputError> {
+    async fn flush(&self) -> Result<(), OutputError> {
         match self {
             Self::Console(output) => output.flush().await,
             Self::File(output) => output.flush().await,
             Self::Discard(output) => output.flush().await,
+            Self::Elasticsearch(output) => output.flush().await,
         }
     }
 
@@ -170,6 +286,7 @@ impl Output for AnyOutput {
             Self::Console(output) => output.summary(),
             Self::File(output) => output.summary(),
             Self::Discard(output) => output.summary(),
+            Self::Elasticsearch(output) => output.summary(),
         }
     }
 }

@@ -120,7 +120,8 @@ async fn certificates_are_checked_as_strictly_as_configured() {
         (wrong, vec![authority_of_wrong], Certificate, true),
         (wrong, vec![authority], Certificate, false),
     ] {
-        let ssl = SslSettings { certificate_authorities: authorities, verification_mode: mode };
+        let ssl =
+            SslSettings { certificate_authorities: authorities, verification_mode: mode, ..SslSettings::default() };
         let tokens = tokens(&format!("https://localhost:{port}"), &HttpSettings { ssl, ..HttpSettings::default() });
         match tokens.token().await {
             Ok(_) => assert!(accepted, "{mode:?} accepted it"),

@@ -200,6 +200,7 @@ impl DefenderSettings {
     pub(super) fn http(&self) -> HttpSettings {
         HttpSettings {
             proxy_url: self.proxy_url.clone(),
+            proxy_disable: false,
             ssl: self.ssl.clone(),
             timeout: self.http_client_timeout,
             retry: self.retry.clone(),

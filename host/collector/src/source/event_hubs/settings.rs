@@ -287,6 +287,7 @@ impl EventHubSettings {
     pub(super) fn http(&self) -> HttpSettings {
         HttpSettings {
             proxy_url: self.proxy_url.clone(),
+            proxy_disable: false,
             ssl: self.ssl.clone(),
             timeout: self.http_client_timeout,
             retry: self.retry.clone(),

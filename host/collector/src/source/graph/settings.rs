@@ -147,6 +147,7 @@ impl GraphSettings {
     pub(super) fn http(&self) -> HttpSettings {
         HttpSettings {
             proxy_url: self.proxy_url.clone(),
+            proxy_disable: false,
             ssl: self.ssl.clone(),
             timeout: self.http_client_timeout,
             retry: self.retry.clone(),

@@ -1,0 +1,166 @@
+//! The nodes: which one is asked next, and which one rests.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+use url::Url;
+
+use crate::http::{Client, Error, Retry, RetrySettings, origin};
+
+use super::ElasticsearchSettings;
+
+/// The nodes in the order of the settings.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    hosts: Vec<Host>,
+    turn: AtomicUsize,
+    rest: RetrySettings,
+}
+
+/// One node.
+#[derive(Debug)]
+pub(super) struct Host {
+    url: Url,
+    client: Client,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Failures in a row.
+    failures: u32,
+    /// When its rest ends.
+    until: Option<Instant>,
+}
+
+impl Hosts {
+    /// Prepares connections to all nodes; opens none.
+    pub(super) fn new(settings: &ElasticsearchSettings) -> Result<Self, Error> {
+        let http = settings.http();
+        let mut hosts = Vec::new();
+        for url in settings.addresses()? {
+            let client = Client::new(&http, &url)?;
+            hosts.push(Host { url, client, state: Mutex::default() });
+        }
+        Ok(Self { hosts, turn: AtomicUsize::new(0), rest: settings.retry() })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// The nodes to try for one request, one after the other: those that do not rest, each time beginning with another one;
+    /// where all rest, the one that has rested longest.
+    pub(super) fn candidates(&self) -> Vec<&Host> {
+        let (before, from) = self.hosts.split_at(self.turn.fetch_add(1, Ordering::Relaxed) % self.hosts.len().max(1));
+        let now = Instant::now();
+        let rests = |host: &&Host| host.state().until.filter(|until| *until > now);
+        let all = || from.iter().chain(before);
+        let awake: Vec<&Host> = all().filter(|host| rests(host).is_none()).collect();
+        if awake.is_empty() { all().min_by_key(|host| rests(host)).into_iter().collect() } else { awake }
+    }
+
+    /// Lets a node rest, the longer the more often it failed in a row.
+    pub(super) fn failed(&self, host: &Host, why: &dyn std::fmt::Display) {
+        let mut state = host.state();
+        let mut retry = Retry::new(&self.rest);
+        let mut wait = None;
+        for _ in 0..=state.failures.min(30) {
+            wait = retry.failed(None);
+        }
+        state.failures = state.failures.saturating_add(1);
+        state.until = wait.map(|wait| Instant::now() + wait);
+        if self.hosts.len() > 1 {
+            let rest_ms = wait.map_or(0, |wait| wait.as_millis() as u64);
+            tracing::warn!(host = host.name(), rest_ms, %why, "output.elasticsearch: a host failed and rests; the others are asked");
+        }
+    }
+
+    /// Notes that a node answers.
+    pub(super) fn answered(&self, host: &Host) {
+        let failures = std::mem::take(&mut *host.state()).failures;
+        if failures > 0 && self.hosts.len() > 1 {
+            tracing::info!(host = host.name(), "output.elasticsearch: a host that had failed answers again");
+        }
+    }
+}
+
+impl Host {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Scheme, host and port.
+    pub(super) fn name(&self) -> String {
+        origin(&self.url)
+    }
+
+    /// The address of a path, which may have a query, below the node's own.
+    pub(super) fn url(&self, path: &str) -> Url {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        url.set_query(query);
+        url
+    }
+
+    /// Connections to it.
+    pub(super) fn client(&self) -> &reqwest::Client {
+        self.client.inner()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::output::elasticsearch::Backoff;
+
+    fn hosts(count: usize) -> Hosts {
+        let backoff = Backoff { init: Duration::from_secs(4), max: Duration::from_secs(60) };
+        let hosts = (1..=count).map(|number| format!("http://127.0.0.{number}/es/")).collect();
+        Hosts::new(&ElasticsearchSettings { hosts, backoff, ..Default::default() }).unwrap()
+    }
+
+    fn asked(hosts: &Hosts) -> Vec<String> {
+        let name =
+            |host: &&Host| host.name().trim_start_matches("http://127.0.0.").trim_end_matches(":9200").to_owned();
+        hosts.candidates().iter().map(name).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hosts_take_turns_and_one_that_failed_rests_and_returns() {
+        let hosts = hosts(3);
+        assert_eq!(asked(&hosts), ["1", "2", "3"]);
+        assert_eq!(asked(&hosts), ["2", "3", "1"]);
+        hosts.failed(&hosts.hosts[2], &"down");
+        assert_eq!(asked(&hosts), ["1", "2"]);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(asked(&hosts), ["1", "2", "3"]);
+        // The second failure in a row: at least 4 of 8 seconds.
+        hosts.failed(&hosts.hosts[2], &"down");
+        tokio::time::advance(Duration::from_millis(3_900)).await;
+        assert_eq!(asked(&hosts), ["2", "1"]);
+        hosts.answered(&hosts.hosts[2]);
+        assert_eq!(asked(&hosts), ["3", "1", "2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_rest_the_one_that_is_back_first_is_asked() {
+        let hosts = hosts(2);
+        hosts.failed(&hosts.hosts[1], &"down");
+        tokio::time::advance(Duration::from_millis(1_900)).await;
+        hosts.failed(&hosts.hosts[0], &"down");
+        hosts.failed(&hosts.hosts[0], &"down");
+        assert_eq!(asked(&hosts), ["2"]);
+    }
+
+    #[test]
+    fn paths_are_below_the_path_of_the_host() {
+        let hosts = hosts(1);
+        assert_eq!(hosts.hosts[0].url("/_bulk?timeout=1s").as_str(), "http://127.0.0.1:9200/es/_bulk?timeout=1s");
+    }
+}

@@ -1,0 +1,68 @@
+//! Parameters of `_bulk`, of which a server may not know all.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::look_up::segment;
+use super::response::FILTER;
+
+/// The parameters of each request. A server refuses a request with one that it does not know, before anything is done; it is asked
+/// without that one from then on.
+#[derive(Debug)]
+pub(super) struct Parameters {
+    always: String,
+    optional: Mutex<Vec<(&'static str, String)>>,
+}
+
+impl Parameters {
+    pub(super) fn new(pipeline: &str, timeout: Duration) -> Self {
+        let optional = vec![
+            ("pipeline", segment(pipeline)),
+            // Without it a name that no template makes a data stream of would become an index. Elasticsearch 8.13 and later.
+            ("require_data_stream", "true".to_owned()),
+        ];
+        let always = format!("/_bulk?timeout={}ms&filter_path={FILTER}", timeout.as_millis());
+        Self { always, optional: Mutex::new(optional) }
+    }
+
+    /// The path of a request with its parameters.
+    pub(super) fn path(&self) -> String {
+        let optional = self.optional.lock().unwrap_or_else(PoisonError::into_inner);
+        optional.iter().fold(self.always.clone(), |path, (name, value)| format!("{path}&{name}={value}"))
+    }
+
+    /// Leaves out what the server does not know, going by its words; says whether there is such a one.
+    pub(super) fn refused(&self, words: &str) -> bool {
+        if !words.contains("unrecognized parameter") {
+            return false;
+        }
+        let mut optional = self.optional.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = optional.len();
+        optional.retain(|(name, _)| {
+            let known = !words.contains(&format!("[{name}]"));
+            if !known {
+                tracing::warn!(
+                    parameter = name,
+                    "output.elasticsearch: the server does not know a parameter of _bulk; it is asked without"
+                );
+            }
+            known
+        });
+        optional.len() < before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_does_not_know_is_left_out() {
+        let parameters = Parameters::new("_none", Duration::from_secs(90));
+        assert!(parameters.path().ends_with("&pipeline=_none&require_data_stream=true"), "{}", parameters.path());
+        assert!(!parameters.refused("request [/_bulk] contains unrecognized parameter: [filter]"));
+        assert!(parameters.refused("request [/_bulk] contains unrecognized parameter: [require_data_stream]"));
+        assert!(parameters.path().ends_with("&pipeline=_none"), "{}", parameters.path());
+        assert!(!parameters.refused("request [/_bulk] contains unrecognized parameter: [require_data_stream]"));
+    }
+}
