@@ -1,11 +1,9 @@
 //! Where Java and the distribution come from.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-use zip::ZipArchive;
 
 use crate::Error;
 
@@ -49,14 +47,25 @@ pub(crate) fn home() -> Result<PathBuf, Error> {
     fs::create_dir_all(&below).map_err(Error::file(&below))?;
     let begun = tempfile::Builder::new().prefix(".elasticsearch").tempdir_in(&below).map_err(Error::file(&below))?;
     let archive = archive(begun.path())?;
-    let failed = |source| Error::Unpack { path: archive.clone(), source };
-    let file = File::open(&archive).map_err(Error::file(&archive))?;
-    ZipArchive::new(file).map_err(failed)?.extract(begun.path()).map_err(failed)?;
+    unpack(&archive, begun.path())?;
     // Whole at once; of processes that do this side by side, one is first and the others find it there.
     match fs::rename(begun.path().join(&name), &home) {
         Err(_) if home.exists() => Ok(home),
         renamed => renamed.map_err(Error::file(&home)).map(|()| home),
     }
+}
+
+/// Unpacks with what is there: `unzip`, or what every JDK has.
+fn unpack(archive: &Path, into: &Path) -> Result<(), Error> {
+    for (program, arguments) in [("unzip", ["-q"].as_slice()), ("jar", ["--extract", "--file"].as_slice())] {
+        let Ok(ended) = Command::new(program).args(arguments).arg(archive).current_dir(into).output() else { continue };
+        if ended.status.success() {
+            return Ok(());
+        }
+        let message = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
+        return Err(Error::Unpack { path: archive.to_owned(), message });
+    }
+    Err(Error::Missing { what: "unzip", remedy: "install it, or a JDK with jar".into() })
 }
 
 /// Where it is unpacked: below `target`, unless the server would run as somebody who may not go there.
@@ -81,7 +90,8 @@ fn is_open(folder: &Path) -> bool {
 /// The zip file: the environment's, what Maven fetched before, or what it fetches now.
 fn archive(into: &Path) -> Result<PathBuf, Error> {
     if let Some(named) = env::var_os(VARIABLE) {
-        return Ok(PathBuf::from(named));
+        // Unpacking goes on in another folder.
+        return std::path::absolute(&named).map_err(Error::file(named));
     }
     let name = format!("elasticsearch-{VERSION}.zip");
     let group = "org/elasticsearch/distribution/integ-test-zip/elasticsearch";

@@ -23,12 +23,12 @@ pub enum Error {
         source: io::Error,
     },
     /// The distribution cannot be unpacked.
-    #[error("unpacking {}: {source}; delete it if it is damaged, so that it is fetched again", path.display())]
+    #[error("unpacking {}: {message}; delete it if it is damaged, so that it is fetched again", path.display())]
     Unpack {
         /// The zip file.
         path: PathBuf,
-        /// The cause.
-        source: zip::result::ZipError,
+        /// What the program says that unpacks it.
+        message: String,
     },
     /// A program cannot be run.
     #[error("running {program}: {source}")]

@@ -4,7 +4,7 @@
 //! It has data streams, rollover, security and TLS. Against a server that one installs it lacks ILM, transforms, ingest processors,
 //! API keys, `GET /` and the field types `constant_keyword`, `wildcard`, `match_only_text`, `scaled_float` and `version`.
 //!
-//! It takes Java 17 or newer, and on Linux `setpriv` and `taskset` (util-linux). The distribution is that of the environment's
+//! It takes Java 17 or newer, `unzip` or a JDK, and on Linux `setpriv` and `taskset` (util-linux). The distribution is that of the environment's
 //! `DEFENDERBEAT_ELASTICSEARCH` (a zip file), or Maven's; it is unpacked once, below `target/tmp`. The server never runs as root: where
 //! we are root, it runs as `nobody`. It ends when it is dropped, and on Linux also when this process is killed.
 //!

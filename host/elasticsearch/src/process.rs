@@ -65,7 +65,8 @@ impl Process {
                 words.extend(["taskset".to_owned(), "--cpu-list".to_owned(), core.to_string()]);
             }
         }
-        words.push(home.join("bin/elasticsearch").display().to_string());
+        // Through the shell, because not everything that unpacks keeps what may be run.
+        words.extend(["bash".to_owned(), home.join("bin/elasticsearch").display().to_string()]);
         let mut words = words.into_iter();
         let program = words.next().unwrap_or_default();
         let mut command = Command::new(&program);

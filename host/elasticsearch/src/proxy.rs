@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::{Elasticsearch, Error};
+use crate::Error;
 
 /// What befalls a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,20 +95,17 @@ type Answer = Response<UnsyncBoxBody<Bytes, Broken>>;
 struct Broken;
 
 impl Proxy {
-    /// Starts one without faults in front of a server. Which requests are befallen is drawn from `seed`.
+    /// Starts one without faults in front of a server, such as `https://127.0.0.1:9200`, that this client can ask. Which requests are
+    /// befallen is drawn from `seed`.
     ///
     /// # Errors
     ///
     /// No port can be had.
-    pub async fn start(server: &Elasticsearch, seed: u64) -> Result<Self, Error> {
+    pub async fn start(upstream: &str, client: reqwest::Client, seed: u64) -> Result<Self, Error> {
         let (listener, url) = crate::listen().await?;
         let state =
             State { faults: Faults::default(), random: fastrand::Rng::with_seed(seed), counts: BTreeMap::new() };
-        let shared = Arc::new(Shared {
-            client: server.client().clone(),
-            upstream: server.url().to_owned(),
-            state: Mutex::new(state),
-        });
+        let shared = Arc::new(Shared { client, upstream: upstream.to_owned(), state: Mutex::new(state) });
         let server = tokio::spawn(serve(listener, shared.clone()));
         Ok(Self { url, shared, server })
     }

@@ -115,7 +115,7 @@ impl Elasticsearch {
     }
 
     /// Connections to it, which trust its authority and show a certificate.
-    pub(crate) fn client(&self) -> &reqwest::Client {
+    pub fn client(&self) -> &reqwest::Client {
         &self.client
     }
 

@@ -1,6 +1,9 @@
-//! A server that takes every document of a bulk request, says so, and keeps nothing: what a sender does at its best.
+//! A server that takes every document of a bulk request, says so, and keeps nothing: for what a sender does at its best. Where it
+//! is told to, it keeps the requests, to be sent again by others.
 
+use std::fs::File;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -31,6 +34,9 @@ pub struct Sink {
 struct Counts {
     documents: AtomicU64,
     bytes: AtomicU64,
+    /// Where requests are kept, if they are.
+    folder: Option<PathBuf>,
+    kept: AtomicU64,
 }
 
 impl Sink {
@@ -40,8 +46,22 @@ impl Sink {
     ///
     /// No port can be had.
     pub async fn start() -> Result<Self, Error> {
+        Self::with(None).await
+    }
+
+    /// As [`start`](Self::start); the body of each bulk request, as it was sent, becomes a file of this folder, named so that they
+    /// sort by time.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn keeping(folder: &Path) -> Result<Self, Error> {
+        Self::with(Some(folder.to_owned())).await
+    }
+
+    async fn with(folder: Option<PathBuf>) -> Result<Self, Error> {
         let (listener, url) = crate::listen().await?;
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(Counts { folder, ..Counts::default() });
         Ok(Self { url, counts: counts.clone(), server: tokio::spawn(serve(listener, counts)) })
     }
 
@@ -108,6 +128,10 @@ async fn count(request: Request<Incoming>, counts: &Counts) -> Result<u64, hyper
     let gzip = request.headers().get(CONTENT_ENCODING).is_some_and(|value| value == "gzip");
     let mut lines = Lines(0);
     let mut unpacked = gzip.then(|| GzDecoder::new(Lines(0)));
+    let mut file = counts.folder.as_ref().and_then(|folder| {
+        let number = counts.kept.fetch_add(1, Ordering::Relaxed);
+        File::create(folder.join(format!("{number:06}"))).ok()
+    });
     let mut body = request.into_body();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
@@ -117,6 +141,9 @@ async fn count(request: Request<Incoming>, counts: &Counts) -> Result<u64, hyper
             Some(unpacked) => unpacked.write_all(&data),
             None => lines.write_all(&data),
         };
+        if let Some(file) = &mut file {
+            let _ = file.write_all(&data);
+        }
     }
     let unpacked = unpacked.and_then(|unpacked| unpacked.finish().ok());
     Ok(unpacked.unwrap_or(lines).0 / 2)

@@ -17,6 +17,7 @@ mod baseline;
 mod corpus;
 #[path = "../../tests/collect/discard.rs"]
 mod discard;
+mod median;
 mod pass;
 #[path = "../../tests/collect/program.rs"]
 #[allow(dead_code, reason = "a helper of tests, of which the bench takes a part")]
@@ -31,6 +32,7 @@ use defenderbeat_alert::Alert;
 use defenderbeat_event::Event;
 use defenderbeat_incident::Incident;
 use defenderbeat_simulator::Table;
+use median::median;
 use pass::Pass;
 
 const ALERTS: usize = 10_000;
@@ -51,13 +53,6 @@ impl Variant {
     fn new(name: &'static str, pass: Pass) -> Self {
         Self { name, pass, seconds: Vec::new() }
     }
-}
-
-/// The middle of the values.
-pub(crate) fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }
 
 /// Runs all variants over the corpus, in turns.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::corpus::Corpus;
-use crate::median;
+use crate::median::median;
 use crate::pass::root;
 
 /// Starts of a process.

@@ -49,67 +49,63 @@ pub(crate) struct Program {
     options: Vec<String>,
 }
 
-impl Program {
-    /// Collects alerts of a tenant into files; `options` are `-E` values that come after.
-    pub(crate) fn new(tenant: &Tenant, options: &[&str]) -> Self {
-        let access = &tenant.simulator.options().access;
-        let input = format!(
-            "type: alert
+/// An input that asks an API.
+pub(crate) fn polled(tenant: &Tenant, kind: &str, interval: &str) -> String {
+    let access = &tenant.simulator.options().access;
+    format!(
+        "type: {kind}
     url: {url}
     login_url: {url}
     tenant_id: {tenant_id}
     client_id: {client_id}
     client_secret: file:FOLDER/secret
-    interval: 1s
+    interval: {interval}
     retry: {{ wait_min: 1ms, wait_max: 20ms }}",
-            url = tenant.simulator.url(),
-            tenant_id = access.tenant_id,
-            client_id = access.client_id,
-        );
-        Self::of(tenant, &input, options)
+        url = tenant.simulator.url(),
+        tenant_id = access.tenant_id,
+        client_id = access.client_id,
+    )
+}
+
+/// An input that reads the event hub.
+pub(crate) fn streamed(tenant: &Tenant) -> String {
+    let hubs = tenant.simulator.event_hubs();
+    format!(
+        "type: event
+    eventhub: defender
+    connection_string: {}
+    custom_endpoint: {}",
+        hubs.connection_string(),
+        hubs.url()
+    )
+}
+
+impl Program {
+    /// Collects alerts of a tenant into files; `options` are `-E` values that come after.
+    pub(crate) fn new(tenant: &Tenant, options: &[&str]) -> Self {
+        Self::of(tenant, &[("contoso", polled(tenant, "alert", "1s"))], options)
     }
 
     /// Collects events of a tenant's event hub.
     pub(crate) fn of_events(tenant: &Tenant, options: &[&str]) -> Self {
-        let hubs = tenant.simulator.event_hubs();
-        let input = format!(
-            "type: event
-    eventhub: defender
-    connection_string: {}
-    custom_endpoint: {}",
-            hubs.connection_string(),
-            hubs.url()
-        );
-        Self::of(tenant, &input, options)
+        Self::of(tenant, &[("contoso", streamed(tenant))], options)
     }
 
     /// Collects a tenant's vulnerabilities.
     pub(crate) fn of_vulnerabilities(tenant: &Tenant, options: &[&str]) -> Self {
-        let access = &tenant.simulator.options().access;
-        let input = format!(
-            "type: vulnerability
-    url: {url}
-    login_url: {url}
-    tenant_id: {tenant_id}
-    client_id: {client_id}
-    client_secret: file:FOLDER/secret
-    retry: {{ wait_min: 1ms, wait_max: 20ms }}",
-            url = tenant.simulator.url(),
-            tenant_id = access.tenant_id,
-            client_id = access.client_id,
-        );
-        Self::of(tenant, &input, options)
+        Self::of(tenant, &[("contoso", polled(tenant, "vulnerability", "24h"))], options)
     }
 
-    fn of(tenant: &Tenant, input: &str, options: &[&str]) -> Self {
+    /// Collects by these inputs, which have ids.
+    pub(crate) fn of(tenant: &Tenant, inputs: &[(&str, String)], options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let secret = &tenant.simulator.options().access.client_secret;
         fs::write(folder.path().join("secret"), format!("{secret}\n")).unwrap();
+        let inputs: String = inputs.iter().map(|(id, input)| format!("  - id: {id}\n    {input}\n")).collect();
         let config = format!(
             "
 inputs:
-  - id: contoso
-    {input}
+{inputs}
 output.file:
   path: FOLDER/out
   rotate_every_kb: 4096
@@ -126,7 +122,7 @@ path.data: FOLDER/data
         let mut process = Command::new(env!("CARGO_BIN_EXE_defenderbeat"));
         process.args(command).arg("-c").arg(self.folder.path().join("defenderbeat.yml"));
         for option in &self.options {
-            process.args(["-E", option]);
+            process.args(["-E", &option.replace("FOLDER", &self.folder.path().display().to_string())]);
         }
         process.stdin(Stdio::null());
         process
@@ -206,6 +202,17 @@ path.data: FOLDER/data
 
     pub(crate) fn dead_letters(&self) -> String {
         fs::read_to_string(self.folder.path().join("data/dead-letter/dead-letters.ndjson")).unwrap()
+    }
+}
+
+/// A process that ends with the test, however that ends.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use defenderbeat_simulator::{EventHubsOptions, Options};
 
 use crate::azurite::Azurite;
-use crate::program::{Program, Tenant};
+use crate::program::{Program, Running, Tenant};
 
 const RECORDS: u64 = 200_000;
 /// What one of them has delivered when it is killed.
@@ -42,17 +41,6 @@ impl Delivered {
             self.line.clear();
         }
         &self.ids
-    }
-}
-
-/// A process that ends with the test, however that ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -1,0 +1,69 @@
+//! The server that all tests share, one after the other.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use defenderbeat_elasticsearch::{Elasticsearch, Options, Tls, User};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+/// The server, and the runtime that it is asked from.
+pub(crate) struct Server {
+    pub(crate) elasticsearch: Elasticsearch,
+    pub(crate) runtime: Runtime,
+}
+
+/// The server, for one test; none, with a message, where it cannot be had.
+pub(crate) fn server() -> Option<MutexGuard<'static, Server>> {
+    static SERVER: OnceLock<Option<Mutex<Server>>> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Server::start().map(Mutex::new)).as_ref()?;
+    // A test that failed has left nothing that concerns another.
+    Some(server.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Server {
+    fn start() -> Option<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let options = Options { tls: Tls::ClientCertificate, ..Options::default() };
+        let elasticsearch = runtime.block_on(Elasticsearch::start_if_possible(options)).unwrap()?;
+        let server = Self { elasticsearch, runtime };
+        let template = json!({
+            "index_patterns": ["logs-m365_defender.*-*"],
+            "data_stream": {},
+            "priority": 250,
+            "template": {"mappings": {"dynamic": false, "properties": {"@timestamp": {"type": "date"}}}},
+        });
+        server.ask(Method::PUT, "/_index_template/logs-m365_defender", &template.to_string());
+        Some(server)
+    }
+
+    /// Asks for what has to succeed.
+    pub(crate) fn ask(&self, method: Method, path: &str, body: &str) -> Value {
+        let answer = self.runtime.block_on(self.elasticsearch.request(method, path, body)).unwrap();
+        assert!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.body);
+        answer.body
+    }
+
+    /// The value of the program's option `output.elasticsearch` for a user.
+    pub(crate) fn output(&self, user: &User) -> String {
+        let files = self.elasticsearch.certificates();
+        let ssl = json!({
+            "certificate_authorities": [files.authority],
+            "certificate": files.client,
+            "key": files.client_key,
+        });
+        output(self.elasticsearch.url(), user, json!({"ssl": ssl}))
+    }
+}
+
+/// The value of the option `output.elasticsearch`: a host, a user, and further options.
+pub(crate) fn output(url: &str, user: &User, further: Value) -> String {
+    let mut options = json!({
+        "hosts": [url],
+        "username": user.name,
+        "password": user.password,
+        "backoff": {"init": "50ms", "max": "1s"},
+    });
+    options.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+    format!("output.elasticsearch={options}")
+}
