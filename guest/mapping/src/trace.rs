@@ -173,6 +173,12 @@ impl Trace {
     }
 }
 
+/// The path of a member, as rows write it.
+pub(crate) fn step(path: &str, key: &str) -> String {
+    let is_plain = key.chars().all(|letter| letter.is_alphanumeric() || "_-".contains(letter));
+    if is_plain { join(path, key) } else { join(path, &format!("['{key}']")) }
+}
+
 /// The path with the indexes of the lists that are being read.
 pub(crate) fn place(path: &str, trail: &[usize]) -> String {
     let mut indexes = trail.iter();

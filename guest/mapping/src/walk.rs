@@ -10,7 +10,7 @@ use crate::record::Record;
 use crate::set::elements;
 use crate::table::{Kid, List, NONE, Node, Scope, Shape};
 use crate::text::Text;
-use crate::trace::place;
+use crate::trace::{place, step};
 use crate::value::{Value, is_container, unescape};
 use crate::values::Values;
 use crate::write;
@@ -196,7 +196,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             } else {
                 self.kept.push(Kept { object: node.keep, key: text, value });
                 if let Some(trace) = &mut self.record.trace {
-                    trace.keep(node.keep, key, place(&name, &self.record.trail));
+                    trace.keep(node.keep, key, place(&step(node.path, key), &self.record.trail));
                 }
             }
         }

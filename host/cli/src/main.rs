@@ -1,8 +1,12 @@
 //! The command `defenderbeat`.
 
 mod components;
+mod docs;
+mod explain;
+mod feeds;
 mod fields;
 mod golden;
+mod opening;
 mod run;
 mod transform;
 
@@ -13,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 /// Collects Microsoft Defender XDR alerts and maps them, in a sandbox, to Elastic Common Schema documents.
 #[derive(Parser)]
-#[command(version, about, after_help = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 transform rejected records.")]
+#[command(version, about, after_help = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 records were rejected.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -28,6 +32,11 @@ enum Command {
     Test(Test),
     /// Maps raw payloads to documents: a step of a shell pipe.
     Transform(transform::Arguments),
+    /// Says which row of the mapping made each field of documents, and which columns of records none took.
+    Explain(explain::Arguments),
+    /// Documents what this program makes.
+    #[command(subcommand)]
+    Docs(docs::Docs),
     /// Runs golden cases: records with the documents expected of them.
     Golden(golden::Arguments),
     /// Says what this is: version, components and the versions they follow.
@@ -45,6 +54,8 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(Test::Config(arguments)) => run::test_config(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Docs(docs::Docs::Fields(arguments)) => docs::run(&arguments),
         Command::Golden(arguments) => golden::run(&arguments),
         Command::Version => version(),
     };

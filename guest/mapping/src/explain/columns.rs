@@ -5,8 +5,11 @@ use std::borrow::Cow;
 use super::DEPTH;
 use crate::set::elements;
 use crate::table::Table;
-use crate::trace::Origin;
+use crate::trace::{Origin, step};
 use crate::value::Value;
+
+/// How a row of a list names itself.
+const KEEP: &str = "keep";
 
 /// What is known of the columns that are left.
 pub(crate) struct Left<'r> {
@@ -44,7 +47,13 @@ impl<'r> Left<'r> {
             below: table.below,
             taken: taken.flat_map(paths).collect(),
             duplicates: self.duplicates.iter().flat_map(paths).collect(),
-            asked: table.rows.iter().flat_map(|row| row.from).map(|path| Path::parse(path)).collect(),
+            asked: table
+                .rows
+                .iter()
+                .filter(|row| row.by != KEEP)
+                .flat_map(|row| row.from)
+                .map(|path| Path::parse(path))
+                .collect(),
             left: self,
         };
         let mut columns = Vec::new();
@@ -78,9 +87,11 @@ impl Sorter<'_> {
     fn why(&self, path: &Path, json: &str) -> &'static str {
         let name = path.name();
         let name = name.strip_prefix(self.below).unwrap_or(&name);
+        let is_in =
+            |unmapped: &str| name.strip_prefix(unmapped).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         if Value::pruned(json).is_missing() {
             "empty"
-        } else if self.left.unmapped.iter().any(|(unmapped, _)| unmapped == name) {
+        } else if self.left.unmapped.iter().any(|(unmapped, _)| is_in(unmapped)) {
             "unmapped"
         } else if self.duplicates.iter().any(|duplicate| duplicate.covers(path)) {
             "duplicate"
@@ -136,11 +147,7 @@ impl Path {
         self.0.iter().fold(String::new(), |text, part| match part {
             Part::Index(Some(index)) => format!("{text}[{index}]"),
             Part::Index(None) => format!("{text}[]"),
-            Part::Key(key) => {
-                let dot = if text.is_empty() { "" } else { "." };
-                let is_plain = key.chars().all(|letter| letter.is_alphanumeric() || "_-".contains(letter));
-                if is_plain { format!("{text}{dot}{key}") } else { format!("{text}{dot}['{key}']") }
-            }
+            Part::Key(key) => step(&text, key),
         })
     }
 
