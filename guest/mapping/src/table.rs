@@ -63,7 +63,7 @@ pub struct Row {
     pub file: &'static str,
     /// The line in it, from 1.
     pub line: u16,
-    /// The conversion or the function that it names; `const`, or `list` for the items of a list.
+    /// The conversion or the function that it names; `const`, or `keep` for a list whose items keep unknown keys.
     pub by: &'static str,
     /// What it takes of the record: full source paths, lists as `[]`.
     pub from: &'static [&'static str],

@@ -92,9 +92,7 @@ pub(crate) fn compile(file: &Path, root: &Path, ecs: &Ecs, functions: &Functions
         compiler.declare(path, false, "", "");
     }
     for (name, accumulator) in RELATED.iter().zip(0..) {
-        let path = format!("related.{name}");
-        compiler.declare(&path, false, "", "");
-        scope.outputs.push(output(&path, From::Accumulator(accumulator)));
+        scope.outputs.push(output(&format!("related.{name}"), From::Accumulator(accumulator)));
     }
     for name in &pipeline.include {
         compiler.include(&mut scope, &[], None, name);
@@ -272,7 +270,7 @@ impl Compiler<'_> {
                 );
                 continue;
             };
-            let place = self.place("list", vec![crate::scope::join(&scope.path, &from)]);
+            let place = self.place("keep", vec![crate::scope::join(&scope.path, &from)]);
             let row = self.places.begin(place);
             let mut item = Item { prefix: String::new(), keep: list.rest == Rest::Keep };
             if let Some(to) = &list.to {

@@ -1,7 +1,6 @@
 //! The fields that documents may have, as the pipelines and the ECS list say (made by `build.rs`).
 
 /// A field that documents may have.
-#[allow(dead_code, reason = "what a field means is shown by `docs fields`")]
 pub(crate) struct Field {
     /// Full path.
     pub(crate) path: &'static str,

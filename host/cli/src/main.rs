@@ -1,8 +1,12 @@
 //! The command `defenderbeat`.
 
 mod components;
+mod docs;
+mod explain;
+mod feeds;
 mod fields;
 mod golden;
+mod opening;
 mod run;
 mod setup;
 mod test_output;
@@ -15,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 /// Collects Microsoft Defender XDR alerts and maps them, in a sandbox, to Elastic Common Schema documents.
 #[derive(Parser)]
-#[command(version, about, after_help = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 transform rejected records.")]
+#[command(version, about, after_help = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 records were rejected.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -34,6 +38,11 @@ enum Command {
     Export(setup::ExportArguments),
     /// Maps raw payloads to documents: a step of a shell pipe.
     Transform(transform::Arguments),
+    /// Says which row of the mapping made each field of documents, and which columns of records none took.
+    Explain(explain::Arguments),
+    /// Documents what this program makes.
+    #[command(subcommand)]
+    Docs(docs::Docs),
     /// Runs golden cases: records with the documents expected of them.
     Golden(golden::Arguments),
     /// Says what this is: version, components and the versions they follow.
@@ -56,6 +65,8 @@ fn main() -> ExitCode {
         Command::Export(arguments) => setup::export(&arguments),
         Command::Test(Test::Output(arguments)) => test_output::run(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Docs(docs::Docs::Fields(arguments)) => docs::run(&arguments),
         Command::Golden(arguments) => golden::run(&arguments),
         Command::Version => version(),
     };
