@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::assets::{Asset, Kind, Maker, PRIORITY};
+use super::assets::{Asset, Kind, Maker};
 use super::mappings::Mapping;
 
 /// Ids of transforms have no `@`.
@@ -14,6 +14,9 @@ pub(super) const TRANSFORM: &str = "logs-m365_defender.vulnerability_latest-defe
 pub(super) const INDEX: &str = "security_solution-m365_defender.vulnerability_latest-v1";
 /// What Kibana reads.
 const ALIAS: &str = "security_solution-m365_defender.vulnerability_latest";
+
+/// Above what Fleet gives the templates of indices that its transforms write (250).
+const PRIORITY: u32 = 300;
 
 /// What the transform depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]

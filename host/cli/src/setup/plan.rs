@@ -116,18 +116,27 @@ fn change(asset: &Asset, existing: &Json, overwrite: bool) -> Change {
     match asset.kind {
         // How the server spells times is its own affair; the digest is in `_meta`.
         Kind::Transform if is_same_version => Change::Nothing,
-        Kind::IlmPolicy => {
-            let phases = |content: &Json| content.get("policy").and_then(|policy| policy.get("phases")).cloned();
-            match (phases(&asset.body), phases(existing)) {
-                (Some(own), Some(found)) if contains(&found, &own) && is_same_version => Change::Nothing,
-                (Some(own), Some(found)) if contains(&found, &own) || overwrite => Change::Replace,
-                // How long data stays is the site's decision.
-                _ => Change::Leave,
-            }
-        }
+        // How long data stays is the site's decision.
+        Kind::IlmPolicy if !is_same_policy(existing, &asset.body) && !overwrite => Change::Leave,
+        Kind::IlmPolicy if is_same_policy(existing, &asset.body) && is_same_version => Change::Nothing,
+        Kind::IlmPolicy => Change::Replace,
         _ if is_same_version && contains(&normal(existing.clone()), &normal(asset.body.clone())) => Change::Nothing,
         _ => Change::Replace,
     }
+}
+
+/// Whether a policy does what another does, in the same phases.
+fn is_same_policy(found: &Json, own: &Json) -> bool {
+    let actions = |policy: &Json| -> Vec<String> {
+        let phases = policy.pointer("/policy/phases").and_then(Json::as_object).into_iter().flatten();
+        let actions = phases.flat_map(|(phase, body)| {
+            let actions = body.get("actions").and_then(Json::as_object).into_iter().flatten();
+            actions.map(move |(action, _)| format!("{phase}.{action}"))
+        });
+        actions.collect()
+    };
+    let phases = |policy: &Json| policy.pointer("/policy/phases").cloned().unwrap_or_default();
+    actions(found) == actions(own) && contains(&phases(found), &phases(own))
 }
 
 /// Whether all of `own` is in `found`. Servers add defaults; and what a site added itself stays until there is something to

@@ -115,6 +115,11 @@ fn a_policy_that_was_changed_by_hand_is_left_alone_on_a_fake_server() {
     assert_eq!(age(), "90d");
     run_with(&server, ALL, &Options { dry_run: false, overwrite: true }).unwrap();
     assert_eq!(age(), "7d");
+    // A phase more is a change too.
+    server.content.borrow_mut().get_mut(path).unwrap()["policy"]["phases"]["warm"] =
+        json!({ "actions": { "readonly": {} } });
+    let lines = run(&server).unwrap();
+    assert!(lines.last().unwrap().ends_with("left alone 1"), "{lines:#?}");
 }
 
 #[test]
