@@ -7,8 +7,9 @@
 //! says so, because starting from the beginning would deliver everything again and from the present would lose records.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
@@ -23,6 +24,8 @@ pub struct Checkpoint {
     pub generation: Generation,
     /// The source's cursor, opaque.
     pub cursor: String,
+    /// When it was saved, milliseconds since 1970-01-01T00:00:00Z.
+    pub saved_at: i64,
 }
 
 /// Keeps checkpoints by input.
@@ -182,7 +185,9 @@ fn header(line: &[u8]) -> Result<Header, Unusable> {
 }
 
 fn read(file: &Path) -> Result<Checkpoint, Unusable> {
-    let bytes = fs::read(file)?;
+    let mut open = File::open(file)?;
+    let mut bytes = Vec::new();
+    open.read_to_end(&mut bytes)?;
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| broken("it is cut short"))?;
     let (line, rest) = bytes.split_at(end);
     let header = header(line)?;
@@ -191,7 +196,13 @@ fn read(file: &Path) -> Result<Checkpoint, Unusable> {
         return Err(broken(if cursor.len() < header.length { "it is cut short" } else { "it is damaged" }));
     }
     let cursor = String::from_utf8(cursor.to_vec()).map_err(|_| broken("it is damaged"))?;
-    Ok(Checkpoint { generation: header.generation, cursor })
+    let saved_at = millis(open.metadata()?.modified()?);
+    Ok(Checkpoint { generation: header.generation, cursor, saved_at })
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub(crate) fn millis(time: SystemTime) -> i64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn hash(generation: Generation, cursor: &[u8]) -> String {
@@ -277,10 +288,13 @@ mod tests {
     fn the_last_commit_is_loaded() {
         let (_folder, store) = store();
         assert_eq!(store.load("a").unwrap(), None);
+        // Some file systems keep times by the second or two.
+        let began = millis(SystemTime::now()) - 2_000;
         let first = store.commit("a", 0, "{\"n\":1}").unwrap();
         let second = store.commit("a", first, "{\"n\":2}").unwrap();
         let checkpoint = store.load("a").unwrap().unwrap();
-        assert_eq!(checkpoint, Checkpoint { generation: second, cursor: "{\"n\":2}".to_owned() });
+        assert_eq!((checkpoint.generation, checkpoint.cursor.as_str()), (second, "{\"n\":2}"));
+        assert!(checkpoint.saved_at >= began, "the time it was saved comes with it");
         assert_eq!(store.load("b").unwrap(), None);
     }
 
@@ -291,7 +305,8 @@ mod tests {
         store.commit("a", 1, "second").unwrap();
         let file = store.file("a");
         let whole = fs::read(&file).unwrap();
-        let before = Checkpoint { generation: 1, cursor: "first".to_owned() };
+        let before = read(&store.previous("a")).ok().unwrap();
+        assert_eq!((before.generation, before.cursor.as_str()), (1, "first"));
         for length in 0..whole.len() {
             fs::write(&file, &whole[..length]).unwrap();
             assert_eq!(store.load("a").unwrap().unwrap(), before, "cut to {length} bytes");

@@ -50,6 +50,8 @@ pub struct Metrics {
     pub delivered: Counter,
     /// Documents that the output had already.
     pub duplicates: Counter,
+    /// Documents that the output keeps where failures are kept.
+    pub failure_store: Counter,
     /// Documents sent once more.
     pub retried: Counter,
     /// Lines written to the dead-letter file.
@@ -111,6 +113,7 @@ impl fmt::Display for Metrics {
             ("rejected", &self.rejected),
             ("unmatched", &self.unmatched),
             ("there already", &self.duplicates),
+            ("in the failure store", &self.failure_store),
             ("sent again", &self.retried),
             ("dead letters", &self.dead_letters),
             ("bytes of facts", &self.facts),

@@ -11,11 +11,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::agent::identify;
+use crate::agent::{Installation, identify};
 use crate::checkpoint::{CheckpointError, Checkpoints, Generation, LocalCheckpoints};
 use crate::config::{Agent, Config, Input, Inventory, Kind, Source as InputSource};
 use crate::dead_letter::DeadLetterFile;
-use crate::deliver::{Deliver, DeliverError, Event};
+use crate::deliver::{Deliver, DeliverError, Delivered, Event};
 use crate::facts::Facts;
 use crate::mapper::{Mapper, Open};
 use crate::metrics::Metrics;
@@ -32,8 +32,10 @@ const EVENTS: usize = 4;
 const REPORT_EVERY: Duration = Duration::from_secs(30);
 /// How often facts are saved: so much of them a crash loses.
 const SAVE_FACTS_EVERY: Duration = Duration::from_secs(30);
+/// How long saving what is settled may take after `shutdown_timeout`.
+const SAVE: Duration = Duration::from_secs(5);
 /// Name of the file in the folder of dead letters.
-const DEAD_LETTERS: &str = "dead-letters.ndjson";
+pub(crate) const DEAD_LETTERS: &str = "dead-letters.ndjson";
 
 /// What running takes besides the configuration.
 pub struct Options {
@@ -104,12 +106,28 @@ pub enum RunError {
     /// Inputs failed.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Inputs(Vec<InputError>),
-    /// Stopping took too long.
-    #[error("after {0:?} (shutdown_timeout) not all was delivered; what was not is read again at the next start")]
-    Shutdown(Duration),
+    /// Stopping took too long. What is settled is saved.
+    #[error(
+        "after {timeout:?} (shutdown_timeout) not all was delivered: {}; that, and what was still being mapped, is read again at the next start",
+        describe(.left)
+    )]
+    Shutdown {
+        /// How long it was waited.
+        timeout: Duration,
+        /// Documents that were not delivered, by input.
+        left: BTreeMap<String, usize>,
+    },
     /// A thread cannot be started, or ended in a way that it must not.
     #[error("{0}")]
     Thread(String),
+}
+
+fn describe(left: &BTreeMap<String, usize>) -> String {
+    if left.is_empty() {
+        return "no documents are left over".to_owned();
+    }
+    let inputs = left.iter().map(|(input, documents)| format!("input {input} has {documents} documents left"));
+    inputs.collect::<Vec<_>>().join(", ")
 }
 
 /// Why an input ended.
@@ -169,6 +187,11 @@ impl InputCause {
 struct Shared {
     once: bool,
     agent: Agent,
+    /// Since when something may have been delivered of an input without a checkpoint, milliseconds since
+    /// 1970-01-01T00:00:00Z.
+    first_start: i64,
+    /// Nothing was delivered before this process began.
+    is_new: bool,
     checkpoints: Arc<dyn Checkpoints>,
     letters: DeadLetterFile,
     lookup: Arc<dyn Lookup>,
@@ -193,7 +216,7 @@ impl Diagnostics for Log {
     }
 }
 
-fn setup(input: &Input, agent: &Agent, component: &Component, lookup: Arc<dyn Lookup>) -> Setup {
+pub(crate) fn setup(input: &Input, agent: &Agent, component: &Component, lookup: Arc<dyn Lookup>) -> Setup {
     Setup {
         settings: input.component_settings(agent, keeps(component, State::Facts), None),
         limits: Limits { memory: input.memory_limit, ..Limits::default() },
@@ -229,6 +252,12 @@ fn check_options(input: &Input, component: &Component) -> Result<(), RunError> {
 fn workers(input: &Input, component: &Component) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     input.workers.unwrap_or_else(|| if keeps(component, State::Facts) { cores() } else { 1 })
+}
+
+/// The data streams of an input by route.
+pub(crate) fn streams(input: &Input, component: &Component) -> Arc<[String]> {
+    let namespace = &input.data_stream.namespace;
+    component.descriptor().routes.iter().map(|dataset| format!("logs-{dataset}-{namespace}")).collect()
 }
 
 /// What inputs of a type read from Graph.
@@ -273,19 +302,29 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     let checkpoints = Arc::new(LocalCheckpoints::open(&config.data_path)?);
     let failed = |path: PathBuf| move |source| RunError::File { path, source };
     let meta = config.data_path.join("meta.json");
-    let agent = identify(&config.data_path, config.name.as_deref()).map_err(failed(meta))?;
+    let Installation { agent, first_start, is_new } =
+        identify(&config.data_path, config.name.as_deref()).map_err(failed(meta))?;
     let folder = &config.dead_letter_path;
     std::fs::create_dir_all(folder).map_err(failed(folder.clone()))?;
     let path = folder.join(DEAD_LETTERS);
-    let letters = DeadLetterFile::open(&path).map_err(failed(path))?;
+    let letters = DeadLetterFile::open(&path).map_err(failed(path))?.with_cap(config.dead_letter_cap);
     let output = AnyOutput::open(&config.output)?;
+    let lanes = output.limits().lanes;
     let (events, received) = mpsc::channel(EVENTS);
     let deliver = Deliver::new(output, letters.clone(), checkpoints.clone());
+    let (end_delivery, mut end) = watch::channel(false);
     let mut delivered = on_thread("delivery".to_owned(), move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime
-            .map_err(|error| RunError::Thread(format!("starting delivery: {error}")))
-            .and_then(|runtime| runtime.block_on(deliver.run(received)).map_err(RunError::from))
+        let runtime =
+            delivery_runtime(lanes).map_err(|error| RunError::Thread(format!("starting delivery: {error}")))?;
+        let end = async move {
+            // Where nobody can tell any more, it ends with the inputs.
+            if end.wait_for(|end| *end).await.is_err() {
+                std::future::pending().await
+            }
+        };
+        let delivered = runtime.block_on(deliver.run(received, end)).map_err(RunError::from);
+        runtime.shutdown_background();
+        delivered
     })
     .map_err(RunError::Thread)?;
 
@@ -294,7 +333,7 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
         facts.insert(*kind, Arc::new(Facts::load(&config.data_path, kind.name())));
     }
     let _saver = Saver::start(facts.values().cloned().collect());
-    let shared = Arc::new(Shared { once, agent, checkpoints, letters, lookup, facts, events });
+    let shared = Arc::new(Shared { once, agent, first_start, is_new, checkpoints, letters, lookup, facts, events });
     let mut inputs = JoinSet::new();
     for input in config.inputs.iter().filter(|input| input.enabled) {
         let component = component(input, &components)?.clone();
@@ -340,10 +379,21 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
                 gather().await;
                 (&mut delivered).await
             };
-            return match timeout(config.shutdown_timeout, drained).await {
-                Ok(ended) => finish(ended, failures),
-                Err(_) => Err(RunError::Shutdown(config.shutdown_timeout)),
+            if let Ok(ended) = timeout(config.shutdown_timeout, drained).await {
+                return finish(ended, failures);
+            }
+            end_delivery.send_replace(true);
+            let saved = async {
+                let ended = (&mut delivered).await;
+                gather().await;
+                ended
             };
+            let left = match timeout(SAVE, saved).await {
+                Ok(Ok(Ok(Delivered { left, .. }))) => left,
+                Ok(ended) => return Err(gone(ended)),
+                Err(_) => BTreeMap::new(),
+            };
+            return Err(RunError::Shutdown { timeout: config.shutdown_timeout, left });
         }
     }
     // The inputs held the last senders of events, so delivery ends when it has delivered all of them.
@@ -378,18 +428,18 @@ impl Drop for Saver {
     }
 }
 
-type Delivered = Result<Result<AnyOutput, RunError>, oneshot::error::RecvError>;
+type EndedDelivery = Result<Result<Delivered<AnyOutput>, RunError>, oneshot::error::RecvError>;
 
-fn gone(ended: Delivered) -> RunError {
+fn gone(ended: EndedDelivery) -> RunError {
     match ended {
         Ok(Err(error)) => error,
         Ok(Ok(_)) | Err(_) => RunError::Thread("delivery ended too early; please report this".to_owned()),
     }
 }
 
-fn finish(ended: Delivered, failures: Vec<InputError>) -> Result<(), RunError> {
+fn finish(ended: EndedDelivery, failures: Vec<InputError>) -> Result<(), RunError> {
     match ended {
-        Ok(Ok(output)) => {
+        Ok(Ok(Delivered { output, .. })) => {
             if let Some(summary) = output.summary() {
                 tracing::info!("{summary}");
             }
@@ -397,6 +447,15 @@ fn finish(ended: Delivered, failures: Vec<InputError>) -> Result<(), RunError> {
         }
         ended => Err(gone(ended)),
     }
+}
+
+/// What sends run on: side by side where the output takes several.
+fn delivery_runtime(lanes: usize) -> io::Result<tokio::runtime::Runtime> {
+    if lanes <= 1 {
+        return tokio::runtime::Builder::new_current_thread().enable_all().build();
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(lanes);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name("delivery").enable_all().build()
 }
 
 /// Runs something on a thread of its own; what comes of it can be awaited.
@@ -424,14 +483,16 @@ async fn run_input(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), InputError> {
     let metrics = Arc::new(Metrics::default());
+    let mut sent_since = (!shared.is_new).then_some(shared.first_start);
     let result = loop {
-        let cause = match run_session(&shared, &input, &component, &metrics, &mut stop).await {
+        let cause = match run_session(&shared, &input, &component, &metrics, sent_since, &mut stop).await {
             Ok(()) => break Ok(()),
             Err(cause) if shared.once || !cause.is_transient() => {
                 break Err(InputError { input: input.id.clone(), cause });
             }
             Err(cause) => cause,
         };
+        sent_since = Some(shared.first_start);
         let wait = match &input.source {
             InputSource::Graph(settings) => settings.interval,
             InputSource::EventHubs(settings) => settings.retry.wait_max,
@@ -453,11 +514,13 @@ async fn run_session(
     input: &Input,
     component: &Component,
     metrics: &Arc<Metrics>,
+    sent_since: Option<i64>,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<(), InputCause> {
     let checkpoint = shared.checkpoints.load(&input.id)?;
     let generation = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation);
     let start = Start {
+        sent_since: checkpoint.as_ref().map_or(sent_since, |checkpoint| Some(checkpoint.saved_at)),
         cursor: checkpoint.map(|checkpoint| checkpoint.cursor),
         owner: format!("{}/{}", shared.agent.id, input.id),
         once: shared.once,
@@ -505,8 +568,7 @@ where
     let workers = workers(input, component);
     let mappers = (0..workers).map(|_| Mapper::new(open.clone(), facts.cloned()));
     let mappers = mappers.collect::<Result<Vec<_>, _>>()?;
-    let namespace = &input.data_stream.namespace;
-    let streams = component.descriptor().routes.iter().map(|dataset| format!("logs-{dataset}-{namespace}")).collect();
+    let streams = streams(input, component);
     let run = Arc::new(Run::new(input.id.clone(), streams, metrics.clone(), source, generation, workers));
 
     let (sender, deliveries) = mpsc::channel(1);

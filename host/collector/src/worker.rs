@@ -11,6 +11,7 @@ use crate::checkpoint::{CheckpointError, Checkpoints, Generation};
 use crate::deliver::{Event, Reject, Selection, Session};
 use crate::mapper::Mapper;
 use crate::metrics::Metrics;
+use crate::output::Documents;
 use crate::source::{Delivery, Origin, Position, Source, Trapped};
 use crate::sync::{Syncs, is_unmatched};
 use crate::turns::Turns;
@@ -55,10 +56,6 @@ impl<S: Source> Run<S> {
 impl<S: Source> Session for Run<S> {
     fn input(&self) -> &str {
         &self.input
-    }
-
-    fn streams(&self) -> Arc<[String]> {
-        self.streams.clone()
     }
 
     fn metrics(&self) -> &Metrics {
@@ -185,7 +182,7 @@ fn map<S: Source, T: Transform>(
     delivery: Delivery,
     events: &mpsc::Sender<Event>,
 ) -> Result<(), WorkerError> {
-    let Delivery { sequence, feed, received_at, payloads, origins, step } = delivery;
+    let Delivery { sequence, feed, received_at, payloads, origins, step, sent_since } = delivery;
     let session: Arc<dyn Session> = run.clone();
     let payloads = syncs.begin(mapper, step, payloads, &run.metrics).map_err(WorkerError::Mapping)?;
     let batch = Batch { feed: feed.to_owned(), received_at, payloads };
@@ -194,7 +191,8 @@ fn map<S: Source, T: Transform>(
         if part.documents.is_empty() {
             return Ok(());
         }
-        events.blocking_send(Event::Documents(session.clone(), part)).map_err(|_| WorkerError::Gone.into())
+        let documents = Documents { part, streams: run.streams.clone(), sent_since };
+        events.blocking_send(Event::Documents(session.clone(), documents)).map_err(|_| WorkerError::Gone.into())
     };
     let failed = |error| match error {
         defenderbeat_runtime::Error::Sink(_) => WorkerError::Gone,

@@ -94,7 +94,15 @@ impl Process {
             .zip(records)
             .map(|(sequence, record)| {
                 let payloads = vec![Bytes::from(record.to_string())];
-                Delivery { sequence, feed: "facts", received_at: 0, payloads, origins: Vec::new(), step: None }
+                Delivery {
+                    sequence,
+                    feed: "facts",
+                    received_at: 0,
+                    payloads,
+                    origins: Vec::new(),
+                    step: None,
+                    sent_since: None,
+                }
             })
             .collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -110,7 +118,7 @@ impl Process {
             let deliver = async {
                 while let Some(event) = received.recv().await {
                     match event {
-                        Event::Documents(_, part) => {
+                        Event::Documents(_, Documents { part, .. }) => {
                             documents.extend(part.iter().map(|(_, bytes)| String::from_utf8(bytes.to_vec()).unwrap()))
                         }
                         Event::Mapped { sequence, rejects: more, .. } => {

@@ -26,6 +26,8 @@ pub use reference::reference;
 pub(crate) use schema::in_order;
 use yaml::Node;
 
+use crate::dead_letter::Cap;
+
 /// Looks up an environment variable.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub data_path: PathBuf,
     /// Folder of what could not be mapped or delivered.
     pub dead_letter_path: PathBuf,
+    /// How much of it there may be.
+    pub dead_letter_cap: Cap,
     /// Databases of addresses.
     pub geoip: GeoipOptions,
     /// What is logged.
@@ -155,6 +159,7 @@ impl Config {
                 name: file.name,
                 inputs,
                 output,
+                dead_letter_cap: Cap { max_size: file.dead_letter.max_size, when_full: file.dead_letter.when_full },
                 dead_letter_path: file.dead_letter.path.unwrap_or_else(|| data_path.join("dead-letter")),
                 data_path,
                 geoip: file.geoip,

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::inventory::{Inventory, InventorySizes};
 use super::schema::in_order;
 use super::units;
-use crate::dead_letter::timestamp;
+use crate::dead_letter::{WhenFull, timestamp};
 use crate::output::elasticsearch::ElasticsearchSettings;
 use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
@@ -388,13 +388,28 @@ impl Default for PathOptions {
     }
 }
 
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub(super) struct DeadLetterOptions {
     /// The folder for records that cannot be mapped and documents that the output refuses, each with the reason. Without it:
     /// `dead-letter` below `path.data`.
     pub(super) path: Option<PathBuf>,
+
+    /// The largest file of dead letters.
+    #[serde(with = "units::Bytes")]
+    pub(super) max_size: usize,
+
+    /// What happens when it is that large. `stop`: delivery stops, with an error in the log, and goes on once the file was
+    /// moved away or emptied; nothing is lost. `drop_oldest`: at half the size the file becomes `dead-letters.1.ndjson`, and the
+    /// one before it is lost.
+    pub(super) when_full: WhenFull,
+}
+
+impl Default for DeadLetterOptions {
+    fn default() -> Self {
+        Self { path: None, max_size: 1 << 30, when_full: WhenFull::default() }
+    }
 }
 
 /// Databases that tell where addresses are, in the MaxMind DB format. They are read at the start, into memory; a newer one

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use defenderbeat_runtime::Part;
+use defenderbeat_runtime::{Document, Part};
 
 use crate::config;
 use crate::http::RetrySettings;
@@ -36,6 +36,12 @@ pub struct Documents {
 }
 
 impl Documents {
+    /// The data stream that a document is for.
+    pub fn stream(&self, document: &Document) -> Option<&str> {
+        let route = usize::try_from(document.route).ok()?;
+        self.streams.get(route).map(String::as_str)
+    }
+
     /// Writes the documents, one a line; with `metadata` each begins with `@metadata`, as Beats write it: `_id`, by which
     /// a reader tells a document that comes again, and `raw_index`, the data stream it is for.
     fn write(&self, metadata: bool, out: &mut impl Write) -> io::Result<()> {
@@ -43,8 +49,7 @@ impl Documents {
             return out.write_all(&self.part.ndjson);
         }
         for (document, bytes) in self.part.iter() {
-            let stream = usize::try_from(document.route).ok().and_then(|route| self.streams.get(route));
-            let stream = stream.map_or("", String::as_str);
+            let stream = self.stream(document).unwrap_or_default();
             write!(out, r#"{{"@metadata":{{"_id":"{:032x}","raw_index":"{stream}"}},"#, document.id)?;
             out.write_all(bytes.strip_prefix(b"{").unwrap_or(&bytes))?;
         }
@@ -136,8 +141,8 @@ pub trait Output: Send + Sync + 'static {
     }
 }
 
-/// A send of an output that writes lines in order, part by part: no part waits for another.
-const LINES: Limits = Limits { documents: 1, bytes: 1, lanes: 1 };
+/// A send of an output that writes lines in order, as large as what leaves a component together: nothing waits for more.
+const LINES: Limits = Limits { documents: usize::MAX, bytes: 256 << 10, lanes: 1 };
 
 /// Locks what only one send at a time has; a panic in between leaves whole lines.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub mod defender;
 pub mod event_hubs;
@@ -90,20 +90,24 @@ pub struct Delivery {
     pub origins: Vec<Origin>,
     /// What it means for a sync, if anything. An input with syncs has one worker.
     pub step: Option<Step>,
+    /// Since when documents of its records may have been delivered without this session knowing, milliseconds since
+    /// 1970-01-01T00:00:00Z: by an earlier run or another collector, or by an attempt that is repeated. None where they were
+    /// not.
+    pub sent_since: Option<i64>,
 }
 
 /// Where a payload comes from, for whoever reads the dead letters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The event hub.
     pub eventhub: String,
     /// The partition of it.
     pub partition: String,
     /// The message's number in the partition.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence_number: Option<i64>,
     /// Its place in the partition.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<String>,
 }
 
@@ -112,6 +116,9 @@ pub struct Origin {
 pub struct Start {
     /// The cursor that was saved last.
     pub cursor: Option<String>,
+    /// Since when records past the cursor may have been delivered, milliseconds since 1970-01-01T00:00:00Z: the time it was
+    /// saved; without a cursor the first start of this installation. None where nothing was ever delivered.
+    pub sent_since: Option<i64>,
     /// Names this input of this installation to others; the same after a restart.
     pub owner: String,
     /// End after one cycle.

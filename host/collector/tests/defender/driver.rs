@@ -89,6 +89,7 @@ impl Driver {
         let letters = Letters::default();
         let start = Start {
             cursor: self.cursor.clone(),
+            sent_since: None,
             owner: "test".to_owned(),
             once,
             budget: Budget { bytes: 1 << 20, records: 3 },

@@ -92,6 +92,7 @@ impl Collector {
     ) -> Result<Self, Error> {
         let start = Start {
             cursor: cursor.map(str::to_owned),
+            sent_since: None,
             owner: owner.to_owned(),
             once,
             budget: Budget::default(),

@@ -94,6 +94,7 @@ pub(crate) fn start(cursor: Option<String>) -> Start {
     let budget = Budget { bytes: 64 << 10, records: 256 };
     Start {
         cursor,
+        sent_since: None,
         owner: "test".to_owned(),
         once: true,
         budget,

@@ -61,6 +61,8 @@ impl Collector {
     async fn changes(&mut self, since: i64, link: Option<String>) -> Result<(), Stop> {
         self.all_mapped().await?;
         self.shared.state().highest = 0;
+        // The slot of the newest change is given whole once more, whoever has delivered it since it was made.
+        self.sent_since = Some(since - SLOT);
         let mut first = self.service.url(PATH);
         let time = DateTime::from_timestamp_millis(since).unwrap_or_default();
         first

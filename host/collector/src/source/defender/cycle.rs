@@ -58,6 +58,8 @@ pub(super) struct Collector {
     pub(super) max_record_size: usize,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
     pub(super) shared: Arc<Shared>,
+    /// Since when what is read now may have been delivered before.
+    pub(super) sent_since: Option<i64>,
     deliveries: mpsc::Sender<Delivery>,
     /// The last delivery.
     sequence: u64,
@@ -82,6 +84,7 @@ impl Collector {
             max_record_size,
             dead_letters,
             shared,
+            sent_since: None,
             deliveries,
             sequence: 0,
             once,
@@ -167,7 +170,9 @@ impl Collector {
 
     /// Begins a sync, and returns when its start is saved.
     pub(super) async fn begin(&mut self, start: i64) -> Result<(), Stop> {
-        self.shared.state().progress.cursor.sync = Some(start);
+        let before = self.shared.state().progress.cursor.sync.replace(start);
+        // Begun again, it gives the same ids again.
+        self.sent_since = before.filter(|before| *before == start);
         self.give(RECORDS, Vec::new(), Some(Step::Begin(start))).await?;
         let sequence = self.sequence;
         is(&self.shared.saved, |saved| *saved >= sequence).await
@@ -208,8 +213,9 @@ impl Collector {
         let permit = self.deliveries.reserve().await.map_err(|_| Stop::Gone)?;
         self.sequence += 1;
         let (sequence, received_at, origins) = (self.sequence, unix_millis(), Vec::new());
+        let sent_since = self.sent_since;
         self.shared.state().progress.reach(sequence);
-        permit.send(Delivery { sequence, feed, received_at, payloads, origins, step });
+        permit.send(Delivery { sequence, feed, received_at, payloads, origins, step, sent_since });
         Ok(())
     }
 

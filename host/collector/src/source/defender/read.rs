@@ -55,8 +55,7 @@ impl Collector {
             }
             if read.records == handed_on.records {
                 if read.digest() != handed_on.digest() {
-                    *handed_on = Prefix::default();
-                    return Ok(Read::Differs);
+                    return Ok(self.differs(handed_on));
                 }
                 continue;
             }
@@ -79,11 +78,15 @@ impl Collector {
         }
         Ok(match records.broken() {
             Some(error) => Read::Broken(error),
-            None if short => {
-                *handed_on = Prefix::default();
-                Read::Differs
-            }
+            None if short => self.differs(handed_on),
             None => Read::Whole(records.next_link().map(str::to_owned)),
         })
+    }
+
+    /// All of an answer is handed on again, and documents of it are delivered that were before, since the sync began.
+    fn differs(&mut self, handed_on: &mut Prefix) -> Read {
+        *handed_on = Prefix::default();
+        self.sent_since = self.sent_since.or(self.shared.state().progress.cursor.sync);
+        Read::Differs
     }
 }

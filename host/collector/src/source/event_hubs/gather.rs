@@ -154,8 +154,9 @@ impl Gather {
             payloads: Vec::with_capacity(messages.len()),
             origins: Vec::with_capacity(messages.len()),
             step: None,
+            sent_since: messages.iter().filter_map(|message| message.sent_since).min(),
         };
-        for Message { hold, place, payload } in messages {
+        for Message { hold, place, payload, .. } in messages {
             delivery.payloads.push(payload);
             delivery.origins.push(Origin {
                 eventhub: hold.hub.eventhub.clone(),

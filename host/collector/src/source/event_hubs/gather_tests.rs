@@ -19,14 +19,17 @@ fn case(once: Option<usize>) -> Case {
     };
     let gather = Gather::new(received, &settings, Budget { bytes: 100, records: 256 }, once);
     let hub = Arc::new(Hub { namespace: "n".into(), eventhub: "h".into(), group: "g".into() });
-    Case { items, gather, hold: Hold::new(hub, "0", None) }
+    Case { items, gather, hold: Hold::new(hub, "0", None, &Place::default()) }
 }
 
 impl Case {
     async fn send(&self, number: i64, length: usize) {
         let place = Place { offset: None, sequence_number: Some(number) };
         let payload = Bytes::from(vec![b'x'; length]);
-        self.items.send(Item::Message(Message { hold: self.hold.clone(), place, payload })).await.unwrap();
+        self.items
+            .send(Item::Message(Message { hold: self.hold.clone(), place, payload, sent_since: None }))
+            .await
+            .unwrap();
     }
 
     /// The numbers of the messages in the next delivery, and the place up to which it goes.
@@ -57,7 +60,7 @@ async fn what_a_lost_partition_still_says_is_left_out() {
     let mut case = case(None);
     case.send(0, 10).await;
     case.hold.release();
-    let hold = Hold::new(case.hold.hub.clone(), "1", None);
+    let hold = Hold::new(case.hold.hub.clone(), "1", None, &Place::default());
     case.hold = hold;
     case.send(7, 10).await;
     assert_eq!(case.next().await, (vec![7], Some(7)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use azure_messaging_eventhubs::models::{Checkpoint, EventHubPartitionProperties};
+use azure_messaging_eventhubs::models::{Checkpoint, EventHubPartitionProperties, Ownership};
 use azure_messaging_eventhubs::{CheckpointStore, ConsumerClient};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -16,9 +16,10 @@ use super::balance::{View, claims};
 use super::connection::{Connector, close};
 use super::error::{Error, Fault};
 use super::progress::{Hold, Hub, Place};
-use super::reader::{Item, Reader};
+use super::reader::{Item, Reader, Repeats};
 use super::settings::{EventHubSettings, StartAt};
-use super::store::BlobStore;
+use super::store::{BlobStore, Kept};
+use crate::checkpoint::millis;
 use crate::http::{Retry, RetrySettings};
 
 /// How long an answer about a hub may take.
@@ -42,6 +43,8 @@ pub(super) struct Common {
     pub(super) stop: watch::Receiver<bool>,
     /// Names this collector in ownership.
     pub(super) owner: String,
+    /// Since when messages past the local cursor may have been delivered.
+    pub(super) sent_since: Option<i64>,
     pub(super) once: bool,
     /// Hubs of the input.
     pub(super) hubs: usize,
@@ -94,7 +97,14 @@ impl HubTask {
         };
         let Some(partitions) = partitions else { return };
         tracing::info!(hub = %self.hub, partitions = partitions.len(), shared = self.store.is_some(), "event hub found");
-        let mut sharing = Sharing { task: self, partitions, holds: BTreeMap::new(), readers: JoinSet::new() };
+        let mut sharing = Sharing {
+            task: self,
+            partitions,
+            holds: BTreeMap::new(),
+            readers: JoinSet::new(),
+            read_before: BTreeMap::new(),
+            began: chrono::Utc::now().timestamp_millis(),
+        };
         sharing.run(&mut stop).await;
     }
 
@@ -197,6 +207,10 @@ struct Sharing {
     partitions: Vec<Partition>,
     holds: BTreeMap<Arc<str>, Arc<Hold>>,
     readers: JoinSet<()>,
+    /// Partitions that somebody has read before, and since when, milliseconds since 1970-01-01T00:00:00Z; 0 where that is not
+    /// known.
+    read_before: BTreeMap<String, i64>,
+    began: i64,
 }
 
 impl Sharing {
@@ -266,9 +280,7 @@ impl Sharing {
             .collect();
         let unread = self.task.common.once && self.holds.len() + new.len() < self.partitions.len();
         let checkpoints = match &self.task.store {
-            Some(store) if !new.is_empty() || unread => {
-                store.list_checkpoints(&hub.namespace, &hub.eventhub, &hub.group).await?
-            }
+            Some(store) if !new.is_empty() || unread => store.kept(&hub.namespace, &hub.eventhub, &hub.group).await?,
             _ => Vec::new(),
         };
         if unread {
@@ -280,10 +292,15 @@ impl Sharing {
         Ok(())
     }
 
-    async fn claim(&self, store: &BlobStore) -> Result<Vec<String>, azure_core::Error> {
+    async fn claim(&mut self, store: &BlobStore) -> Result<Vec<String>, azure_core::Error> {
         let Common { settings, owner, .. } = &*self.task.common;
         let hub = &self.task.hub;
         let ownerships = store.list_ownerships(&hub.namespace, &hub.eventhub, &hub.group).await?;
+        for Ownership { partition_id, .. } in &ownerships {
+            if !self.holds.contains_key(partition_id.as_str()) {
+                self.read_before.entry(partition_id.clone()).or_insert(0);
+            }
+        }
         let partitions: Vec<String> = self.partitions.iter().map(|partition| partition.id.to_string()).collect();
         let view = View {
             hub,
@@ -299,10 +316,10 @@ impl Sharing {
     }
 
     /// With `once`: what others have read up to the end of the start is finished.
-    async fn report_read_by_others(&self, checkpoints: &[Checkpoint]) {
+    async fn report_read_by_others(&self, checkpoints: &[Kept]) {
         for partition in self.partitions.iter().filter(|partition| !self.holds.contains_key(&partition.id)) {
             let Some(last) = &partition.last else { continue };
-            let read = checkpoints.iter().find(|checkpoint| checkpoint.partition_id == *partition.id).map(place);
+            let read = find(checkpoints, &partition.id).map(|kept| place(&kept.checkpoint));
             if last.is_reached(&read.unwrap_or_default()) {
                 self.report_finished(&partition.id).await;
             }
@@ -316,17 +333,24 @@ impl Sharing {
     }
 
     /// Begins to read a partition.
-    async fn hold(&mut self, at: usize, checkpoints: &[Checkpoint]) -> Result<(), azure_core::Error> {
+    async fn hold(&mut self, at: usize, checkpoints: &[Kept]) -> Result<(), azure_core::Error> {
         let Some(partition) = self.partitions.get(at) else { return Ok(()) };
         let HubTask { common, hub, store, .. } = &self.task;
         let id = partition.id.clone();
-        let stored = checkpoints.iter().find(|checkpoint| checkpoint.partition_id == *id).map(place);
+        let stored = find(checkpoints, &id);
         let (place, from, save) = match stored {
-            Some(place) => (place, "its checkpoint", false),
+            Some(kept) => (place(&kept.checkpoint), "its checkpoint", false),
             None => self.place(partition).await?,
         };
         let dynamic = store.clone().map(|store| store as Arc<dyn CheckpointStore>);
-        let hold = Hold::new(hub.clone(), &id, dynamic);
+        let hold = Hold::new(hub.clone(), &id, dynamic, &place);
+        let read_before = self.read_before.get(&*id).copied();
+        let since = match stored {
+            // Where the time is not known it may have been at any.
+            Some(kept) => Some(kept.saved_at.map_or(0, millis)),
+            None if store.is_some() => read_before,
+            None => common.sent_since.or(read_before),
+        };
         tracing::info!(%hub, partition = %id, from, offset = place.offset, sequence_number = place.sequence_number, "partition is read");
         let last = partition.last.as_ref().filter(|_| common.once);
         let unread = last.filter(|last| !last.is_reached(&place));
@@ -339,6 +363,7 @@ impl Sharing {
             hold: hold.clone(),
             items: common.items.clone(),
             place,
+            repeats: since.map(|since| Repeats { since, last: None }),
             save,
             credit: u32::try_from(share.clamp(1, CREDIT)).unwrap_or(1),
             last: unread.and_then(|last| last.place.sequence_number),
@@ -347,6 +372,7 @@ impl Sharing {
             stop: common.stop.clone(),
         };
         self.readers.spawn(reader.run());
+        self.read_before.entry(id.to_string()).or_insert(self.began);
         self.holds.insert(id, hold);
         Ok(())
     }
@@ -380,6 +406,10 @@ impl Sharing {
 fn added(known: &[Partition], found: Vec<Partition>) -> Vec<Partition> {
     let found = found.into_iter().filter(|found| !known.iter().any(|known| known.id == found.id));
     found.map(|Partition { id, .. }| Partition { id, last: None }).collect()
+}
+
+fn find<'a>(checkpoints: &'a [Kept], partition: &str) -> Option<&'a Kept> {
+    checkpoints.iter().find(|kept| kept.checkpoint.partition_id == partition)
 }
 
 fn place(checkpoint: &Checkpoint) -> Place {

@@ -10,6 +10,8 @@
 //! - A reader that loses its connection goes on after the last message it handed over: nothing is skipped and nothing is
 //!   read twice by one process. After a restart or a take-over, what was not saved is read again.
 //! - A partition that somebody else has taken is read no further, and nothing more of it is saved.
+//! - No partition is read further past what is saved than a fixed number of messages. So many at most may have been delivered
+//!   by whoever read the partition before, and leave with the time since when.
 //! - What is ahead of being mapped is bounded in bytes: each partition has a credit of messages of at most 1 MiB, one at
 //!   least, one more in the hands of its reader.
 //!
@@ -101,9 +103,12 @@ impl Shared {
                 store.update_checkpoint(hold.hub.checkpoint(&hold.partition, place)).await
             });
             for (saved, (hold, place)) in join_all(saves).await.into_iter().zip(some) {
-                if let Err(error) = saved {
-                    self.progress().put_back(hold.clone(), place.clone());
-                    result = Err(error);
+                match saved {
+                    Ok(()) => hold.note_saved(place),
+                    Err(error) => {
+                        self.progress().put_back(hold.clone(), place.clone());
+                        result = Err(error);
+                    }
                 }
             }
         }
@@ -168,6 +173,7 @@ impl EventHubs {
             items,
             stop: stopped,
             owner: start.owner.clone(),
+            sent_since: start.sent_since,
             once: start.once,
             hubs,
         });
@@ -252,7 +258,7 @@ impl Source for EventHubs {
         Ok(Some(delivery))
     }
 
-    /// Event Hubs gives a message once; one that comes again after a restart has the same ids.
+    /// Event Hubs gives a message once; one that comes again after a restart has the same ids, and says so.
     fn fresh(&self, _: u64, _: u128, _: Position) -> bool {
         true
     }
@@ -263,6 +269,10 @@ impl Source for EventHubs {
         let cursor = self.shared.progress().settle(sequence);
         self.shared.unsaved.notify_one();
         cursor
+    }
+
+    fn saved(&self, _: u64) {
+        self.shared.progress().saved();
     }
 
     async fn close(&self) {

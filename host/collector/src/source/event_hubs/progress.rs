@@ -9,6 +9,10 @@ use azure_messaging_eventhubs::{CheckpointStore, StartLocation, StartPosition};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+/// Messages of a partition that are read past the last one that is saved, at most. So many may have been delivered without
+/// anybody knowing when a process ends, and are looked up when the partition is read again.
+pub(super) const WINDOW: i64 = 20_000;
+
 /// A saved cursor that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -80,11 +84,40 @@ pub(super) struct Hold {
     /// Where its checkpoint is kept besides the cursor.
     pub(super) store: Option<Arc<dyn CheckpointStore>>,
     released: watch::Sender<bool>,
+    /// The sequence number up to which everything is saved.
+    saved: watch::Sender<Option<i64>>,
 }
 
 impl Hold {
-    pub(super) fn new(hub: Arc<Hub>, partition: &str, store: Option<Arc<dyn CheckpointStore>>) -> Arc<Self> {
-        Arc::new(Self { hub, partition: partition.into(), store, released: watch::Sender::new(false) })
+    /// A hold on a partition that was read up to a place.
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        partition: &str,
+        store: Option<Arc<dyn CheckpointStore>>,
+        place: &Place,
+    ) -> Arc<Self> {
+        let (released, saved) = (watch::Sender::new(false), watch::Sender::new(place.sequence_number));
+        Arc::new(Self { hub, partition: partition.into(), store, released, saved })
+    }
+
+    /// Notes that everything up to a place is saved.
+    pub(super) fn note_saved(&self, place: &Place) {
+        self.saved.send_if_modified(|saved| {
+            let newer = place.sequence_number > *saved;
+            if newer {
+                *saved = place.sequence_number;
+            }
+            newer
+        });
+    }
+
+    /// Waits until a message is at most [`WINDOW`] messages past what is saved. What is saved of a partition that nothing is
+    /// known of ends before its first message.
+    pub(super) async fn within_window(&self, sequence_number: i64) {
+        self.saved.send_if_modified(|saved| saved.replace(saved.unwrap_or(sequence_number - 1)).is_none());
+        let within = |saved: &Option<i64>| saved.is_some_and(|saved| sequence_number - saved <= WINDOW);
+        // The sender lives as long as `self`.
+        let _ = self.saved.subscribe().wait_for(within).await;
     }
 
     pub(super) fn release(&self) {
@@ -133,6 +166,8 @@ pub(super) struct Progress {
     pending: VecDeque<(u64, Reached)>,
     /// What a store has not been told.
     unsaved: BTreeMap<(String, Arc<str>), (Arc<Hold>, Place)>,
+    /// What is saved with the cursor that was given last.
+    saving: Reached,
 }
 
 impl Progress {
@@ -167,11 +202,18 @@ impl Progress {
                 self.settled.entry(key.clone()).or_default().insert(hold.partition.to_string(), place.clone());
                 if hold.store.is_some() {
                     self.unsaved.insert((key, hold.partition.clone()), (hold, place));
+                } else {
+                    self.saving.push((hold, place));
                 }
             }
         }
         let saved = Saved { version: VERSION, hubs: self.settled.clone() };
         serde_json::to_string(&saved).unwrap_or_default()
+    }
+
+    /// Notes that the cursor that was given last is saved.
+    pub(super) fn saved(&mut self) {
+        self.saving.drain(..).for_each(|(hold, place)| hold.note_saved(&place));
     }
 
     /// What is to be told to stores; it counts as told.
@@ -199,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_cursor_holds_what_is_settled_and_no_more() {
-        let hold = Hold::new(hub(), "0", None);
+        let hold = Hold::new(hub(), "0", None, &Place::default());
         let mut progress = Progress::load(None).unwrap();
         progress.deliver(1, vec![(hold.clone(), at(5))]);
         progress.deliver(2, vec![(hold.clone(), at(9))]);
@@ -213,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_is_settled_after_a_partition_is_lost_is_not_saved() {
-        let hold = Hold::new(hub(), "0", None);
+        let hold = Hold::new(hub(), "0", None, &Place::default());
         let mut progress = Progress::load(None).unwrap();
         progress.deliver(1, vec![(hold.clone(), at(5))]);
         progress.deliver(2, vec![(hold.clone(), at(9))]);
@@ -235,5 +277,22 @@ mod tests {
     fn a_cursor_of_another_kind_is_refused() {
         assert!(Progress::load(Some(r#"{"version":2,"hubs":{}}"#)).unwrap_err().to_string().contains("version 2"));
         assert!(Progress::load(Some(r#"{"version":1,"boundary":1}"#)).is_err());
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_window_is_read_past_what_is_saved() {
+        let hold = Hold::new(hub(), "0", None, &Place::default());
+        let mut progress = Progress::load(None).unwrap();
+        // The first message of a partition that nothing is known of.
+        hold.within_window(100).await;
+        hold.within_window(99 + WINDOW).await;
+        let beyond = hold.clone();
+        let waiting = tokio::spawn(async move { beyond.within_window(100 + WINDOW).await });
+        progress.deliver(1, vec![(hold.clone(), at(100))]);
+        progress.settle(1);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "settled is not saved");
+        progress.saved();
+        waiting.await.unwrap();
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::{Connector, close};
 use super::error::{Error, Fault};
-use super::progress::{Hold, Place};
+use super::progress::{Hold, Place, WINDOW};
 use crate::http::{Retry, RetrySettings};
 
 /// A connection on which nothing comes for so long is made anew: nothing else tells that the other end is gone.
@@ -43,6 +43,8 @@ pub(super) struct Message {
     pub(super) hold: Arc<Hold>,
     pub(super) place: Place,
     pub(super) payload: Bytes,
+    /// Since when it may have been delivered by whoever read the partition before.
+    pub(super) sent_since: Option<i64>,
 }
 
 /// Reads one partition.
@@ -52,6 +54,8 @@ pub(super) struct Reader {
     pub(super) items: mpsc::Sender<Item>,
     /// What was read last.
     pub(super) place: Place,
+    /// What may have been delivered before.
+    pub(super) repeats: Option<Repeats>,
     /// That place is to be saved before anything is read.
     pub(super) save: bool,
     /// Messages that may arrive ahead.
@@ -62,6 +66,15 @@ pub(super) struct Reader {
     pub(super) once: bool,
     /// Becomes true when everything is to end.
     pub(super) stop: watch::Receiver<bool>,
+}
+
+/// Messages that whoever read the partition before may have delivered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Repeats {
+    /// Since when, milliseconds since 1970-01-01T00:00:00Z.
+    pub(super) since: i64,
+    /// The last of them that can be; none before that is known.
+    pub(super) last: Option<i64>,
 }
 
 /// Why a reader ends before its hold does.
@@ -159,6 +172,9 @@ impl Reader {
             Ok(receiver) => receiver,
             Err(error) => return End::Failed(Error::of(doing(), &error)),
         };
+        if let Err(error) = self.find_repeats(client).await {
+            return End::Failed(Error::of(doing(), &error));
+        }
         let mut events = Box::pin(receiver.stream_events());
         loop {
             let event = match timeout(SILENCE, events.next()).await {
@@ -171,8 +187,11 @@ impl Reader {
                 }
             };
             let place = Place { offset: event.offset().clone(), sequence_number: event.sequence_number() };
-            let payload = body(event);
-            let message = Message { hold: self.hold.clone(), place: place.clone(), payload };
+            if let Some(number) = place.sequence_number {
+                self.hold.within_window(number).await;
+            }
+            let sent_since = self.sent_since(&place);
+            let message = Message { hold: self.hold.clone(), place: place.clone(), payload: body(event), sent_since };
             if self.items.send(Item::Message(message)).await.is_err() {
                 return End::Gone;
             }
@@ -186,6 +205,31 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+impl Reader {
+    /// Finds out which messages may have been delivered before: those that are there now, since nobody else receives any
+    /// more, up to the window past what was saved.
+    async fn find_repeats(&mut self, client: &ConsumerClient) -> azure_messaging_eventhubs::Result<()> {
+        let saved = self.place.sequence_number;
+        if let Some(repeats) = self.repeats.as_mut().filter(|repeats| repeats.last.is_none()) {
+            let properties = client.get_partition_properties(&self.hold.partition).await?;
+            let (first, last) = (properties.beginning_sequence_number, properties.last_enqueued_sequence_number);
+            let window = saved.unwrap_or(first - 1).saturating_add(WINDOW);
+            repeats.last = Some(last.min(window));
+        }
+        Ok(())
+    }
+
+    /// Since when a message may have been delivered before. Behind the last of these there are none.
+    fn sent_since(&mut self, place: &Place) -> Option<i64> {
+        let Repeats { since, last } = self.repeats?;
+        if place.sequence_number.zip(last).is_some_and(|(number, last)| number > last) {
+            self.repeats = None;
+            return None;
+        }
+        Some(since)
     }
 }
 

@@ -10,6 +10,7 @@
 //! `<partition>` in the root that holds JSON, is read where there is no other.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
@@ -24,6 +25,14 @@ use crate::http;
 const OWNER: &str = "ownerid";
 const SEQUENCE_NUMBER: &str = "sequencenumber";
 const OFFSET: &str = "offset";
+
+/// A checkpoint that is kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) checkpoint: Checkpoint,
+    /// When it was saved, by our clock.
+    pub(super) saved_at: Option<SystemTime>,
+}
 
 /// A container that several collectors share.
 #[derive(Clone, Debug)]
@@ -48,16 +57,38 @@ impl BlobStore {
         Ok(begun.then_some(Place { offset, sequence_number }))
     }
 
-    async fn checkpoints(&self, prefix: &str, of: &Checkpoint) -> Result<Vec<Checkpoint>, http::Error> {
+    /// The checkpoints of a hub.
+    pub(super) async fn kept(&self, namespace: &str, eventhub: &str, group: &str) -> azure_core::Result<Vec<Kept>> {
+        let of = Checkpoint {
+            fully_qualified_namespace: namespace.to_owned(),
+            event_hub_name: eventhub.to_owned(),
+            consumer_group: group.to_owned(),
+            ..Checkpoint::default()
+        };
+        let prefix = Checkpoint::get_checkpoint_blob_prefix_name(namespace, eventhub, group)?;
+        let mut kept = self.checkpoints(&prefix, &of).await.map_err(wrap)?;
+        let lower = prefix.to_lowercase();
+        if lower != prefix {
+            let known: BTreeSet<String> = kept.iter().map(|found| found.checkpoint.partition_id.clone()).collect();
+            let others = self.checkpoints(&lower, &of).await.map_err(wrap)?;
+            kept.extend(others.into_iter().filter(|other| !known.contains(&other.checkpoint.partition_id)));
+        }
+        Ok(kept)
+    }
+
+    async fn checkpoints(&self, prefix: &str, of: &Checkpoint) -> Result<Vec<Kept>, http::Error> {
         let blobs = self.container.list(prefix).await?.into_iter();
         Ok(blobs
-            .map(|blob| Checkpoint {
-                partition_id: partition(&blob),
-                offset: blob.metadata.get(OFFSET).filter(|offset| !offset.is_empty()).cloned(),
-                sequence_number: blob.metadata.get(SEQUENCE_NUMBER).and_then(|number| number.parse().ok()),
-                ..of.clone()
+            .map(|blob| Kept {
+                saved_at: blob.modified,
+                checkpoint: Checkpoint {
+                    partition_id: partition(&blob),
+                    offset: blob.metadata.get(OFFSET).filter(|offset| !offset.is_empty()).cloned(),
+                    sequence_number: blob.metadata.get(SEQUENCE_NUMBER).and_then(|number| number.parse().ok()),
+                    ..of.clone()
+                },
             })
-            .filter(|checkpoint| checkpoint.offset.is_some() || checkpoint.sequence_number.is_some())
+            .filter(|Kept { checkpoint, .. }| checkpoint.offset.is_some() || checkpoint.sequence_number.is_some())
             .collect())
     }
 
@@ -101,21 +132,8 @@ impl CheckpointStore for BlobStore {
         eventhub: &str,
         group: &str,
     ) -> azure_core::Result<Vec<Checkpoint>> {
-        let of = Checkpoint {
-            fully_qualified_namespace: namespace.to_owned(),
-            event_hub_name: eventhub.to_owned(),
-            consumer_group: group.to_owned(),
-            ..Checkpoint::default()
-        };
-        let prefix = Checkpoint::get_checkpoint_blob_prefix_name(namespace, eventhub, group)?;
-        let mut checkpoints = self.checkpoints(&prefix, &of).await.map_err(wrap)?;
-        let lower = prefix.to_lowercase();
-        if lower != prefix {
-            let known: BTreeSet<String> = checkpoints.iter().map(|found| found.partition_id.clone()).collect();
-            let others = self.checkpoints(&lower, &of).await.map_err(wrap)?;
-            checkpoints.extend(others.into_iter().filter(|other| !known.contains(&other.partition_id)));
-        }
-        Ok(checkpoints)
+        let kept = self.kept(namespace, eventhub, group).await?;
+        Ok(kept.into_iter().map(|kept| kept.checkpoint).collect())
     }
 
     async fn list_ownerships(

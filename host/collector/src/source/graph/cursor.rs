@@ -190,6 +190,11 @@ impl Progress {
         self.again.add(id)
     }
 
+    /// Whether there are records to be asked for again.
+    pub(super) fn asks_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
     /// Records to be asked for again.
     pub(super) fn to_ask_again(&self, most: usize) -> Vec<String> {
         self.again.next(most)

@@ -129,8 +129,9 @@ impl Poller {
     pub(super) async fn deliver_to(&mut self, feed: &'static str, payloads: Vec<Bytes>) -> Result<(), Stop> {
         let is_large = payloads.iter().map(Bytes::len).sum::<usize>() > self.budget.bytes;
         self.sequence += 1;
+        let (sequence, received_at, sent_since) = (self.sequence, unix_millis(), self.sent_since);
         let (origins, step) = (Vec::new(), None);
-        let delivery = Delivery { sequence: self.sequence, feed, received_at: unix_millis(), payloads, origins, step };
+        let delivery = Delivery { sequence, feed, received_at, payloads, origins, step, sent_since };
         self.deliveries.send(delivery).await.map_err(|_| Stop::Gone)?;
         if is_large { self.all_mapped().await } else { Ok(()) }
     }

@@ -74,6 +74,8 @@ pub(super) struct Poller {
     pub(super) sequence: u64,
     /// How far our clock is ahead of Graph's.
     pub(super) ahead: Position,
+    /// Since when records may have been delivered by an earlier run; until a whole cycle was read.
+    pub(super) sent_since: Option<i64>,
     retry: RetrySettings,
     interval: std::time::Duration,
     once: bool,
@@ -126,6 +128,7 @@ impl Poller {
             deliveries,
             sequence: 0,
             ahead: 0,
+            sent_since: start.sent_since,
             retry: settings.retry.clone(),
             interval: settings.interval,
             once: start.once,
@@ -143,6 +146,10 @@ impl Poller {
             };
             if self.report(&result).await.is_err() {
                 return;
+            }
+            if result.is_ok() && !self.shared.state().progress.asks_again() {
+                // What an earlier run may have delivered is known by now.
+                self.sent_since = None;
             }
             if self.once {
                 self.shared.state().ended = Some(result);
