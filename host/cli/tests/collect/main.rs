@@ -23,4 +23,5 @@ mod memory;
 mod once;
 mod program;
 mod takeover;
+mod test_output;
 mod vulnerabilities;
