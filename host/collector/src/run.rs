@@ -108,7 +108,7 @@ pub enum RunError {
     Inputs(Vec<InputError>),
     /// Stopping took too long. What is settled is saved.
     #[error(
-        "after {timeout:?} (shutdown_timeout) not all was delivered: {}; that, and what was still being mapped, is read again at the next start",
+        "after {timeout:?} (shutdown_timeout) not all was delivered{}; what was not is read again at the next start",
         describe(.left)
     )]
     Shutdown {
@@ -124,10 +124,10 @@ pub enum RunError {
 
 fn describe(left: &BTreeMap<String, usize>) -> String {
     if left.is_empty() {
-        return "no documents are left over".to_owned();
+        return String::new();
     }
-    let inputs = left.iter().map(|(input, documents)| format!("input {input} has {documents} documents left"));
-    inputs.collect::<Vec<_>>().join(", ")
+    let inputs = left.iter().map(|(input, documents)| format!("{documents} of input {input}"));
+    format!(": documents left are {}", inputs.collect::<Vec<_>>().join(", "))
 }
 
 /// Why an input ended.
@@ -261,7 +261,7 @@ pub(crate) fn streams(input: &Input, component: &Component) -> Arc<[String]> {
 }
 
 /// What inputs of a type read from Graph.
-fn feed(kind: Kind) -> &'static Feed {
+pub(crate) fn feed(kind: Kind) -> &'static Feed {
     if kind == Kind::Incident { &INCIDENTS } else { &ALERTS }
 }
 

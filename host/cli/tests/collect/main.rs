@@ -22,5 +22,8 @@ mod kill;
 mod memory;
 mod once;
 mod program;
+mod replay;
+mod stop;
 mod takeover;
+mod test_input;
 mod vulnerabilities;
