@@ -13,6 +13,7 @@
 
 #[path = "../../../collector/tests/event_hubs/azurite.rs"]
 mod azurite;
+mod damage;
 #[cfg(target_os = "linux")]
 mod discard;
 mod events;

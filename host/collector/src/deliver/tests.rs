@@ -342,7 +342,7 @@ async fn a_send_has_no_more_documents_and_bytes_than_the_output_takes() {
     let events = vec![
         case.documents(&["1", "2", "3", "4", "5", "6", "7"]),
         case.documents(&["aaaa", "bbbb", "cccc"]),
-        case.documents(&["longer than all"]),
+        case.documents(&["longer-than-all"]),
         case.documents(&["8"]),
         case.documents(&["9"]),
         case.mapped(1, Vec::new()),
@@ -351,7 +351,7 @@ async fn a_send_has_no_more_documents_and_bytes_than_the_output_takes() {
     let sends = ["send 1 2 3", "send 4 5 6", "send 7", "send aaaa", "send bbbb", "send cccc"];
     let journal = case.journal();
     assert_eq!(journal[..6], sends);
-    assert_eq!(journal[6..], ["send longer than all", "send 8 9", "flush", "settle 1"]);
+    assert_eq!(journal[6..], ["send longer-than-all", "send 8 9", "flush", "settle 1"]);
 }
 
 /// Takes what it is let, and says since when each may have been sent before.
@@ -451,20 +451,24 @@ async fn lanes_end_in_any_order_and_deliveries_settle_in_theirs() {
 
 #[tokio::test]
 async fn one_document_is_sent_again_while_those_of_others_settle() {
-    let gate = Arc::new(Semaphore::new(1));
+    let (first, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(1)));
     let fates = vec![("a", vec![Fate::Unknown, Fate::Delivered])];
-    let running = Running::start(1, vec![("a", gate.clone())], fates);
+    let running = Running::start(1, vec![("first", first.clone()), ("a", gate.clone())], fates);
     let other = Arc::new(Watched { journal: running.case.journal.clone(), ..Watched::default() });
-    let parcel = [documents(running.case.session.clone(), &["a"]), documents(other.clone(), &["b"])];
-    for event in parcel {
-        running.give(event).await;
-    }
+    // Both gather while another is under way.
+    running.give(running.case.documents(&["first"])).await;
+    running.until("send first").await;
+    running.give(running.case.documents(&["a"])).await;
+    running.give(documents(other.clone(), &["b"])).await;
+    first.add_permits(1);
+    running.until("send a b").await;
     running.give(Event::Mapped { session: other.clone(), sequence: 7, rejects: Vec::new() }).await;
     let (done, saved) = oneshot::channel();
     running.give(Event::Settle(other, done)).await;
     running.until("send a again").await;
-    gate.add_permits(1);
     saved.await.unwrap().unwrap();
+    assert_eq!(running.case.journal().last().unwrap(), "settle 7", "the first is still under way");
+    gate.add_permits(1);
     running.give(running.case.mapped(1, Vec::new())).await;
     let journal = running.finish().await;
     assert_eq!(journal.last().unwrap(), "settle 1");
