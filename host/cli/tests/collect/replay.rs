@@ -84,7 +84,7 @@ fn what_fails_again_or_is_not_asked_for_stays_in_the_file_as_it_is() {
         letter(json!({"feed": "alerts", "record_base64": "e30="}))
             .replace("record_base64\":\"e30=", "record_base64\":\"?"),
     ];
-    let kept = letter(json!({"index": "logs-a-b", "failure_store": true, "document": {}}));
+    let kept = letter(json!({"index": "logs-a-b", "failure_store": true, "document": {"event": {"id": "f"}}}));
     let mut letters = failing.to_vec();
     letters.extend([kept.clone(), document("a")]);
     let case = Case::new(&letters);
