@@ -2,7 +2,9 @@
 
 mod components;
 mod golden;
+mod replay;
 mod run;
+mod test_input;
 mod test_output;
 mod transform;
 
@@ -13,7 +15,11 @@ use clap::{Parser, Subcommand};
 
 /// Collects Microsoft Defender XDR alerts and maps them, in a sandbox, to Elastic Common Schema documents.
 #[derive(Parser)]
-#[command(version, about, after_help = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 transform rejected records.")]
+#[command(
+    version,
+    about,
+    after_help = "Exit status: 0 done; 1 failed, or replay has letters that fail again; 2 wrong usage; 3 transform rejected records."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -26,6 +32,8 @@ enum Command {
     /// Tests without collecting.
     #[command(subcommand)]
     Test(Test),
+    /// Sends dead letters again, once their cause is mended.
+    Replay(replay::Arguments),
     /// Maps raw payloads to documents: a step of a shell pipe.
     Transform(transform::Arguments),
     /// Runs golden cases: records with the documents expected of them.
@@ -38,6 +46,8 @@ enum Command {
 enum Test {
     /// Checks the configuration file, and that the components take their settings.
     Config(run::ConfigArguments),
+    /// Fetches a page of each input, maps it and saves nothing; names a permission that is missing.
+    Input(test_input::Arguments),
     /// Connects to the output and says what is missing there: the way, the account, its privileges, the index templates.
     Output(run::ConfigArguments),
 }
@@ -46,6 +56,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(Test::Config(arguments)) => run::test_config(&arguments),
+        Command::Test(Test::Input(arguments)) => test_input::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Test(Test::Output(arguments)) => test_output::run(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),
         Command::Golden(arguments) => golden::run(&arguments),
