@@ -151,10 +151,10 @@ impl Elasticsearch {
 
 /// The documents of a send, one after the other.
 fn items(documents: &[Documents]) -> Vec<Item<'_>> {
-    let each = documents.iter().flat_map(|Documents { part, streams, .. }| {
-        part.iter().map(move |(document, bytes)| {
-            let stream = usize::try_from(document.route).ok().and_then(|route| streams.get(route));
-            Item { stream: stream.map_or("", String::as_str), id: document.id, bytes }
+    let each = documents.iter().flat_map(|sent| {
+        sent.part.iter().map(move |(document, bytes)| {
+            let stream = sent.stream(document).unwrap_or_default();
+            Item { stream, id: document.id, bytes }
         })
     });
     each.collect()
