@@ -1,8 +1,10 @@
 //! The event component: advanced-hunting events of the Streaming API to documents of the data stream
 //! `m365_defender.event`. What maps to what is in `pipelines/event`, a file a family of tables.
 
+use std::borrow::Cow;
+
 use defenderbeat_mapping::Engine;
-use defenderbeat_records::member;
+use defenderbeat_records::{member, plain_length};
 use defenderbeat_sdk::engine::{self, HostLookup};
 use defenderbeat_sdk::{Descriptor, Documents, Feed, Guest, Outcome, Record, SettingsError, State};
 
@@ -73,7 +75,7 @@ impl Guest for Event {
                     }
                 }
                 // A table that is not known drifts as one, not column by column.
-                None => mapped.drift = vec![category],
+                None => mapped.drift = vec![category.into_owned()],
             }
             if let Some(fact) = table.and_then(|(table, _)| self.inventory.fact(table, record.bytes)) {
                 out.facts(fact.as_bytes());
@@ -96,10 +98,14 @@ impl Guest for Event {
 }
 
 /// The category of a record; empty where it has none that is text.
-fn category(record: &Record<'_>) -> String {
+fn category<'a>(record: &Record<'a>) -> Cow<'a, str> {
     let raw = record.outline.and_then(|outline| outline.value(record.bytes, "category"));
-    let raw = raw.or_else(|| member(record.bytes, "category"));
-    raw.and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or_default()
+    let Some(raw) = raw.or_else(|| member(record.bytes, "category")) else { return Cow::default() };
+    let inner = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    match inner.filter(|inner| plain_length(inner) == inner.len()).and_then(|inner| std::str::from_utf8(inner).ok()) {
+        Some(plain) => Cow::Borrowed(plain),
+        None => serde_json::from_slice(raw).unwrap_or_default(),
+    }
 }
 
 defenderbeat_sdk::export!(Event);

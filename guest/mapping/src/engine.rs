@@ -15,7 +15,7 @@ use crate::processors;
 use crate::raw::Queried;
 use crate::record::{Record, Room};
 use crate::settings::{PRESERVE_ORIGINAL, Settings};
-use crate::table::{Accumulator, Builtin, From, NONE, OnError, Table};
+use crate::table::{Accumulator, Builtin, From, NONE, OnError, Output, Table};
 use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::trace::Trace;
@@ -44,6 +44,8 @@ pub struct Engine {
     /// What a record without a time of its own has for it.
     sync_start: Option<Ticks>,
     sides: Sides,
+    /// Outputs that the settings let be written, as a bit set.
+    shown: Vec<u64>,
 }
 
 /// The times that a document has whatever its record says.
@@ -118,7 +120,8 @@ impl Engine {
         let sync_start = settings.sync_start.as_deref().and_then(time::parse);
         let sides = Sides::new(table, settings.preserve_duplicate_custom_fields);
         let (document, room) = (Text::default(), Room::default());
-        Self { table, settings, presets, document, room, sync_start, sides }
+        let shown = shown(table.scope.outputs, settings.preserve_duplicate_custom_fields);
+        Self { table, settings, presets, document, room, sync_start, sides, shown }
     }
 
     /// When the sync began that records belong to, which is the time of a record that has none: the setting
@@ -309,13 +312,11 @@ impl Engine {
         let mut numbers = std::mem::take(&mut state.numbers);
         numbers.begin(table.scope.outputs.len(), table.scope.outputs_always);
         numbers.gather(values.touched(), table.scope.outputs_of);
+        numbers.retain(Some(&self.shown));
         numbers.retain(joined.outputs.as_deref());
         while let Some(number) = numbers.pop() {
             let Some(output) = table.scope.outputs.get(usize::from(number)) else { break };
             joined.write_before(number, &mut writer);
-            if output.duplicate && !self.settings.preserve_duplicate_custom_fields {
-                continue;
-            }
             match output.from {
                 From::Value(value) => {
                     let value = values.get(value);
@@ -434,6 +435,14 @@ impl Engine {
     pub fn digest(&self) -> &'static str {
         self.table.digest
     }
+}
+
+/// The outputs that are written, as a bit set: those that repeat an ECS field only where duplicates are preserved.
+fn shown(outputs: &[Output], duplicates: bool) -> Vec<u64> {
+    let bits = |outputs: &[Output]| {
+        (0..).zip(outputs).filter(|(_, output)| duplicates || !output.duplicate).fold(0, |bits, (at, _)| bits | 1 << at)
+    };
+    outputs.chunks(64).map(bits).collect()
 }
 
 /// Checks that bytes are one JSON value, by what [`Engine::map`] would find wrong with them.

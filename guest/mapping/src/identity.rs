@@ -3,20 +3,35 @@
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::text::{Text, append};
+use crate::write::decimal;
 
 /// Hashes the inputs of an identity. The algorithm is frozen, because `_id`s outlive versions: XXH3-128 with seed 0
 /// over, for each input that is present, its number (32 bits, little endian), the length of its text in bytes (64
 /// bits, little endian) and its text (UTF-8, JSON escapes resolved).
-#[derive(Default)]
 pub struct Identity(Vec<u8>);
+
+impl Default for Identity {
+    fn default() -> Self {
+        // Room for the inputs of most.
+        Self(Vec::with_capacity(128))
+    }
+}
 
 impl Identity {
     /// Adds input number `number`.
     pub fn add(&mut self, number: u32, text: &str) {
-        self.0.reserve(64);
+        self.add_bytes(number, text.as_bytes());
+    }
+
+    /// Adds input number `number`, a whole number, as its decimal text.
+    pub fn add_long(&mut self, number: u32, long: i64) {
+        self.add_bytes(number, decimal(long, &mut [0; 20]));
+    }
+
+    fn add_bytes(&mut self, number: u32, text: &[u8]) {
         self.0.extend_from_slice(&number.to_le_bytes());
         self.0.extend_from_slice(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
-        append(&mut self.0, text.as_bytes());
+        append(&mut self.0, text);
     }
 
     /// Adds the sum of the shares of an object's members.
@@ -34,7 +49,22 @@ impl Identity {
 /// added, modulo 2^128. It is the product of two XXH3-128 with seed 0: of the value's JSON text as delivered, and of the
 /// key (escapes resolved), made odd so that no value is lost. Frozen too.
 pub(crate) fn member(key: u128, json: &str) -> u128 {
-    xxh3_128(json.as_bytes()).wrapping_mul(key)
+    product(xxh3_128(json.as_bytes()), key)
+}
+
+/// The product of two numbers modulo 2^128, from halves: for WebAssembly, which has no such instruction, the compiler calls a
+/// function that takes and gives numbers through memory.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "takes numbers apart")]
+fn product(left: u128, right: u128) -> u128 {
+    let [left, right] = [left, right].map(|number| ((number >> 64) as u64, number as u64));
+    let high = left.0.wrapping_mul(right.1).wrapping_add(left.1.wrapping_mul(right.0));
+    let [left, right] = [left.1, right.1].map(|number| (number >> 32, number & 0xFFFF_FFFF));
+    let low = left.1 * right.1;
+    let middle = left.0 * right.1 + (low >> 32);
+    let other = left.1 * right.0 + (middle & 0xFFFF_FFFF);
+    let high = high.wrapping_add(left.0 * right.0).wrapping_add(middle >> 32).wrapping_add(other >> 32);
+    u128::from(high) << 64 | u128::from(other << 32 | low & 0xFFFF_FFFF)
 }
 
 /// The part of a member's share in an identity that comes from its key.
@@ -50,11 +80,23 @@ pub fn null_member(key: &str) -> u128 {
 /// An identity as 32 hexadecimal digits.
 pub fn hex(id: u128) -> String {
     let mut text = Text::with_capacity(32);
-    for byte in id.to_be_bytes() {
-        let [high, low] = [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
-        text.push_ascii([high, low]);
+    for half in [id >> 64, id] {
+        #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+        let half = half as u64;
+        text.push_ascii(digits(half >> 32));
+        text.push_ascii(digits(half & 0xFFFF_FFFF));
     }
     text.into_string()
+}
+
+/// The eight hexadecimal digits of a number of 32 bits, all at once.
+fn digits(number: u64) -> [u8; 8] {
+    let spread = (number << 16 | number) & 0xFFFF_0000_FFFF;
+    let spread = (spread << 8 | spread) & 0x00FF_00FF_00FF_00FF;
+    let nibbles = (spread << 4 | spread) & 0x0F0F_0F0F_0F0F_0F0F;
+    // 1 where a nibble is above nine: a letter, which is 39 behind where a digit would be.
+    let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (nibbles + 0x3030_3030_3030_3030 + letters * 39).to_be_bytes()
 }
 
 /// The identity of bytes that have none of their own: XXH3-128 with seed 0.
@@ -75,6 +117,14 @@ mod tests {
         assert_eq!(format!("{:032x}", identity.finish()), "5be0efbe91f62ebdf07d0ae79438d8c5");
         assert_eq!(hash(b""), 0x99aa06d3014798d86001c324468d497f);
         assert_eq!(hex(hash(b"")), "99aa06d3014798d86001c324468d497f");
+    }
+
+    #[test]
+    fn products_are_those_of_the_processor() {
+        let numbers = [0, 1, u128::MAX, u128::from(u64::MAX), 1 << 64, 0x0123_4567_89AB_CDEF_FEDC_BA98_7654_3210];
+        for (left, right) in numbers.iter().flat_map(|left| numbers.iter().map(move |right| (*left, *right))) {
+            assert_eq!(product(left, right), left.wrapping_mul(right), "{left} {right}");
+        }
     }
 
     #[test]

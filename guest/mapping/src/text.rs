@@ -39,6 +39,13 @@ impl Text {
         self.0.extend_from_slice(&bytes);
     }
 
+    /// Adds bytes that are ASCII, however many.
+    #[inline]
+    pub(crate) fn push_ascii_slice(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.is_ascii());
+        append(&mut self.0, bytes);
+    }
+
     /// Forgets what is behind a length that it had before.
     #[inline]
     pub fn truncate(&mut self, length: usize) {
@@ -117,12 +124,14 @@ fn twice<const N: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Whether two texts are the same. WebAssembly has no instruction that compares; what stands in for it goes byte by
 /// byte.
-#[inline]
+#[inline(always)]
 pub(crate) fn same(left: &str, right: &str) -> bool {
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    if left.len() != right.len() {
-        return false;
-    }
+    // Mostly the lengths differ, which needs no call.
+    left.len() == right.len() && same_bytes(left.as_bytes(), right.as_bytes())
+}
+
+/// As [`same`], of bytes that are equally many.
+fn same_bytes(left: &[u8], right: &[u8]) -> bool {
     match left.len() {
         0..4 => left.iter().zip(right).all(|(left, right)| left == right),
         4..8 => short(left) == short(right),

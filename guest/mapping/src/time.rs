@@ -47,6 +47,8 @@ fn parse_utc(text: &str) -> Option<Ticks> {
     let seconds = i64::from(hour * 3600 + minute * 60 + second);
     let fraction = match tail.strip_suffix(b"Z").unwrap_or(tail) {
         [] => 0,
+        // As Microsoft sends it.
+        &[b'.', f1, f2, f3, f4, f5, f6, f7] => Ticks::from(number(&[f1, f2, f3, f4, f5, f6, f7])?),
         [b'.', digits @ ..] if !digits.is_empty() => {
             let mut ticks = number(digits.get(..digits.len().min(7))?)?;
             if !digits.iter().all(u8::is_ascii_digit) {

@@ -91,8 +91,16 @@ impl<'r> ScopeReader<'_, '_, 'r> {
 
     /// A member whose value is kept whole.
     fn keep(&mut self, node: &'static Node, kid: &'static Kid, value: &'r str, identified: bool) {
+        if value == "null" {
+            // Half of the members are: there is nothing to look into.
+            if identified {
+                self.record.add_member(kid.null);
+            }
+            self.values.fill(kid.slot, Value::Missing);
+            return;
+        }
         if identified {
-            self.record.add_member(if value == "null" { kid.null } else { identity::member(kid.hash, value) });
+            self.record.add_member(identity::member(kid.hash, value));
         }
         self.fill(node, kid, value);
         if kid.node != NONE || kid.list != NONE {

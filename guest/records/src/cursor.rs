@@ -3,7 +3,7 @@
 //! Keys that come twice, numbers beyond any precision and halves of surrogate pairs are JSON, too.
 
 use crate::grammar::Nest;
-use crate::words::{controls, each, lowest, zeros};
+use crate::words::{each, lowest, special};
 
 /// What is read is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -327,12 +327,7 @@ fn plain(bytes: &[u8], mut at: usize) -> usize {
 /// Which of the next eight bytes are not plain.
 #[inline]
 fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(hits(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?)))
-}
-
-#[inline]
-fn hits(word: u64) -> u64 {
-    zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\')) | controls(word)
+    Some(special(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?)))
 }
 
 /// As [`plain`], where less than eight bytes are left.
@@ -341,7 +336,7 @@ fn last_plain(bytes: &[u8], at: usize) -> usize {
     if let Some(last) = bytes.last_chunk::<8>().filter(|_| (1..8).contains(&left)) {
         // The bytes before are not asked for.
         let before = u64::MAX >> (8 * left);
-        let hits = hits(u64::from_le_bytes(*last) & !before | each(b' ') & before);
+        let hits = special(u64::from_le_bytes(*last) & !before | each(b' ') & before);
         return if hits == 0 { bytes.len() } else { bytes.len() - 8 + lowest(hits) };
     }
     let rest = bytes.get(at..).unwrap_or_default();

@@ -11,10 +11,12 @@ pub(crate) fn zeros(word: u64) -> u64 {
     word.wrapping_sub(each(1)) & !word & each(0x80)
 }
 
-/// High bits of bytes that are control characters, under the same condition.
+/// High bits of bytes that are quotes, backslashes or control characters, under the same condition.
 #[inline]
-pub(crate) fn controls(word: u64) -> u64 {
-    word.wrapping_sub(each(0x20)) & !word & each(0x80)
+pub(crate) fn special(word: u64) -> u64 {
+    // Of a byte below 0x80 the high bit comes up where it is too small; that of one above is masked out.
+    let is = |byte: u8| (word ^ each(byte)).wrapping_sub(each(1));
+    (is(b'"') | is(b'\\') | word.wrapping_sub(each(0x20))) & !word & each(0x80)
 }
 
 /// The place of the lowest byte whose high bit is set.

@@ -13,5 +13,6 @@ pub(crate) fn of<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 
 /// Lower case, `-` for each space.
 pub(super) fn slug(text: &str) -> Cow<'static, str> {
-    Cow::Owned(text.to_lowercase().replace(' ', "-"))
+    let lower = text.to_lowercase();
+    Cow::Owned(if lower.contains(' ') { lower.replace(' ', "-") } else { lower })
 }

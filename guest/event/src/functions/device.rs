@@ -3,7 +3,7 @@
 use defenderbeat_mapping::{Args, Results, Value};
 
 use super::action::slug;
-use super::{contains, table, word, words};
+use super::{contains, table, word};
 
 /// Action types of DeviceEvents that are about the process that acts; sorted, in lower case. Other ones are about a
 /// process that comes to be.
@@ -67,12 +67,15 @@ pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let device_events = table == "DeviceEvents";
     let actor_action = device_events && ACTOR_ACTIONS.binary_search(&action.as_str()).is_ok();
     let mut kinds = Vec::with_capacity(12);
+    let mut add = |kind| kinds.push(word(kind));
     let category = category(table, &action);
-    kinds.extend(category);
+    if let Some(category) = category {
+        add(category);
+    }
     let is = |name: &str| category == Some(name);
     let call = is("api") || is("driver");
     if actor_action {
-        kinds.push("actor_action");
+        add("actor_action");
     }
     if let Some(table) = match table {
         "DeviceEvents" => Some("device_events"),
@@ -80,52 +83,54 @@ pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         "DeviceLogonEvents" => Some("logon_events"),
         _ => None,
     } {
-        kinds.push(table);
+        add(table);
     }
     if !is("api") {
-        kinds.push("subject");
+        add("subject");
     }
     if category.is_some() {
-        kinds.push("categorized");
+        add("categorized");
         if !is("authentication") {
-            kinds.push("not_authentication");
+            add("not_authentication");
             if direction.is_empty() {
-                kinds.push("undirected");
+                add("undirected");
             }
         }
         if !call && (is("process") || (device_events && !actor_action)) {
-            kinds.push("created");
+            add("created");
         } else if call || !device_events || actor_action {
-            kinds.push("actor");
+            add("actor");
             if !is("library") {
-                kinds.push("actor_image");
+                add("actor_image");
             }
             if !is("driver") {
-                kinds.push("actor_signature");
+                add("actor_signature");
             }
             if is("library") || (device_events && !call) {
-                kinds.push("actor_token");
+                add("actor_token");
             }
         }
         if !is("process") && !device_events {
-            kinds.push("file_fields");
+            add("file_fields");
             if table != "DeviceFileCertificateInfo" {
-                kinds.push("file_signature");
+                add("file_signature");
             }
         }
     }
     if is("api") && TARGET_CALLS.contains(&action.as_str()) {
-        kinds.push("target");
+        add("target");
     }
     if is("network") {
         match &*direction {
-            "In" => kinds.push("inbound"),
-            "Out" => kinds.push("outbound"),
-            "" => kinds.push("network_undirected"),
+            "In" => add("inbound"),
+            "Out" => add("outbound"),
+            "" => add("network_undirected"),
             _ => {}
         }
     }
-    results.set(0, words(kinds));
+    if !kinds.is_empty() {
+        results.set(0, Value::List(kinds));
+    }
 }
 
 /// The event's category; `action` is in lower case.
@@ -155,6 +160,10 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let Some(category) = category(table, &action) else { return };
     results.set(0, word(category));
     let has = |word: &str| contains(&action, word);
+    // Where the shorter word is not there, none of the longer ones is.
+    let (connection, registry) = (has("connection"), has("registry"));
+    let connected = |word: &str| connection && has(word);
+    let registered = |word: &str| registry && has(word);
     let mut types: Vec<&'static str> = Vec::new();
     let mut add = |when: bool, name: &'static str| {
         if when && !types.contains(&name) {
@@ -164,27 +173,29 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     };
     let file = category == "file";
     add(
-        matches!(category, "authentication" | "host") || has("connectionfound") || has("networksignatureinspected"),
+        matches!(category, "authentication" | "host")
+            || connected("connectionfound")
+            || has("networksignatureinspected"),
         "info",
     );
     add(file && action == "filedeleted", "deletion");
     add(file && (action == "filemodified" || action == "filerenamed"), "change");
     let none = add(file && action == "filecreated", "creation");
     add(file && none, "info");
-    add(has("connectionsuccess") || has("driverload") || action == "connectionattempt", "start");
-    add(has("connectionfailed"), "denied");
+    add(connected("connectionsuccess") || has("driverload") || action == "connectionattempt", "start");
+    add(connected("connectionfailed"), "denied");
     add(
-        has("connectionrequest")
-            || has("listeningconnectioncreated")
+        connected("connectionrequest")
+            || connected("listeningconnectioncreated")
             || has("processcreated")
             || (table == "DeviceImageLoadEvents" && !action.is_empty()),
         "start",
     );
-    add(has("inboundconnectionaccepted"), "start");
-    add(has("registrykeycreated"), "creation");
-    add(has("registrykeydeleted") || has("registryvaluedeleted"), "deletion");
-    add(has("registrykeyrenamed") || has("registryvalueset"), "change");
-    let none = add(category == "network" && has("dnsconnectioninspected"), "protocol");
+    add(connected("inboundconnectionaccepted"), "start");
+    add(registered("registrykeycreated"), "creation");
+    add(registered("registrykeydeleted") || registered("registryvaluedeleted"), "deletion");
+    add(registered("registrykeyrenamed") || registered("registryvalueset"), "change");
+    let none = add(category == "network" && connected("dnsconnectioninspected"), "protocol");
     add(category == "api" && none && action.starts_with("open"), "access");
     let none = add(category == "api" && none && action.starts_with("write"), "change");
     add(matches!(category, "network" | "api") && none, "info");

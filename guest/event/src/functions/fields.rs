@@ -58,7 +58,15 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
             if before > 1 {
                 json.push(',');
             }
-            write_string(&key, &mut json);
+            match &key {
+                // It had no escapes, so it needs none.
+                Cow::Borrowed(plain) => {
+                    json.push('"');
+                    json.push_str(plain);
+                    json.push('"');
+                }
+                Cow::Owned(key) => write_string(key, &mut json),
+            }
             json.push(':');
             if !write_json(raw, &mut json) {
                 json.truncate(before);

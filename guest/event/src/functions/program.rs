@@ -77,8 +77,8 @@ fn entity<'r>(args: &Args<'_, 'r>, pid: usize) -> Value<'r> {
     let (Ok(pid), Some(created)) = (pid.trim().parse::<i64>(), parse(&created)) else { return Value::Missing };
     let mut identity = Identity::default();
     identity.add(0, &device);
-    identity.add(1, &pid.to_string());
-    identity.add(2, &created.to_string());
+    identity.add_long(1, pid);
+    identity.add_long(2, created);
     Value::Text(Cow::Owned(hex(identity.finish())))
 }
 

@@ -71,7 +71,14 @@ pub(super) struct Joined<'h> {
 
 impl Joined<'_> {
     /// Writes what comes before output `number`.
+    #[inline]
     pub(super) fn write_before(&mut self, number: u16, writer: &mut ObjectWriter<'_>) {
+        if !self.held.is_empty() {
+            self.write_held(number, writer);
+        }
+    }
+
+    fn write_held(&mut self, number: u16, writer: &mut ObjectWriter<'_>) {
         while let Some(first) = self.held.iter_mut().min_by_key(|runs| runs.next).filter(|runs| runs.next < number) {
             first.write(writer);
         }

@@ -82,7 +82,7 @@ pub fn program<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 }
 
 fn split_command_line(line: &str) -> Vec<Cow<'_, str>> {
-    let mut list = Vec::new();
+    let mut list = Vec::with_capacity(8);
     let mut argument = String::new();
     let mut quoted = false;
     let mut rest = line;
