@@ -5,7 +5,9 @@ HOSTILE := patch changed changed-import import
 # A build server takes Cargo.lock as it is.
 LOCKED := $(if $(CI),--locked)
 COMPONENTS := target/components
-# Cargo chooses features for the packages that are built together: always all of them, so that nothing is built twice.
+# One profile for tools, program and tests, and all packages together, by which cargo chooses features: so wasmtime is compiled
+# once, and what is tested is what runs. For a shorter way from change to test there is `cargo test` without it.
+CARGO_PROFILE := --release
 DEFENDERBEAT := target/release/defenderbeat
 SIMULATOR := target/release/defenderbeat-simulator
 ELASTICSEARCH := target/release/defenderbeat-elasticsearch
@@ -27,8 +29,8 @@ setup: ## finds or installs the compilers that the build needs
 # more for `make test`.
 $(COMPONENTS)/.made: FORCE | setup
 	@modules=$$(guest/build.sh modules) && \
-	cargo build $(LOCKED) --quiet --workspace --bin defenderbeat-componentize --test forms && \
-	target/debug/defenderbeat-componentize \
+	cargo build $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --bin defenderbeat-componentize --test forms && \
+	target/release/defenderbeat-componentize \
 		--out $(COMPONENTS) $(addprefix --precompile ,$(GUESTS)) $(DIST) \
 		$(foreach guest,$(GUESTS),$(guest)=$$modules/defenderbeat_$(call underscore,$(guest)).wasm) \
 		hostile=$$modules/defenderbeat_hostile.wasm \
@@ -41,7 +43,7 @@ components: DIST = --dist dist $(addprefix --distribute ,$(GUESTS))
 components: $(COMPONENTS)/.made ## writes the components, their WIT and digests to dist/
 
 build: $(COMPONENTS)/.made ## builds target/release/defenderbeat, the simulator and what starts Elasticsearch
-	@cargo build --release $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator --bin defenderbeat-elasticsearch
+	@cargo build $(CARGO_PROFILE) $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator --bin defenderbeat-elasticsearch --test forms
 
 run: build ## collects alerts, incidents, events and vulnerabilities from the bundled tenant simulator and prints documents
 	@rm -rf target/run
@@ -55,10 +57,10 @@ elasticsearch: build ## fetches a real Elasticsearch and runs it until it is int
 	@$(ELASTICSEARCH) serve --port 9200
 
 test: $(COMPONENTS)/.made ## runs all tests
-	@cargo test $(LOCKED) --workspace
+	@cargo test $(CARGO_PROFILE) $(LOCKED) --workspace
 
 chaos: $(COMPONENTS)/.made ## kills the program 200 times while 300,000 records flow into a real Elasticsearch; takes 20 minutes
-	@CHAOS_KILLS=200 cargo test $(LOCKED) --workspace --test elasticsearch killed_again -- --nocapture
+	@CHAOS_KILLS=200 cargo test $(CARGO_PROFILE) $(LOCKED) --workspace --test elasticsearch killed_again -- --nocapture
 
 # Documentation of examples too: it takes the features of dependencies that clippy took then, so that they are checked once.
 lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
@@ -78,8 +80,7 @@ reference: build ## writes docs/reference, the fields of documents, anew
 
 bless: reference ## writes the expectations of golden cases, the references of fields and options, and fuel figures anew
 	@$(DEFENDERBEAT) golden --bless testdata
-	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat-collector --test reference
-	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat --test fuel
+	@BLESS=1 cargo test $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --test reference --test fuel
 
 bench: build ## measures mapping, native, sandboxed and in VRL, the start of a process, and delivery to Elasticsearch
 	@cargo build --release $(LOCKED) --quiet --manifest-path host/baseline/Cargo.toml --target-dir target/baseline
