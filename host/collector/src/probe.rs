@@ -85,7 +85,7 @@ where
             sync_start = Some(start);
         }
         // A cycle that failed says so in a record; the source says it next.
-        if !payloads.is_empty() && !payloads.iter().all(|payload| is_failure(payload)) {
+        if !payloads.is_empty() && !payloads.iter().all(is_failure) {
             let batch = Batch { feed: feed.to_owned(), received_at, payloads };
             let mut documents = 0;
             let mut sink = |part: Part| {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use defenderbeat_simulator::{EventHubsOptions, Options};
+use defenderbeat_simulator::{AlertOptions, EventHubsOptions, Options};
 
 use crate::program::{Program, Tenant, log};
 
@@ -39,4 +39,27 @@ fn a_full_dead_letter_file_stops_delivery_until_it_is_emptied_and_a_stop_ends_al
     for text in ["no json", "no json either", "nor this"] {
         assert!(letters.contains(&format!("\"record\":\"{text}\"")), "{letters}");
     }
+}
+
+#[test]
+fn a_stop_ends_although_nobody_takes_documents_and_the_next_start_delivers_them() {
+    let alerts = AlertOptions { count: 2_000, ..AlertOptions::default() };
+    let tenant = Tenant::start(Options { alerts, ..Options::default() });
+    let program = Program::new(&tenant, &["output.file=null", "output.console={}", "shutdown_timeout=1s"]);
+    let mut child = program.command(&["run"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut documents = BufReader::new(child.stdout.take().unwrap());
+    documents.read_line(&mut String::new()).unwrap();
+    // What comes after it fills the pipe, which nobody reads any more.
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let lines: Vec<String> = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{lines:#?}");
+    assert!(lines.last().unwrap().contains("shutdown_timeout"), "{lines:#?}");
+    let folder = program.folder.path().join("out").display().to_string();
+    let output = program.again(&[
+        "output.console=null",
+        &format!("output.file.path={folder}"),
+        "output.file.number_of_files=1024",
+    ]);
+    assert!(output.status.success(), "{}", log(&output));
+    assert_eq!(program.delivered(), tenant.expected());
 }

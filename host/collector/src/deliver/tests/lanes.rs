@@ -117,7 +117,7 @@ async fn one_document_is_sent_again_while_those_of_others_settle() {
     running.give(Event::Settle(other, done)).await;
     running.until("send a again").await;
     saved.await.unwrap().unwrap();
-    assert_eq!(running.case.journal().last().unwrap(), "settle 7", "the first is still under way");
+    assert!(running.case.journal().contains(&"settle 7".to_owned()), "while the first is still under way");
     gate.add_permits(1);
     running.give(running.case.mapped(1, Vec::new())).await;
     let journal = running.finish().await;
