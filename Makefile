@@ -9,11 +9,13 @@ COMPONENTS := target/components
 DEFENDERBEAT := target/release/defenderbeat
 SIMULATOR := target/release/defenderbeat-simulator
 ELASTICSEARCH := target/release/defenderbeat-elasticsearch
+# What the simulated tenant holds.
+TENANT := --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilities 25 --exposed 20 --products 40
 
 underscore = $(subst -,_,$1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components run elasticsearch test lint bless reference bench fuzz docs clean
+.PHONY: help setup build components run demo elasticsearch chaos test lint bless reference bench fuzz docs clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,14 +45,20 @@ build: $(COMPONENTS)/.made ## builds target/release/defenderbeat, the simulator 
 
 run: build ## collects alerts, incidents, events and vulnerabilities from the bundled tenant simulator and prints documents
 	@rm -rf target/run
-	@$(SIMULATOR) exec --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilities 25 --exposed 20 --products 40 \
-		-- $(DEFENDERBEAT) run -c host/simulator/defenderbeat.yml --once
+	@$(SIMULATOR) exec $(TENANT) -- $(DEFENDERBEAT) run -c host/simulator/defenderbeat.yml --once
+
+demo: build ## collects the same into a real Elasticsearch, and shows what it holds by asking it
+	@rm -rf target/demo
+	@$(ELASTICSEARCH) exec -- $(SIMULATOR) exec $(TENANT) -- host/elasticsearch/demo.sh $(DEFENDERBEAT)
 
 elasticsearch: build ## fetches a real Elasticsearch and runs it until it is interrupted
 	@$(ELASTICSEARCH) serve --port 9200
 
 test: $(COMPONENTS)/.made ## runs all tests
 	@cargo test $(LOCKED) --workspace
+
+chaos: $(COMPONENTS)/.made ## kills the program 200 times while 300,000 records flow into a real Elasticsearch; takes 20 minutes
+	@CHAOS_KILLS=200 cargo test $(LOCKED) --workspace --test elasticsearch killed_again -- --nocapture
 
 # Documentation of examples too: it takes the features of dependencies that clippy took then, so that they are checked once.
 lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
@@ -73,9 +81,9 @@ bless: reference ## writes the expectations of golden cases, the references of f
 	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat-collector --test reference
 	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat --test fuel
 
-bench: build ## measures native against sandboxed mapping, a mapping in VRL and the start of a process
+bench: build ## measures mapping, native, sandboxed and in VRL, the start of a process, and delivery to Elasticsearch
 	@cargo build --release $(LOCKED) --quiet --manifest-path host/baseline/Cargo.toml --target-dir target/baseline
-	@cargo bench $(LOCKED) --quiet --workspace --bench mapping
+	@cargo bench $(LOCKED) --quiet --workspace --bench mapping --bench elasticsearch
 
 fuzz: ## runs each fuzz target for a minute
 	@fuzz/run.sh

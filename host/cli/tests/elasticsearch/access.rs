@@ -7,8 +7,8 @@ use defenderbeat_elasticsearch::User;
 use defenderbeat_simulator::EventHubsOptions;
 use serde_json::json;
 
-use crate::delivery::tenant;
-use crate::program::{Program, Running, Tenant, log};
+use crate::delivery::{alerts, tenant};
+use crate::program::{Program, Running, log};
 use crate::server::{Server, output, server};
 use crate::stream::name;
 
@@ -25,11 +25,6 @@ fn said(program: &Program, text: &str) -> String {
         before.push(line);
     }
     panic!("it ended without {text:?}:\n{}", before.join("\n"));
-}
-
-fn alerts(tenant: &Tenant, namespace: &str, output: &str) -> Program {
-    let namespace = format!("inputs.0.data_stream.namespace={namespace}");
-    Program::new(tenant, &["output.file=null", &namespace, output])
 }
 
 /// Refused documents are neither lost nor dead letters: they arrive once access is given.

@@ -4,8 +4,8 @@ use defenderbeat_simulator::EventHubsOptions;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::delivery::tenant;
-use crate::program::{Program, log};
+use crate::delivery::{alerts, tenant};
+use crate::program::log;
 use crate::server::server;
 use crate::stream::name;
 
@@ -22,8 +22,7 @@ fn documents_that_do_not_fit_the_mapping_are_dead_letters_and_the_others_arrive(
     server.ask(Method::PUT, "/_index_template/refusing", &template.to_string());
     let tenant = tenant(600, EventHubsOptions::default());
     let output = server.output(server.elasticsearch.writer());
-    let program =
-        Program::new(&tenant, &["output.file=null", "inputs.0.data_stream.namespace=refusing", output.as_str()]);
+    let program = alerts(&tenant, "refusing", &output);
     let said = program.once();
     assert!(said.status.success(), "{}", log(&said));
     let letters: Vec<Value> = program.dead_letters().lines().map(|line| serde_json::from_str(line).unwrap()).collect();

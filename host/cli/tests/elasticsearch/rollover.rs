@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use defenderbeat_simulator::EventHubsOptions;
 
 use crate::comparison::{Comparison, compare};
-use crate::delivery::tenant;
+use crate::delivery::{alerts, tenant};
 use crate::expected;
 use crate::program::{Program, Running, Tenant, log};
 use crate::server::{Server, server};
 use crate::stream::name;
 
 fn program(server: &Server, tenant: &Tenant, namespace: &str) -> Program {
-    let namespace = format!("inputs.0.data_stream.namespace={namespace}");
-    Program::new(tenant, &["output.file=null", &namespace, &server.output(server.elasticsearch.writer())])
+    alerts(tenant, namespace, &server.output(server.elasticsearch.writer()))
 }
 
 fn assert_once(server: &Server, tenant: &Tenant, namespace: &str) {
