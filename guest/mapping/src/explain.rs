@@ -42,7 +42,7 @@ impl Fields {
         let Some(before) = self.leaves.replace(leaves.clone()) else { return };
         for (path, _) in leaves.into_iter().filter(|(path, json)| before.get(path) != Some(json)) {
             let mut origins = self.origins_of(&path).to_vec();
-            if before.get(&path).is_none() {
+            if !before.contains_key(&path) {
                 origins.clear();
             }
             let from = from.iter().map(|path| path.trim_start_matches("$.").to_owned()).collect();

@@ -63,6 +63,7 @@ impl Trace {
     }
 
     /// A list begins, whose items a list that came before it under the same name loses.
+    #[cold]
     pub(crate) fn begin_list(&mut self, value: u16) {
         if let Some(frame) = self.frames.last_mut() {
             frame.lists.remove(&value);
@@ -70,11 +71,13 @@ impl Trace {
     }
 
     /// An item begins.
+    #[cold]
     pub(crate) fn begin_item(&mut self) {
         self.frames.push(Frame::default());
     }
 
     /// An item ends, of the list that `value` takes.
+    #[cold]
     pub(crate) fn end_item(
         &mut self,
         scope: &'static Scope,
@@ -90,11 +93,13 @@ impl Trace {
     }
 
     /// Forgets items that broke off, but for those of `depth` lists.
+    #[cold]
     pub(crate) fn back_to(&mut self, depth: usize) {
         self.frames.truncate(depth + 1);
     }
 
     /// A value was added to an accumulator.
+    #[cold]
     pub(crate) fn lift(&mut self, lift: Lift, value: &Value<'_>, trail: &[usize]) {
         if !value.is_missing() {
             self.lifted.push((lift.accumulator, self.row(lift.row, trail)));
@@ -102,6 +107,7 @@ impl Trace {
     }
 
     /// An unknown key stays in its object.
+    #[cold]
     pub(crate) fn keep(&mut self, object: u16, key: &str, source: String) {
         if let Some(frame) = self.frames.last_mut() {
             frame.kept.push((object, key.to_owned(), source));

@@ -15,8 +15,9 @@ use crate::{Ecs, Field, compile_guest, variable};
 /// - `RETENTION: &[(&str, Option<u16>)]`, the days for which documents are of use, by the name of their pipeline;
 /// - `ECS: &[Field]`, sorted by path, with path and type only.
 ///
-/// The program defines `struct Field { path, kind, about: &'static str, sources, rows: &'static [&'static str],
-/// as_delivered, open: bool }` where it includes the file; the members are those of [`Field`].
+/// The program defines `struct Field { path, kind, about, of: &'static str, sources, rows: &'static [&'static str],
+/// as_delivered, open: bool }` where it includes the file. `of` says whose field it is: `ECS`; `Elastic`, where only other
+/// lists beside ECS have it; or `own`. The other members are those of [`Field`].
 ///
 /// # Errors
 ///
@@ -24,6 +25,13 @@ use crate::{Ecs, Field, compile_guest, variable};
 pub fn build(names: &[&str]) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let pipelines = root.join("pipelines");
+    let standard =
+        fs::read_to_string(pipelines.join("ecs/fields.tsv")).map_err(|error| format!("fields.tsv: {error}"))?;
+    let standard = Ecs::parse(&standard);
+    let literal = |field: &Field| {
+        let listed = if standard.kind(&field.path).is_some() { "ECS" } else { "Elastic" };
+        self::literal(field, if field.ecs { listed } else { "own" })
+    };
     let about = abouts(&pipelines.join("ecs/about.yml"))?;
     let mut used = BTreeSet::new();
     let (mut own_of, mut written_by, mut retention_of) = (String::new(), String::new(), String::new());
@@ -99,10 +107,10 @@ fn abouts(file: &Path) -> Result<BTreeMap<String, String>, String> {
     serde_saphyr::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-fn literal(field: &Field) -> String {
+fn literal(field: &Field, of: &str) -> String {
     let Field { path, kind, about, sources, rows, as_delivered, open, .. } = field;
     format!(
-        "Field {{ path: {path:?}, kind: {kind:?}, about: {about:?}, sources: &{sources:?}, rows: &{rows:?}, \
+        "Field {{ path: {path:?}, kind: {kind:?}, about: {about:?}, of: {of:?}, sources: &{sources:?}, rows: &{rows:?}, \
          as_delivered: {as_delivered}, open: {open} }},\n"
     )
 }

@@ -8,6 +8,8 @@ pub(crate) struct Field {
     pub(crate) kind: &'static str,
     /// What it means.
     pub(crate) about: &'static str,
+    /// Whose it is: `ECS`; `Elastic`, where only lists beside ECS have it; or `own`.
+    pub(crate) of: &'static str,
     /// Paths of the record that it is made of.
     pub(crate) sources: &'static [&'static str],
     /// The rows that give it a value, such as `event/device.yml:12`; none where the engine does.

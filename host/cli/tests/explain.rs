@@ -133,18 +133,20 @@ fn check<G: Guest>(dataset: &str) {
         let name = format!("{dataset}/{}", case.name);
         assert_eq!(lines.len(), case.expected.lines().count(), "{name}");
         for (line, expected) in lines.iter().zip(case.expected.lines()) {
-            // Half a surrogate pair, numbers beyond double precision and more than 127 levels.
-            let Ok(mut expected) = serde_json::from_str::<Value>(expected) else {
+            // Half a surrogate pair, numbers beyond double precision and more than 127 levels cannot be compared as values.
+            let values = (serde_json::from_str::<Value>(expected), serde_json::from_str::<Value>(line));
+            let (Ok(mut expected), Ok(explanation)) = values else {
                 assert!(line.starts_with(&format!("{{\"document\":{expected},\"fields\":[")), "{name}");
                 continue;
             };
-            let explanation: Value =
-                serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
             let mut document = explanation["document"].clone();
             if case.pushes.len() > 1 && document["error"].is_object() {
-                // A join keeps the records at fault, an explanation the whole record.
-                document["event"].as_object_mut().unwrap().remove("original");
-                expected["event"].as_object_mut().unwrap().remove("original");
+                // A join keeps the records at fault, an explanation the whole record, and errors come in another order.
+                for document in [&mut document, &mut expected] {
+                    document["event"].as_object_mut().unwrap().remove("original");
+                    let messages = document["error"]["message"].as_array_mut().unwrap();
+                    messages.sort_by_key(ToString::to_string);
+                }
             }
             assert_eq!(document, expected, "{name}");
             let fields = explanation["fields"].as_array().unwrap();

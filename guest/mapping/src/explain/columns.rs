@@ -1,12 +1,13 @@
 //! The columns of a record that nothing of its document was made of.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::DEPTH;
 use crate::set::elements;
 use crate::table::Table;
 use crate::trace::{Origin, step};
-use crate::value::Value;
+use crate::value::{Value, is_container};
 
 /// How a row of a list names itself.
 const KEEP: &str = "keep";
@@ -42,11 +43,11 @@ impl<'r> Left<'r> {
         record: &'r str,
         taken: impl Iterator<Item = &'o Origin>,
     ) -> Vec<Column<'r>> {
-        let paths = |origin: &Origin| origin.from().iter().map(|path| Path::parse(path)).collect::<Vec<_>>();
+        let duplicates = self.duplicates;
         let sorter = Sorter {
             below: table.below,
-            taken: taken.flat_map(paths).collect(),
-            duplicates: self.duplicates.iter().flat_map(paths).collect(),
+            taken: paths(taken.flat_map(Origin::from)),
+            duplicates: paths(duplicates.iter().flat_map(Origin::from)),
             asked: table
                 .rows
                 .iter()
@@ -62,11 +63,17 @@ impl<'r> Left<'r> {
     }
 }
 
+/// Paths of their texts, each once.
+fn paths<'t>(texts: impl Iterator<Item = &'t String>) -> Vec<Path> {
+    let texts: BTreeSet<&String> = texts.collect();
+    texts.into_iter().map(|text| Path::parse(text)).collect()
+}
+
 impl Sorter<'_> {
     fn walk<'r>(&self, path: &Path, json: &'r str, depth: usize, columns: &mut Vec<Column<'r>>) {
         let is_below =
-            [&self.taken, &self.duplicates, &self.asked].iter().any(|all| all.iter().any(|one| path.is_above(one)));
-        let is_open = depth > 0 && (is_below || path.0.is_empty());
+            || [&self.taken, &self.duplicates, &self.asked].iter().any(|all| all.iter().any(|one| path.is_above(one)));
+        let is_open = depth > 0 && is_container(json) && (path.0.is_empty() || is_below());
         if is_open && let Some(members) = crate::members::members(json) {
             for (key, value) in members {
                 let path = path.with(Part::Key(key.into_owned()));

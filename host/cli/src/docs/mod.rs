@@ -46,8 +46,8 @@ struct Reference {
     /// The data stream's dataset, such as `m365_defender.alert`.
     route: String,
     example: Value,
-    /// Fields by path, and whether they are our own.
-    fields: Vec<(&'static Field, bool)>,
+    /// Fields, sorted by path.
+    fields: Vec<&'static Field>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -68,20 +68,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn reference(engine: &Engine, dataset: &'static str) -> Result<Reference> {
     let (route, example) = example::make(engine, dataset).with_context(|| format!("the example of {dataset}"))?;
     let own = fields::own(dataset).with_context(|| format!("the fields of {dataset} are not known"))?;
-    let mut fields: Vec<(&Field, bool)> = own.iter().map(|field| (field, true)).collect();
-    fields.extend(fields::written(dataset).iter().map(|field| (field, false)));
-    fields.sort_by_key(|(field, _)| field.path);
+    let mut fields: Vec<&Field> = own.iter().chain(fields::written(dataset)).collect();
+    fields.sort_by_key(|field| field.path);
     Ok(Reference { dataset, route, example, fields })
 }
 
 impl Reference {
     fn to_json(&self) -> Value {
-        let field = |(field, own): &(&Field, bool)| {
+        let field = |field: &&Field| {
             json!({
                 "name": field.path,
                 "type": field.kind,
                 "description": field.about,
-                "of": if *own { "own" } else { "ECS" },
+                "of": field.of,
                 "from": field.sources,
                 "rows": field.rows,
                 "open": field.open,
