@@ -7,8 +7,10 @@ mod feeds;
 mod fields;
 mod golden;
 mod opening;
+mod replay;
 mod run;
 mod setup;
+mod test_input;
 mod test_output;
 mod transform;
 
@@ -19,7 +21,11 @@ use clap::{Parser, Subcommand};
 
 /// Collects Microsoft Defender XDR alerts and maps them, in a sandbox, to Elastic Common Schema documents.
 #[derive(Parser)]
-#[command(version, about, after_help = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 records were rejected.")]
+#[command(
+    version,
+    about,
+    after_help = "Exit status: 0 done; 1 failed, or replay has letters that fail again; 2 wrong usage; 3 records were rejected."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -36,6 +42,8 @@ enum Command {
     Setup(setup::Arguments),
     /// Prints what Elasticsearch and Kibana have to have.
     Export(setup::ExportArguments),
+    /// Sends dead letters again, once their cause is mended.
+    Replay(replay::Arguments),
     /// Maps raw payloads to documents: a step of a shell pipe.
     Transform(transform::Arguments),
     /// Says which row of the mapping made each field of documents, and which columns of records none took.
@@ -53,6 +61,8 @@ enum Command {
 enum Test {
     /// Checks the configuration file, and that the components take their settings.
     Config(run::ConfigArguments),
+    /// Fetches a page of each input, maps it and saves nothing; names a permission that is missing.
+    Input(test_input::Arguments),
     /// Connects to the output and says what is missing there: the way, the account, its privileges, the index templates.
     Output(run::ConfigArguments),
 }
@@ -63,6 +73,8 @@ fn main() -> ExitCode {
         Command::Test(Test::Config(arguments)) => run::test_config(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Export(arguments) => setup::export(&arguments),
+        Command::Test(Test::Input(arguments)) => test_input::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Test(Test::Output(arguments)) => test_output::run(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

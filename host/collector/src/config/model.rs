@@ -52,7 +52,8 @@ pub(super) struct File {
     pub(super) name: Option<String>,
 
     /// How long a stop waits for what is under way to be delivered. What is not delivered by then is read again at the next
-    /// start. Raise it for slow outputs, and keep it below the time after which your service manager kills.
+    /// start. Raise it for slow outputs, and keep it 5s or more below the time after which your service manager kills: what is
+    /// settled is saved after it.
     #[serde(with = "units::Time")]
     pub(super) shutdown_timeout: Duration,
 }

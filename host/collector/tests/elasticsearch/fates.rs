@@ -25,7 +25,7 @@ async fn documents_are_created_in_their_data_streams_under_their_ids() {
     assert_eq!(bulk.headers["content-type"], "application/x-ndjson");
     assert_eq!(bulk.headers["content-length"], bulk.length.to_string());
     assert_eq!((&bulk.query["pipeline"][..], &bulk.query["require_data_stream"][..]), ("_none", "true"));
-    assert_eq!(bulk.query["timeout"], "20000ms");
+    assert_eq!(bulk.query["timeout"], "13333ms");
 }
 
 #[tokio::test]

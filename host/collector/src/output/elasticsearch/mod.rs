@@ -19,6 +19,7 @@ mod settings;
 pub(super) mod trial;
 
 use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Method;
@@ -69,7 +70,7 @@ impl Elasticsearch {
     /// Finds documents that are there already and may have been delivered before: their fates, by their places among the items.
     async fn find(&self, items: &[Item<'_>], documents: &[Documents]) -> Result<Vec<(usize, Fate)>, Error> {
         let mut streams: BTreeMap<&str, (i64, Vec<usize>)> = BTreeMap::new();
-        let since = documents.iter().flat_map(|documents| vec![documents.sent_since; documents.part.documents.len()]);
+        let since = documents.iter().flat_map(|sent| repeat_n(sent.sent_since, sent.part.documents.len()));
         for ((at, item), since) in items.iter().enumerate().zip(since) {
             let Some(since) = since else { continue };
             let (first, places) = streams.entry(item.stream).or_insert((since, Vec::new()));
@@ -151,10 +152,10 @@ impl Elasticsearch {
 
 /// The documents of a send, one after the other.
 fn items(documents: &[Documents]) -> Vec<Item<'_>> {
-    let each = documents.iter().flat_map(|Documents { part, streams, .. }| {
-        part.iter().map(move |(document, bytes)| {
-            let stream = usize::try_from(document.route).ok().and_then(|route| streams.get(route));
-            Item { stream: stream.map_or("", String::as_str), id: document.id, bytes }
+    let each = documents.iter().flat_map(|sent| {
+        sent.part.iter().map(move |(document, bytes)| {
+            let stream = sent.stream(document).unwrap_or_default();
+            Item { stream, id: document.id, bytes }
         })
     });
     each.collect()
