@@ -85,10 +85,9 @@ impl Opening {
             }
         }
         let more = self.tags.iter().map(|tag| Value::from(tag.as_str()));
-        match settings.entry("tags").or_insert_with(|| Value::Array(Vec::new())) {
-            Value::Array(tags) => tags.extend(more),
-            // The component says what is wrong with it.
-            _ => {}
+        // Of what is no list the component says what is wrong.
+        if let Value::Array(tags) = settings.entry("tags").or_insert_with(|| Value::Array(Vec::new())) {
+            tags.extend(more);
         }
         if feed.state == State::Facts && (self.inventory || !settings.contains_key("inventory")) {
             let inventory = if self.inventory { Inventory::default() } else { Inventory::Off };
