@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tempfile::TempDir;
+
 use crate::Error;
 
 /// The version that is fetched.
@@ -53,6 +55,31 @@ pub(crate) fn home() -> Result<PathBuf, Error> {
         Err(_) if home.exists() => Ok(home),
         renamed => renamed.map_err(Error::file(&home)).map(|()| home),
     }
+}
+
+/// What the folders of servers are called, before the process they belong to.
+const RUN: &str = "elasticsearch-of-";
+
+/// A folder for the files of one server, which goes with it. Those of processes that were killed, or that kept a server to their end, are
+/// removed now.
+pub(crate) fn own_folder() -> Result<TempDir, Error> {
+    let below = folder();
+    fs::create_dir_all(&below).map_err(Error::file(&below))?;
+    for entry in fs::read_dir(&below).map_err(Error::file(&below))?.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(RUN)?.split('-').next()?.parse().ok());
+        if process.is_some_and(|process: u32| !is_alive(process)) {
+            // Somebody else may do the same.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    let prefix = format!("{RUN}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir_in(&below).map_err(Error::file(&below))
+}
+
+/// Whether there is such a process, as far as can be told.
+fn is_alive(process: u32) -> bool {
+    !cfg!(target_os = "linux") || Path::new("/proc").join(process.to_string()).exists()
 }
 
 /// Unpacks with what is there: `unzip`, or what every JDK has.

@@ -53,8 +53,7 @@ impl Elasticsearch {
     /// Java or the distribution is absent and cannot be fetched, or the server does not start.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let (java, home) = (distribution::java()?, distribution::home()?);
-        let folder = tempfile::Builder::new().prefix("elasticsearch").tempdir();
-        let folder = folder.map_err(Error::file(std::env::temp_dir()))?;
+        let folder = distribution::own_folder()?;
         let config = folder.path().join("config");
         fs::create_dir_all(&config).map_err(Error::file(&config))?;
         let certificates = Certificates::make(&config)?;

@@ -21,7 +21,7 @@ const LIFE: Duration = Duration::from_secs(3);
 /// A rollover comes with every so many processes, of one data stream after the other.
 const ROLLOVER: u64 = 4;
 /// More than a slow machine needs for the rest.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 fn counts(server: &Server) -> [u64; 4] {
     DATASETS.map(|dataset| server.count(&name(dataset, "chaos")))
@@ -58,13 +58,14 @@ fn every_document_arrives_once_although_the_process_is_killed_again_and_again() 
     let mut rollovers = 0;
     for number in 0..kills {
         let mut process = Running(program.start());
-        let life = LIFE + Duration::from_millis(random.u64(..3_000));
+        let life = LIFE + Duration::from_millis(random.u64(..2_000));
         let half = life.mul_f64(random.f64());
         sleep(half);
         let stream = name(DATASETS[random.usize(..4)], "chaos");
         if number % ROLLOVER == ROLLOVER - 1 && server.count(&stream) > 0 {
             server.roll_over(&stream);
             rollovers += 1;
+            println!("{number} kills, {rollovers} rollovers: {:?} documents", counts(&server));
         }
         sleep(life - half);
         assert!(process.0.try_wait().unwrap().is_none(), "it runs until it is killed");
