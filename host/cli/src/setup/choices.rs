@@ -34,8 +34,8 @@ pub(super) fn of(config: &Config, abilities: &Abilities) -> (Choices, Vec<String
                 .push("the server lacks index lifecycle management: data streams get a lifecycle of their own".into());
         }
         remarks.push(
-            "with a lifecycle of data streams the server decides when a new backing index is started: for seven days of \
-             vulnerabilities each day, unless cluster.lifecycle.default.rollover says otherwise"
+            "with a lifecycle of data streams the server decides when a new backing index is started \
+             (cluster.lifecycle.default.rollover): where that is not each day, vulnerabilities stay longer than seven days"
                 .into(),
         );
     }

@@ -1,6 +1,7 @@
 //! From the fields of documents to a mapping.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -63,8 +64,10 @@ pub(super) fn mapping(dataset: &str, abilities: &Abilities, meta: &Json) -> Mapp
 /// ECS fields that rows write, with the fields of objects that are written whole and with all multi-fields.
 fn written<'a>(dataset: &str, ecs: &BTreeMap<&str, &'a Field>) -> Vec<&'a Field> {
     let mut written: BTreeMap<&str, &Field> = BTreeMap::new();
-    for Field { path, .. } in fields::written(dataset) {
-        let from = ecs.range::<str, _>(path..).take_while(|(name, _)| name.starts_with(path));
+    for &Field { path, .. } in fields::written(dataset) {
+        let from = ecs
+            .range::<str, _>((Bound::Included(path), Bound::Unbounded))
+            .take_while(|(name, _)| name.starts_with(path));
         let is_below =
             |name: &str| name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         written.extend(from.filter(|(name, _)| is_below(name)).map(|(name, field)| (*name, *field)));

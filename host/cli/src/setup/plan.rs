@@ -79,7 +79,12 @@ pub(super) async fn apply(server: &impl Server, step: &Step) -> Result<()> {
     }
     // It may read data streams that are not there yet.
     send(server, Method::PUT, &format!("{path}?defer_validation=true"), Some(&asset.body)).await?;
-    send(server, Method::POST, &format!("{path}/_start"), None).await
+    let started = send(server, Method::POST, &format!("{path}/_start"), None).await;
+    if started.is_err() {
+        // One that is there counts as done the next time.
+        send(server, Method::DELETE, &path, None).await?;
+    }
+    started
 }
 
 fn path(asset: &Asset) -> String {

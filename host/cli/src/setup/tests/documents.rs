@@ -13,7 +13,7 @@ use crate::setup::abilities::Abilities;
 /// Documents of a dataset's golden cases; `plain`: only those that are made without settings of a site.
 pub(super) fn golden(dataset: &str, plain: bool) -> Vec<Json> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(dataset);
-    let mut documents = Vec::new();
+    let (mut documents, mut odd) = (Vec::<Json>::new(), 0);
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.to_str().unwrap();
@@ -25,9 +25,15 @@ pub(super) fn golden(dataset: &str, plain: bool) -> Vec<Json> {
             continue;
         }
         let text = std::fs::read_to_string(file).unwrap();
-        documents.extend(text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()));
+        for line in text.lines() {
+            // Numbers beyond doubles and halves of surrogate pairs, which some cases have, are none to serde_json.
+            match serde_json::from_str(line) {
+                Ok(document) => documents.push(document),
+                Err(_) => odd += 1,
+            }
+        }
     }
-    assert!(!documents.is_empty());
+    assert!(documents.len() > 50 && odd < 10, "{} {odd}", documents.len());
     documents
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Fake {
     pub(super) unknown: BTreeSet<&'static str>,
     /// APIs that are not there, by the beginning of their path.
     pub(super) absent: BTreeSet<&'static str>,
+    /// Ends of paths that are refused.
+    pub(super) refused: BTreeSet<&'static str>,
     /// The status of everything.
     pub(super) refuses: Option<u16>,
 }
@@ -33,6 +35,9 @@ impl Fake {
         let (path, _) = path.split_once('?').unwrap_or((path, ""));
         if self.absent.iter().any(|absent| path.starts_with(absent)) {
             return (405, json!({ "error": format!("Incorrect HTTP method for uri [/{path}]"), "status": 405 }));
+        }
+        if self.refused.iter().any(|refused| path.ends_with(refused)) {
+            return (403, json!({ "error": { "type": "security_exception", "reason": "action is unauthorized" } }));
         }
         match (method.as_str(), path) {
             ("POST", "_index_template/_simulate") => {

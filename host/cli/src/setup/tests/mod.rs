@@ -5,6 +5,7 @@ mod fake;
 mod kibana;
 mod server;
 
+use std::path::Path;
 use std::time::Duration;
 
 use defenderbeat_collector::config::Config;
@@ -87,6 +88,31 @@ fn every_own_field_is_mapped_as_its_type_says() {
             }
         }
     }
+}
+
+/// The list of what the integration maps lies outside of the project: where it is not there, this says so and passes.
+#[test]
+#[allow(clippy::print_stdout, reason = "says what it skips")]
+fn types_agree_with_those_of_the_integration() {
+    // A value of any form would be refused by the one and is kept by the other.
+    const ANY: [&str; 4] =
+        ["event.detection.methods", "event.confidence_level", "alert.evidence.urls", "incident.alert.evidence.urls"];
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/elastic-fields.csv");
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        println!("skipped: {} is not there", file.display());
+        return;
+    };
+    let mut compared = 0;
+    for line in text.lines() {
+        let [dataset, _, _, field, kind, ..] = line.split(',').collect::<Vec<_>>()[..] else { continue };
+        let own = fields::own(dataset).and_then(|own| own.iter().find(|own| own.path == field));
+        let Some(own) = own.filter(|_| !kind.is_empty()) else { continue };
+        let known = ANY.iter().any(|path| field == format!("m365_defender.{path}"));
+        let agrees = own.kind == kind || (own.kind, kind) == ("double", "float") || known && own.kind == "any";
+        assert!(agrees, "{field} is {} and not {kind}", own.kind);
+        compared += 1;
+    }
+    assert!(compared > 500, "{compared}");
 }
 
 #[test]

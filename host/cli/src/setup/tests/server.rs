@@ -80,6 +80,16 @@ fn a_transform_that_changes_is_stopped_and_made_anew_on_a_fake_server() {
 }
 
 #[test]
+fn a_transform_that_cannot_be_started_is_made_again_by_the_next_run_on_a_fake_server() {
+    let mut server = Fake { refused: ["/_start"].into(), ..Fake::default() };
+    let error = run(&server).unwrap_err();
+    assert!(error.contains("_start") && error.contains("the account may not"), "{error}");
+    server.refused.clear();
+    let lines = run(&server).unwrap();
+    assert!(lines.last().unwrap().starts_with("created 1, changed 0"), "{lines:#?}");
+}
+
+#[test]
 fn what_another_manages_stops_everything_on_a_fake_server() {
     for meta in [json!({ "managed_by": "fleet", "managed": true }), json!(null)] {
         let server = Fake::default();
