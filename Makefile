@@ -15,7 +15,7 @@ TENANT := --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilit
 underscore = $(subst -,_,$1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components run demo elasticsearch chaos test lint bless bench fuzz docs clean
+.PHONY: help setup build components run demo elasticsearch chaos test lint bless reference bench fuzz docs clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -72,7 +72,11 @@ lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
 	else echo "the advisory database cannot be fetched: advisories are not checked"; \
 		cargo deny --locked check --hide-inclusion-graph licenses bans sources; fi
 
-bless: build ## writes the expectations of golden cases, the reference configuration and fuel figures anew
+reference: build ## writes docs/reference, the fields of documents, anew
+	@mkdir -p docs/reference
+	@for dataset in $(GUESTS); do $(DEFENDERBEAT) docs fields $$dataset > docs/reference/$$dataset.md; done
+
+bless: reference ## writes the expectations of golden cases, the references of fields and options, and fuel figures anew
 	@$(DEFENDERBEAT) golden --bless testdata
 	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat-collector --test reference
 	@BLESS=1 cargo test $(LOCKED) --quiet -p defenderbeat --test fuel

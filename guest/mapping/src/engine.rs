@@ -7,6 +7,7 @@ use defenderbeat_records::Outline;
 use serde_json::value::RawValue;
 
 use crate::args::Lookup;
+use crate::explain::Fields;
 use crate::flat;
 use crate::identity::{Identity, hash};
 use crate::kept::{Kept, forget_repeats, write_kept};
@@ -17,11 +18,13 @@ use crate::settings::{PRESERVE_ORIGINAL, Settings};
 use crate::table::{Accumulator, Builtin, From, NONE, OnError, Table};
 use crate::text::Text;
 use crate::time::{self, Ticks};
+use crate::trace::Trace;
 use crate::value::Value;
 use crate::values::Values;
 use crate::walk::ScopeReader;
 use crate::write::{self, ObjectWriter};
 
+mod explain;
 mod join;
 
 pub use join::Reading;
@@ -229,7 +232,10 @@ impl Engine {
         self.settle(&mut state, &mut values);
         let times = Times { event: timestamp, received: received_at };
         self.write(json, &values, &kept, &mut state, times, Joined::default());
-        let dropped = !self.process(json);
+        let dropped = match state.trace.take() {
+            None => !self.process(json, None),
+            Some(trace) => !self.explain(json, *trace, &values, &state.unmapped),
+        };
         let drift = std::mem::take(&mut state.drift);
         self.room = state.end(values);
         Ok(Mapped { id, time: time::to_millis(timestamp), position, dropped, drift })
@@ -268,11 +274,14 @@ impl Engine {
     ) -> Result<(Record<'t, 'r>, Values<'r>), Malformed> {
         let (table, duplicates) = (self.table, self.settings.preserve_duplicate_custom_fields);
         let scope = &table.scope;
+        let trace = || self.settings.explain.then(|| Box::new(Trace::new(table)));
         let (mut record, mut values) = Record::begin(table, lookup, duplicates, std::mem::take(&mut self.room));
+        record.trace = trace();
         let mut reader = ScopeReader { scope, values: &mut values, kept, record: &mut record };
         if reader.read(node, json, outline).is_err() {
             let members = flat::members(json).map_err(|error| Malformed(format!("is not JSON: {error}")))?;
             (record, values) = Record::begin(table, lookup, duplicates, Room::default());
+            record.trace = trace();
             kept.clear();
             ScopeReader { scope, values: &mut values, kept, record: &mut record }.read_flat(node, members);
         }
@@ -355,12 +364,13 @@ impl Engine {
         state.numbers = numbers;
     }
 
-    /// Applies rows and processors of the settings; false where the document is dropped.
-    fn process(&mut self, record: &str) -> bool {
+    /// Applies rows and processors of the settings; false where the document is dropped. `explained` learns what they
+    /// change.
+    fn process(&mut self, record: &str, explained: Option<&mut Fields>) -> bool {
         let Settings { rows, processors, .. } = &self.settings;
         let kept = (rows.is_empty() && processors.is_empty()) || {
             let mut document = std::mem::take(&mut self.document).into_string();
-            let kept = processors::apply(rows, processors, record, &mut document);
+            let kept = processors::apply(rows, processors, record, &mut document, explained);
             self.document = Text::from(document);
             kept
         };
@@ -403,7 +413,7 @@ impl Engine {
             ("event.original", &original),
             ("tags", &presets.tags),
         ]));
-        let dropped = !self.process(json);
+        let dropped = !if self.settings.explain { self.explain_failure(json) } else { self.process(json, None) };
         let mut identity = Identity::default();
         identity.add(0, json);
         identity.add(1, &time);

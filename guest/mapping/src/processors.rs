@@ -12,11 +12,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::convert::convert;
+use crate::explain::Fields;
 use crate::raw::{self, Queried};
 use crate::set::elements;
 use crate::table::Op;
 use crate::text::Text;
 use crate::value::{Value, scalar_text};
+use crate::walk::join;
 use crate::write;
 
 /// A row of a site: a JSONPath into the record, a conversion, a field of the document.
@@ -347,6 +349,21 @@ impl Tree {
         }
     }
 
+    /// The leaves by path.
+    fn leaves(&self) -> BTreeMap<String, String> {
+        fn gather(path: &str, tree: &Tree, leaves: &mut BTreeMap<String, String>) {
+            match tree {
+                Tree::Leaf(json) => {
+                    leaves.insert(path.to_owned(), json.clone());
+                }
+                Tree::Object(members) => members.iter().for_each(|(key, tree)| gather(&join(path, key), tree, leaves)),
+            }
+        }
+        let mut leaves = BTreeMap::new();
+        gather("", self, &mut leaves);
+        leaves
+    }
+
     fn write(&self, out: &mut String) {
         match self {
             Tree::Leaf(json) => out.push_str(json),
@@ -382,8 +399,21 @@ pub(crate) fn document(fields: &[(&str, &str)]) -> String {
 }
 
 /// Applies rows and processors to the document in `json`; false where the document is dropped.
-pub(crate) fn apply(rows: &[SiteRow], processors: &[Processor], record: &str, json: &mut String) -> bool {
+/// `explained` learns what each changes.
+pub(crate) fn apply(
+    rows: &[SiteRow],
+    processors: &[Processor],
+    record: &str,
+    json: &mut String,
+    mut explained: Option<&mut Fields>,
+) -> bool {
     let mut document = Tree::parse(json);
+    let mut step = |name: &str, from: &[&str], document: &Tree| {
+        if let Some(fields) = &mut explained {
+            fields.step(name, from, document.leaves());
+        }
+    };
+    step("", &[], &document);
     let queried = Queried::new(record);
     if !rows.is_empty() && !queried.is_readable() {
         document.push(
@@ -391,7 +421,7 @@ pub(crate) fn apply(rows: &[SiteRow], processors: &[Processor], record: &str, js
             "rows: the record nests too deeply for JSONPath, or holds a number or an escape that cannot be read",
         );
     }
-    for row in rows {
+    for (number, row) in rows.iter().enumerate() {
         let selected = queried.select(&row.from);
         let value = match selected.as_slice() {
             [] => continue,
@@ -408,11 +438,13 @@ pub(crate) fn apply(rows: &[SiteRow], processors: &[Processor], record: &str, js
         if let Some(json) = converted.to_json() {
             document.set(&row.to, Tree::Leaf(json));
         }
+        step(&format!("$.rows[{number}]"), &[&row.from], &document);
     }
-    for processor in processors {
+    for (number, processor) in processors.iter().enumerate() {
         if !processor.apply(&mut document) {
             return false;
         }
+        step(&format!("$.processors[{number}]"), &[], &document);
     }
     json.clear();
     document.write(json);
@@ -477,7 +509,7 @@ mod tests {
     fn run(processors: &str) -> Option<String> {
         let processors: Vec<Processor> = serde_json::from_str(processors).unwrap();
         let mut json = DOCUMENT.to_owned();
-        apply(&[], &processors, "{}", &mut json).then_some(json)
+        apply(&[], &processors, "{}", &mut json, None).then_some(json)
     }
 
     fn holds(condition: &str) -> bool {
@@ -530,7 +562,7 @@ mod tests {
         )
         .unwrap();
         let mut json = "{}".to_owned();
-        assert!(apply(&rows, &[], r#"{"x":[{"id":1},{"id":90071992547409931}],"bad":"q"}"#, &mut json));
+        assert!(apply(&rows, &[], r#"{"x":[{"id":1},{"id":90071992547409931}],"bad":"q"}"#, &mut json, None));
         assert_eq!(
             json,
             r#"{"error":{"message":["$.bad: \"q\" is not an IP address"]},"site":{"ids":["1","90071992547409931"]}}"#

@@ -7,6 +7,7 @@ use crate::args::{Lookup, Results};
 use crate::set::Gathered;
 use crate::table::{Accumulator, Lift, Node, Scope, Table};
 use crate::text::Text;
+use crate::trace::{Trace, place};
 use crate::value::Value;
 use crate::values::{Numbers, Values};
 use crate::write;
@@ -37,6 +38,8 @@ pub(crate) struct Record<'t, 'r> {
     /// Room for the values of items.
     pub(crate) spare: Vec<Values<'r>>,
     pub(crate) numbers: Numbers,
+    /// Notes for an explanation, where one is wanted.
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 /// What is allocated once and used for one record after the other.
@@ -75,6 +78,7 @@ impl<'t, 'r> Record<'t, 'r> {
             results,
             spare,
             numbers,
+            trace: None,
         };
         (record, values)
     }
@@ -110,6 +114,9 @@ impl<'t, 'r> Record<'t, 'r> {
         if lift.kinds != 0 && lift.kinds & kind == 0 {
             return;
         }
+        if let Some(trace) = &mut self.trace {
+            trace.lift(lift, value, &self.trail);
+        }
         let mode = self.table.accumulators.get(usize::from(lift.accumulator)).copied();
         if let Some(gathered) = self.gathered.get_mut(usize::from(lift.accumulator)) {
             gathered.add(mode.unwrap_or(Accumulator::Set), value);
@@ -118,18 +125,7 @@ impl<'t, 'r> Record<'t, 'r> {
 
     /// The path with the indexes of the lists that are being read.
     pub(crate) fn place(&self, path: &str) -> String {
-        let mut place = Text::with_capacity(path.len() + 8);
-        let mut indexes = self.trail.iter();
-        let mut parts = path.split("[]");
-        place.push_str(parts.next().unwrap_or_default());
-        for part in parts {
-            match indexes.next() {
-                Some(index) => write::push_display(&mut place, format_args!("[{index}]")),
-                None => place.push_str("[]"),
-            }
-            place.push_str(part);
-        }
-        place.into_string()
+        place(path, &self.trail)
     }
 
     pub(crate) fn fail(&mut self, path: &'static str, value: &Value<'r>, cause: &str) {

@@ -32,6 +32,8 @@ pub struct Settings {
     pub(crate) processors: Vec<Processor>,
     /// Largest record in bytes; a longer one is rejected. The driver applies it.
     pub max_record_size: Option<usize>,
+    /// Whether an explanation of each document leaves in its place: which row made each of its fields.
+    pub explain: bool,
     /// When the sync began that records belong to, ISO 8601: the time of records that have none of their own.
     pub sync_start: Option<String>,
 }

@@ -52,6 +52,21 @@ pub struct Table {
     pub json_paths: &'static [(&'static str, u16)],
     /// Keys that a deployment adds to every record: left out where all of them are there and are text.
     pub labels: &'static [&'static str],
+    /// The rows that the table was compiled from, for those who ask where a field comes from.
+    pub rows: &'static [Row],
+}
+
+/// A row of a pipeline file.
+#[derive(Debug)]
+pub struct Row {
+    /// The file, by its path below the pipelines' folder.
+    pub file: &'static str,
+    /// The line in it, from 1.
+    pub line: u16,
+    /// The conversion or the function that it names; `const`, or `keep` for a list whose items keep unknown keys.
+    pub by: &'static str,
+    /// What it takes of the record: full source paths, lists as `[]`.
+    pub from: &'static [&'static str],
 }
 
 /// The accumulators of `related.*`, in the order of their field names.
@@ -229,6 +244,8 @@ pub enum Step {
 pub struct Lift {
     /// Which one.
     pub accumulator: u16,
+    /// The row that says so, as an index into [`Table::rows`].
+    pub row: u16,
     /// Bits of the kinds that count; 0: all.
     pub kinds: u64,
 }
@@ -317,6 +334,9 @@ pub struct Output {
     pub from: From,
     /// Whether it is left out unless duplicates are preserved.
     pub duplicate: bool,
+    /// The row of each value of `from`, as an index into [`Table::rows`]; none where the engine gives it, and where
+    /// [`Lift`]s say it.
+    pub rows: &'static [u16],
 }
 
 /// Where an output's value comes from.

@@ -10,6 +10,7 @@ use crate::record::Record;
 use crate::set::elements;
 use crate::table::{Kid, List, NONE, Node, Scope, Shape};
 use crate::text::Text;
+use crate::trace::{place, step};
 use crate::value::{Value, is_container, unescape};
 use crate::values::Values;
 use crate::write;
@@ -102,6 +103,9 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             self.record.whole -= 1;
             // A list that broke off has left its index.
             self.record.trail.truncate(depth);
+            if let Some(trace) = &mut self.record.trace {
+                trace.back_to(depth);
+            }
         }
     }
 
@@ -130,6 +134,9 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     fn list(&mut self, list: &'static List, cursor: &mut Cursor<'r>) -> Result<(), Broken> {
         let mut json = Text::from("[".to_owned());
         self.record.trail.push(0);
+        if let Some(trace) = &mut self.record.trace {
+            trace.begin_list(list.value);
+        }
         if cursor.peek() == Some(b'[') {
             cursor.open();
             while cursor.element()? {
@@ -188,6 +195,9 @@ impl<'r> ScopeReader<'_, '_, 'r> {
                 self.record.keep_unmapped(&name, Cow::Borrowed(value));
             } else {
                 self.kept.push(Kept { object: node.keep, key: text, value });
+                if let Some(trace) = &mut self.record.trace {
+                    trace.keep(node.keep, key, place(&step(node.path, key), &self.record.trail));
+                }
             }
         }
         self.record.drift.push(name);
@@ -210,6 +220,9 @@ impl<'r> Record<'_, 'r> {
         let scope = list.scope;
         match (cursor.peek(), scope.nodes.first()) {
             (Some(b'{'), Some(node)) => {
+                if let Some(trace) = &mut self.trace {
+                    trace.begin_item();
+                }
                 let mut values = self.take_values(scope);
                 let mut kept = Vec::new();
                 let mut reader = ScopeReader { scope, values: &mut values, kept: &mut kept, record: self };
@@ -220,8 +233,12 @@ impl<'r> Record<'_, 'r> {
                 if before > 1 {
                     out.push(',');
                 }
-                if list.value == NONE || !self.write_item(scope, &values, &kept, out) {
+                let written = list.value != NONE && self.write_item(scope, &values, &kept, out);
+                if !written {
                     out.truncate(before);
+                }
+                if let Some(trace) = &mut self.trace {
+                    trace.end_item(scope, &values, (list.value, written), self.duplicates, &self.trail);
                 }
                 self.spare.push(values);
             }

@@ -11,8 +11,9 @@ use crate::compiled::{Compiled, Gather};
 use crate::conversion::{fitting, is_of_parts, parts};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::ecs::Ecs;
-use crate::model::{Collect, Fragment, List, Pipeline, Rest, Row};
+use crate::model::{Collect, Fragment, List, OneOrMany, Pipeline, Rest, Row};
 use crate::path::{self, Step};
+use crate::places::{Place, Places};
 use crate::scope::{From, NONE, Output, Scope};
 use crate::{Field, Functions};
 
@@ -23,6 +24,9 @@ mod sides;
 const KINDS: &str = "@kinds";
 /// The name of the value that is the document's time.
 const TIMESTAMP: &str = "@timestamp";
+/// Fields that no output names: of a host's `agent`, and of the document of a collection that failed.
+const ENGINE: [&str; 7] =
+    ["agent.ephemeral_id", "agent.id", "agent.name", "agent.type", "agent.version", "error.code", "error.id"];
 
 struct Compiler<'c> {
     ecs: &'c Ecs,
@@ -46,9 +50,10 @@ struct Compiler<'c> {
     given: BTreeMap<String, Vec<u16>>,
     /// What is put before source paths of the file that is read.
     below: String,
+    places: Places,
 }
 
-pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<Compiled, Diagnostics> {
+pub(crate) fn compile(file: &Path, root: &Path, ecs: &Ecs, functions: &Functions) -> Result<Compiled, Diagnostics> {
     let mut sources = String::new();
     let pipeline: Pipeline = read(file, &mut sources)?;
     let mut compiler = Compiler {
@@ -68,22 +73,26 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
         fields: BTreeMap::new(),
         given: BTreeMap::new(),
         below: String::new(),
+        places: Places::new(root),
     };
     let mut scope = Scope { pascal_case: pipeline.pascal_case, ..Scope::new(String::new()) };
     for (name, builtin) in Builtin::ALL {
         let path = compiler.absolute(name);
         compiler.targets.insert(path.clone(), (file.to_owned(), 0));
+        let rows = if builtin == Builtin::Timestamp { compiler.times(&pipeline.time) } else { Vec::new() };
         // `agent` is an object whose fields ECS lists.
         if builtin != Builtin::Agent {
             let about = "Columns and properties that the mapping does not know, under their own names.";
-            compiler.declare(&path, name.starts_with('.'), "flattened", about, &[]);
+            compiler.declare(&path, name.starts_with('.'), "flattened", about);
         }
-        scope.outputs.push(output(&path, From::Builtin(format!("{builtin:?}"))));
+        scope.outputs.push(Output { rows, ..output(&path, From::Builtin(format!("{builtin:?}"))) });
+        compiler.places.end();
+    }
+    for path in ENGINE {
+        compiler.declare(path, false, "", "");
     }
     for (name, accumulator) in RELATED.iter().zip(0..) {
-        let path = format!("related.{name}");
-        compiler.declare(&path, false, "", "", &[]);
-        scope.outputs.push(output(&path, From::Accumulator(accumulator)));
+        scope.outputs.push(output(&format!("related.{name}"), From::Accumulator(accumulator)));
     }
     for name in &pipeline.include {
         compiler.include(&mut scope, &[], None, name);
@@ -95,7 +104,8 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
     compiler.line = 1;
     let below = std::mem::take(&mut compiler.below);
     let identity = pipeline.identity.iter().map(|path| compiler.slot(&mut scope, path)).collect();
-    let time = pipeline.time.as_slice().iter().map(|path| compiler.slot(&mut scope, path)).collect();
+    let time = pipeline.time.iter().flat_map(|time| time.value.as_slice());
+    let time = time.map(|path| compiler.slot(&mut scope, path)).collect();
     let position = pipeline.position.as_deref().map_or(NONE, |path| compiler.slot(&mut scope, path));
     let identity_members = match &pipeline.identity_members {
         None => NONE,
@@ -110,7 +120,8 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
     for (path, (accumulator, _)) in &compiler.gathered {
         scope.outputs.push(output(path, From::Accumulator(*accumulator)));
     }
-    if pipeline.retention.as_deref().is_some_and(|time| !is_days(time)) {
+    let retention = pipeline.retention.as_deref().map(days);
+    if retention == Some(None) {
         compiler.error("`retention` is no number of days", "such as `7d`");
     }
     compiler.check_nesting(&scope);
@@ -152,6 +163,8 @@ pub(crate) fn compile(file: &Path, ecs: &Ecs, functions: &Functions) -> Result<C
         timestamp: compiler.given.get(TIMESTAMP).and_then(|values| values.first().copied()).unwrap_or(NONE),
         sides,
         labels: pipeline.labels,
+        rows: compiler.places.into_rows(),
+        retention: retention.flatten(),
         fields: compiler.fields.into_values().collect(),
     })
 }
@@ -171,13 +184,13 @@ fn read<T: serde::de::DeserializeOwned>(file: &Path, sources: &mut String) -> Re
     })
 }
 
-/// Whether text is a number of days, such as `7d`.
-fn is_days(text: &str) -> bool {
-    text.strip_suffix('d').is_some_and(|days| days.parse::<u16>().is_ok_and(|days| days > 0))
+/// A number of days, such as `7d`.
+fn days(text: &str) -> Option<u16> {
+    text.strip_suffix('d')?.parse().ok().filter(|days| *days > 0)
 }
 
 fn output(path: &str, from: From) -> Output {
-    Output { path: path.split('.').map(str::to_owned).collect(), from, duplicate: false }
+    Output { path: path.split('.').map(str::to_owned).collect(), from, duplicate: false, rows: Vec::new() }
 }
 
 /// Where rows of an item write: the prefix of its own fields, and the path of the list.
@@ -201,22 +214,30 @@ impl Compiler<'_> {
         target.strip_prefix('.').map_or_else(|| target.to_owned(), |own| format!("{}.{own}", self.dataset))
     }
 
-    fn declare(&mut self, path: &str, own: bool, kind: &str, about: &str, sources: &[String]) {
+    /// The row that `@timestamp` comes from, and what it is given from.
+    fn times(&mut self, time: &Option<Spanned<OneOrMany<String>>>) -> Vec<u16> {
+        let Some(time) = time else { return Vec::new() };
+        self.line = time.defined.line();
+        let from = time.value.as_slice().to_vec();
+        let row = self.places.begin(Place { file: self.file.clone(), line: self.line, by: "date".to_owned(), from });
+        self.places.give(TIMESTAMP);
+        vec![row]
+    }
+
+    /// Declares a field that the row at hand, if any, gives a value.
+    fn declare(&mut self, path: &str, own: bool, kind: &str, about: &str) {
         let kind = if own { kind.to_owned() } else { self.ecs.kind(path).unwrap_or("keyword").to_owned() };
         let field = self.fields.entry(path.to_owned()).or_insert_with(|| Field {
             path: path.to_owned(),
             kind,
-            about: about.to_owned(),
+            about: if own { about.to_owned() } else { String::new() },
             sources: Vec::new(),
+            rows: Vec::new(),
             ecs: !own,
             as_delivered: false,
             open: false,
         });
-        for source in sources {
-            if !field.sources.contains(source) {
-                field.sources.push(source.clone());
-            }
-        }
+        self.places.tell(field);
     }
 
     /// Says more of a declared field.
@@ -249,6 +270,8 @@ impl Compiler<'_> {
                 );
                 continue;
             };
+            let place = self.place("keep", vec![crate::scope::join(&scope.path, &from)]);
+            let row = self.places.begin(place);
             let mut item = Item { prefix: String::new(), keep: list.rest == Rest::Keep };
             if let Some(to) = &list.to {
                 let Some(own) = to.strip_prefix('.') else {
@@ -265,16 +288,18 @@ impl Compiler<'_> {
                 if list.about.is_empty() {
                     self.error(format!("`{to}` has no `about`"), "one short sentence");
                 }
-                self.declare(&item.prefix, true, "object", &list.about, std::slice::from_ref(&from));
+                self.declare(&item.prefix, true, "object", &list.about);
                 self.mark(&item.prefix, |field| field.open = item.keep);
                 let value = scope.new_value();
-                scope.outputs.push(output(if above.is_empty() { &item.prefix } else { own }, From::Value(value)));
+                let path = if above.is_empty() { item.prefix.as_str() } else { own };
+                scope.outputs.push(Output { rows: vec![row], ..output(path, From::Value(value)) });
                 if let Some(list) = scope.list(&steps) {
                     list.value = value;
                 }
             }
             let Some(inner) = scope.list(&steps).map(|list| &mut list.scope) else { continue };
             inner.keep = item.keep;
+            inner.row = row;
             if let Some(kind) = &list.kind {
                 let slot = self.slot(inner, kind);
                 inner.kind = Some(slot);
@@ -335,6 +360,7 @@ impl Compiler<'_> {
         if found.is_none() {
             self.error(format!("there is no field `related.{name}`"), "hash, hosts, ip or user");
         }
+        self.declare(&format!("related.{name}"), false, "", "");
         found.and_then(|index| u16::try_from(index).ok())
     }
 
@@ -367,7 +393,6 @@ impl Compiler<'_> {
         target: &str,
         fits: &[&str],
         own_kind: &str,
-        sources: &[String],
     ) -> Option<String> {
         let own = target.starts_with('.');
         let path = match item {
@@ -401,10 +426,11 @@ impl Compiler<'_> {
             if !self.targets.contains_key(&path) {
                 self.error(format!("`else` at the first row for `{path}`"), "a row above gives it a value");
             }
-            self.declare(&path, own, own_kind, &row.about, sources);
+            self.declare(&path, own, own_kind, &row.about);
             return Some(path);
         }
-        let gathers = !own && item.is_some() || sources.iter().any(|source| source.contains("[]")) && row.by.is_none();
+        let lies_in_items = self.places.sources().iter().any(|source| source.contains("[]"));
+        let gathers = !own && item.is_some() || lies_in_items && row.by.is_none();
         let here = (self.file.clone(), self.line);
         if let Some((file, line)) =
             self.targets.insert(path.clone(), here).filter(|_| !gathers || !self.gathered.contains_key(&path))
@@ -417,10 +443,10 @@ impl Compiler<'_> {
         if ecs_object || (own && row.conversion.as_deref().is_some_and(is_of_parts)) {
             for (part, kind) in parts {
                 let about = format!("{} Part: {part}.", row.about);
-                self.declare(&format!("{path}.{part}"), own, kind, if own { &about } else { "" }, sources);
+                self.declare(&format!("{path}.{part}"), own, kind, if own { &about } else { "" });
             }
         } else {
-            self.declare(&path, own, own_kind, &row.about, sources);
+            self.declare(&path, own, own_kind, &row.about);
             let copied = own && row.conversion.is_none() && row.by.is_none() && row.constant.is_none();
             self.mark(&path, |field| field.as_delivered = copied);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Field;
 use crate::model::OnErrorKind;
+use crate::places::Row;
 use crate::scope::Scope;
 
 /// A compiled pipeline.
@@ -27,6 +28,8 @@ pub struct Compiled {
     pub(crate) timestamp: u16,
     pub(crate) sides: Vec<Side>,
     pub(crate) labels: Vec<String>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) retention: Option<u16>,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -39,6 +42,11 @@ impl Compiled {
     /// Every field that a document may have, sorted by path.
     pub fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// Days for which documents are of use; none: for ever.
+    pub fn retention(&self) -> Option<u16> {
+        self.retention
     }
 
     /// Digest of the pipeline's files: 128 bits, hexadecimal.

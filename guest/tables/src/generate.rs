@@ -8,6 +8,7 @@ use defenderbeat_mapping::{member_key, null_member};
 
 use crate::compiled::{Compiled, Gather, Side};
 use crate::model::OnErrorKind;
+use crate::places::Row;
 use crate::scope::{Cell, Computation, From, Kid, Lift, List, NONE, Node, Output, Scope, Source};
 
 pub(crate) fn rust(compiled: &Compiled) -> String {
@@ -37,7 +38,7 @@ pub static TABLE: t::Table = t::Table {{
     scope: {scope},
     accumulators: {accumulators}, sides: {sides}, timestamp: {timestamp}, identity: {identity}, identity_members: {identity_members}, below: {below:?}, time: {time}, position: {position}, kind: {kind},
     on_error: t::OnError::{on_error}, preserve_original_on_error: {preserve},
-    lookups: {lookups}, json_paths: {json_paths}, labels: {labels},
+    lookups: {lookups}, json_paths: {json_paths}, labels: {labels}, rows: {rows},
 }};\n",
         dataset = compiled.dataset,
         ecs = compiled.ecs,
@@ -54,8 +55,14 @@ pub static TABLE: t::Table = t::Table {{
         preserve = compiled.preserve_original,
         lookups = list(lookups),
         labels = list(compiled.labels.iter().map(|label| format!("{label:?}"))),
+        rows = list(compiled.rows.iter().map(row)),
         json_paths = list(compiled.json_paths.iter().map(|(path, slot)| format!("({path:?}, {slot})"))),
     )
+}
+
+fn row(row: &Row) -> String {
+    let Row { file, line, by, from } = row;
+    format!("t::Row {{ file: {file:?}, line: {line}, by: {by:?}, from: &{from:?} }}")
 }
 
 fn side(side: &Side) -> String {
@@ -174,9 +181,10 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
         };
         let key = if output.from == From::Rest { String::new() } else { format!(",{}:", serde_json::Value::from(key)) };
         format!(
-            "t::Output {{ object: {}, key: {key:?}, from: {from}, duplicate: {} }}",
+            "t::Output {{ object: {}, key: {key:?}, from: {from}, duplicate: {}, rows: {} }}",
             object_id(object),
-            output.duplicate
+            output.duplicate,
+            list(output.rows.iter().map(|row| number(*row)))
         )
     });
     let (reads, calls) = reads(&scope.cells);
@@ -217,7 +225,7 @@ fn inner(inner: &List, statics: &mut String, counter: &mut usize) -> String {
 }
 
 fn lift(lift: &Lift) -> String {
-    format!("t::Lift {{ accumulator: {}, kinds: {} }}", lift.accumulator, lift.kinds)
+    format!("t::Lift {{ accumulator: {}, row: {}, kinds: {} }}", lift.accumulator, number(lift.row), lift.kinds)
 }
 
 fn source(source: &Source) -> String {

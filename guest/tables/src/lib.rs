@@ -13,6 +13,7 @@ mod fields;
 mod generate;
 mod model;
 mod path;
+mod places;
 mod scope;
 
 use std::fs;
@@ -30,10 +31,12 @@ pub struct Field {
     pub path: String,
     /// Elasticsearch type.
     pub kind: String,
-    /// What it means; empty for ECS fields, which have their own documentation.
+    /// What it means; empty for ECS fields, of which `pipelines/ecs/about.yml` says it.
     pub about: String,
-    /// Source paths it is made of.
+    /// Source paths it is made of, those of fields that rows copy included.
     pub sources: Vec<String>,
+    /// The rows that give it a value, such as `event/device.yml:12`; none where the engine does.
+    pub rows: Vec<String>,
     /// Whether ECS defines it.
     pub ecs: bool,
     /// Whether values are copied as the source delivers them; dates are in any ISO 8601 form then.
@@ -74,8 +77,9 @@ impl Functions {
 pub fn compile(file: &Path, functions: &Functions) -> Result<Compiled, Diagnostics> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let beside = folder.join("ecs");
-    let ecs = Ecs::load(&if beside.is_dir() { beside } else { folder.join("../ecs") })?;
-    compile::compile(file, &ecs, functions)
+    let root = if beside.is_dir() { folder.to_owned() } else { folder.join("..") };
+    let ecs = Ecs::load(&root.join("ecs"))?;
+    compile::compile(file, &root, &ecs, functions)
 }
 
 /// For `build.rs` of a guest: compiles `../../pipelines/<name>.yml` into `$OUT_DIR/<name>.rs`, which defines

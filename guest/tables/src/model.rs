@@ -15,8 +15,7 @@ pub(crate) struct Pipeline {
     #[serde(default)]
     pub(crate) identity: Vec<String>,
     pub(crate) identity_members: Option<String>,
-    #[serde(default)]
-    pub(crate) time: OneOrMany<String>,
+    pub(crate) time: Option<Spanned<OneOrMany<String>>>,
     pub(crate) position: Option<String>,
     #[serde(default)]
     pub(crate) on_error: OnError,

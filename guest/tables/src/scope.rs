@@ -22,6 +22,8 @@ pub(crate) struct Scope {
     pub(crate) kinds: Vec<String>,
     /// Whether unknown keys stay in the item.
     pub(crate) keep: bool,
+    /// The row of the list whose items the scope is.
+    pub(crate) row: u16,
     /// Own-field object of each node that keeps unknown keys.
     pub(crate) kept_in: BTreeMap<usize, Vec<String>>,
     /// Whether keys of the record are known with a capital first letter, too.
@@ -78,7 +80,15 @@ pub(crate) enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lift {
     pub(crate) accumulator: u16,
+    pub(crate) row: u16,
     pub(crate) kinds: u64,
+}
+
+impl Lift {
+    /// Whether both add the same values to the same accumulator.
+    fn does_as(self, other: &Self) -> bool {
+        (self.accumulator, self.kinds) == (other.accumulator, other.kinds)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +96,8 @@ pub(crate) struct Output {
     pub(crate) path: Vec<String>,
     pub(crate) from: From,
     pub(crate) duplicate: bool,
+    /// The row of each value of `from`; none where several rows gather values.
+    pub(crate) rows: Vec<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,7 +247,9 @@ impl Scope {
         };
         let step = Computation::Convert { from, op: op.to_owned() };
         if let Some(cell) = self.cells.iter_mut().find(|cell| cell.step == step && cell.kinds == kinds) {
-            cell.lifts.extend(lifts.iter().filter(|lift| !cell.lifts.contains(lift)).copied().collect::<Vec<_>>());
+            let known = |lift: &&Lift| !cell.lifts.iter().any(|known| known.does_as(lift));
+            let new: Vec<Lift> = lifts.iter().filter(known).copied().collect();
+            cell.lifts.extend(new);
             return plain.unwrap_or(cell.value);
         }
         if let Some(value) = plain
@@ -258,11 +272,12 @@ impl Scope {
     pub(crate) fn sorted_outputs(&self) -> Vec<Output> {
         let mut outputs = self.outputs.clone();
         if self.keep {
-            outputs.push(Output { path: vec![REST.to_owned()], from: From::Rest, duplicate: false });
+            let rest = |path| Output { path, from: From::Rest, duplicate: false, rows: vec![self.row] };
+            outputs.push(rest(vec![REST.to_owned()]));
             for object in self.kept_in.values() {
                 let mut path = object.clone();
                 path.push(REST.to_owned());
-                let rest = Output { path, from: From::Rest, duplicate: false };
+                let rest = rest(path);
                 if !outputs.contains(&rest) {
                     outputs.push(rest);
                 }

@@ -1,8 +1,17 @@
 //! The command `defenderbeat`.
 
 mod components;
+mod docs;
+mod explain;
+mod feeds;
+mod fields;
 mod golden;
+mod opening;
+mod replay;
 mod run;
+mod setup;
+mod test_input;
+mod test_output;
 mod transform;
 
 use std::process::ExitCode;
@@ -12,7 +21,11 @@ use clap::{Parser, Subcommand};
 
 /// Collects Microsoft Defender XDR alerts and maps them, in a sandbox, to Elastic Common Schema documents.
 #[derive(Parser)]
-#[command(version, about, after_help = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 transform rejected records.")]
+#[command(
+    version,
+    about,
+    after_help = "Exit status: 0 done; 1 failed, or replay has letters that fail again; 2 wrong usage; 3 records were rejected."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -25,8 +38,19 @@ enum Command {
     /// Tests without collecting.
     #[command(subcommand)]
     Test(Test),
+    /// Makes what Elasticsearch has to have: templates, lifecycles, the transform of the latest vulnerabilities.
+    Setup(setup::Arguments),
+    /// Prints what Elasticsearch and Kibana have to have.
+    Export(setup::ExportArguments),
+    /// Sends dead letters again, once their cause is mended.
+    Replay(replay::Arguments),
     /// Maps raw payloads to documents: a step of a shell pipe.
     Transform(transform::Arguments),
+    /// Says which row of the mapping made each field of documents, and which columns of records none took.
+    Explain(explain::Arguments),
+    /// Documents what this program makes.
+    #[command(subcommand)]
+    Docs(docs::Docs),
     /// Runs golden cases: records with the documents expected of them.
     Golden(golden::Arguments),
     /// Says what this is: version, components and the versions they follow.
@@ -37,13 +61,24 @@ enum Command {
 enum Test {
     /// Checks the configuration file, and that the components take their settings.
     Config(run::ConfigArguments),
+    /// Fetches a page of each input, maps it and saves nothing; names a permission that is missing.
+    Input(test_input::Arguments),
+    /// Connects to the output and says what is missing there: the way, the account, its privileges, the index templates.
+    Output(run::ConfigArguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(Test::Config(arguments)) => run::test_config(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
+        Command::Export(arguments) => setup::export(&arguments),
+        Command::Test(Test::Input(arguments)) => test_input::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Test(Test::Output(arguments)) => test_output::run(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Docs(docs::Docs::Fields(arguments)) => docs::run(&arguments),
         Command::Golden(arguments) => golden::run(&arguments),
         Command::Version => version(),
     };

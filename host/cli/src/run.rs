@@ -1,4 +1,4 @@
-//! `run` and `test config`.
+//! `run` and `test config`, and what commands share that take a configuration.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,14 +35,14 @@ pub(crate) struct Arguments {
 }
 
 impl ConfigArguments {
-    fn load(&self) -> Result<Config> {
+    pub(crate) fn load(&self) -> Result<Config> {
         let env = |name: &str| std::env::var(name).ok();
         Ok(Config::load(&self.config, &self.overrides, &env)?)
     }
 }
 
 /// The components that the inputs of a configuration need.
-fn load(config: &Config) -> Result<Vec<(Kind, Component)>> {
+pub(crate) fn load(config: &Config) -> Result<Vec<(Kind, Component)>> {
     let engine = Engine::new(defenderbeat_runtime::Options::default())?;
     let mut components: Vec<(Kind, Component)> = Vec::new();
     for input in &config.inputs {
@@ -54,12 +54,12 @@ fn load(config: &Config) -> Result<Vec<(Kind, Component)>> {
 }
 
 /// The host's own data, with the databases of a configuration.
-fn data(config: &Config) -> Result<Data> {
+pub(crate) fn data(config: &Config) -> Result<Data> {
     let GeoipOptions { city, asn } = &config.geoip;
     Data::open(city.as_deref(), asn.as_deref()).context("geoip")
 }
 
-fn log(level: LogLevel) {
+pub(crate) fn log(level: LogLevel) {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warning => LevelFilter::WARN,
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Tells everything to end at the first SIGINT or SIGTERM, and ends the process at the second.
-async fn signals(tell: watch::Sender<bool>) {
+pub(crate) async fn signals(tell: watch::Sender<bool>) {
     for number in 0_u32.. {
         if let Err(error) = signal().await {
             tracing::warn!(%error, "signals cannot be received: only a kill ends this process");

@@ -1,6 +1,5 @@
 //! `transform`: raw payloads in, documents out, in input order.
 
-mod feeds;
 mod summary;
 
 use std::fs::File;
@@ -12,20 +11,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use defenderbeat_collector::config::Inventory;
 use defenderbeat_collector::dead_letter::{Content, DeadLetterFile, Letter, timestamp};
-use defenderbeat_collector::lookup::{Data, Geoip};
 use defenderbeat_collector::source::DeadLetter;
 use defenderbeat_records::{DEFAULT_MAX_RECORD_SIZE, Piece, Splitter};
-use defenderbeat_runtime::{
-    Batch, Diagnostics, Engine, Feed, Level, Options, Part, Pipeline, Setup, SinkError, State, Transform,
-};
+use defenderbeat_runtime::{Batch, Engine, Feed, Options, Part, Pipeline, SinkError, Transform};
 
 use crate::components;
-use feeds::FeedFile;
+use crate::feeds::{self, FeedFile};
+use crate::opening::Opening;
 use summary::Summary;
 
 /// Bytes read at a time.
@@ -49,36 +44,17 @@ pub(crate) struct Arguments {
     /// products=FILE`.
     #[arg(long = "feed", value_name = "NAME=FILE", conflicts_with = "file")]
     feeds: Vec<FeedFile>,
-    /// Keeps each record in `event.original`.
-    #[arg(long)]
-    preserve_original_event: bool,
-    /// Keeps own fields that an ECS field repeats.
-    #[arg(long)]
-    preserve_duplicate_custom_fields: bool,
-    /// Adds a tag to each document.
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
-    /// A folder of MaxMind databases, such as GeoLite2-City.mmdb and GeoLite2-ASN.mmdb, which tell where addresses are.
-    #[arg(long, value_name = "DIR")]
-    geoip: Option<PathBuf>,
-    /// Remembers devices and files, and tells more about records that come later.
-    #[arg(long)]
-    inventory: bool,
-    /// When the records were received, RFC 3339; the present where it is not given.
-    #[arg(long, value_name = "TIME")]
-    received_at: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    opening: Opening,
     /// Where records go that cannot be mapped, in the form of dead letters; an older file is replaced.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Another component than the one that is part of this program.
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let began = Instant::now();
     let engine = Engine::new(Options::default())?;
-    let component = components::load(&engine, &arguments.dataset, arguments.component.as_deref())?;
+    let component = arguments.opening.component(&engine, &arguments.dataset)?;
     let inputs = match feeds::inputs(component.descriptor(), &arguments.feeds, &arguments.file) {
         Ok(inputs) => inputs,
         Err(error) => {
@@ -87,17 +63,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     };
     let (feed, _) = inputs.first().context("the component has no feed")?;
-    if arguments.inventory && feed.state != State::Facts {
+    if arguments.opening.has_inventory_in_vain(feed) {
         eprintln!("defenderbeat transform: --inventory: {} keeps none", component.descriptor().name);
         return Ok(ExitCode::from(2));
     }
     let files: Vec<&Path> = inputs.iter().map(|(_, file)| *file).collect();
-    let pipeline = Pipeline::open(&component, setup(arguments, feed)?)?;
+    let pipeline = Pipeline::open(&component, arguments.opening.setup(feed)?)?;
     let mut mapper = Mapper {
         pipeline,
         batch: Records::default(),
         feed: (*feed).clone(),
-        received_at: arguments.received_at.unwrap_or_else(|| std::time::SystemTime::now().into()).timestamp_millis(),
+        received_at: arguments.opening.received_at(),
         rejects: arguments.rejects.as_deref().map(|file| rejects(file, &files)).transpose()?,
         summary: Summary::default(),
     };
@@ -117,22 +93,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(if summary.rejected > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
-/// How the component is opened: with the settings of the command line, and the host's own data.
-fn setup(arguments: &Arguments, feed: &Feed) -> Result<Setup> {
-    let mut settings = serde_json::json!({
-        "tags": arguments.tags,
-        "preserve_original_event": arguments.preserve_original_event,
-        "preserve_duplicate_custom_fields": arguments.preserve_duplicate_custom_fields,
-    });
-    if let (State::Facts, Some(settings)) = (feed.state, settings.as_object_mut()) {
-        let inventory = if arguments.inventory { Inventory::default() } else { Inventory::Off };
-        settings.insert("inventory".to_owned(), serde_json::to_value(inventory)?);
-    }
-    let geoip = arguments.geoip.as_deref().map(Geoip::find).transpose().context("--geoip")?;
-    let lookup = Arc::new(Data::new(geoip.unwrap_or_default()));
-    Ok(Setup { settings: settings.to_string(), lookup, diagnostics: Arc::new(Stderr), ..Setup::default() })
-}
-
 /// The input, and whether all of it is there already.
 fn open(file: &Path) -> Result<(Box<dyn Read>, bool)> {
     if file == Path::new("-") {
@@ -150,15 +110,6 @@ fn rejects(file: &Path, inputs: &[&Path]) -> Result<DeadLetterFile> {
         bail!("--rejects {} is the input: it would be emptied before it is read", file.display());
     }
     DeadLetterFile::replace(file).with_context(|| format!("rejects go to {}", file.display()))
-}
-
-/// What a guest says goes where the summary goes.
-struct Stderr;
-
-impl Diagnostics for Stderr {
-    fn report(&self, _: Level, message: &str) {
-        eprintln!("component: {message}");
-    }
 }
 
 /// Records that are mapped together, as one payload.

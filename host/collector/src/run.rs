@@ -1,35 +1,33 @@
 //! Runs inputs: each a source, its workers and a session with the delivery that all of them share.
 
+mod error;
+mod input;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use defenderbeat_runtime::{Component, Diagnostics, Level, Limits, Lookup, Pipeline, Setup, State};
+use defenderbeat_runtime::{Component, Lookup, Pipeline, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::agent::{Installation, identify};
-use crate::checkpoint::{CheckpointError, Checkpoints, Generation, LocalCheckpoints};
-use crate::config::{Agent, Config, Input, Inventory, Kind, Source as InputSource};
+use crate::checkpoint::LocalCheckpoints;
+use crate::config::{Agent, Config, Kind, Source as InputSource};
 use crate::dead_letter::DeadLetterFile;
-use crate::deliver::{Deliver, DeliverError, Delivered, Event};
+use crate::deliver::{Deliver, Delivered};
 use crate::facts::Facts;
-use crate::mapper::{Mapper, Open};
-use crate::metrics::Metrics;
-use crate::output::{self, AnyOutput, Output as _, OutputError};
-use crate::source::defender::{self, Defender};
-use crate::source::event_hubs::{self, EventHubs};
-use crate::source::graph::{self, ALERTS, Feed, Graph, INCIDENTS};
-use crate::source::{Budget, Source, Start};
-use crate::worker::{Crew, Run, WorkerError};
+use crate::output::{self, AnyOutput, Output as _};
+use crate::source::{defender, event_hubs, graph};
+pub use error::{InputCause, InputError, RunError};
+use input::{Shared, check_options, component, keeps, run_input};
+pub(crate) use input::{feed, setup, streams};
 
 /// Parts on their way to the output. Few, because each may be as large as the largest record.
 const EVENTS: usize = 4;
-/// How often an input that works says what it has done.
-const REPORT_EVERY: Duration = Duration::from_secs(30);
 /// How often facts are saved: so much of them a crash loses.
 const SAVE_FACTS_EVERY: Duration = Duration::from_secs(30);
 /// How long saving what is settled may take after `shutdown_timeout`.
@@ -47,222 +45,6 @@ pub struct Options {
     pub lookup: Arc<dyn Lookup>,
     /// Becomes true when everything is to end.
     pub stop: watch::Receiver<bool>,
-}
-
-/// Why a run ended otherwise than by being told to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The state under `path.data` cannot be used.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// A file of this program cannot be used.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The output cannot be used.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    /// The component of an input refuses its settings, or fails at once.
-    #[error("input {input}: {source}")]
-    Component {
-        /// The input's id.
-        input: String,
-        /// The cause.
-        source: defenderbeat_runtime::Error,
-    },
-    /// An option of an input's source is wrong.
-    #[error("input {input}: {source}")]
-    Source {
-        /// The input's id.
-        input: String,
-        /// The cause.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// An option does not go with the type of its input.
-    #[error("input {input}: {option} {message}")]
-    Option {
-        /// The input's id.
-        input: String,
-        /// The option.
-        option: &'static str,
-        /// What is wrong.
-        message: &'static str,
-    },
-    /// There is no component for an input.
-    #[error("input {input}: there is no component for type {kind}")]
-    NoComponent {
-        /// The input's id.
-        input: String,
-        /// Its type.
-        kind: &'static str,
-    },
-    /// Delivery ended.
-    #[error("delivery ended")]
-    Deliver(#[from] DeliverError),
-    /// Inputs failed.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Inputs(Vec<InputError>),
-    /// Stopping took too long. What is settled is saved.
-    #[error(
-        "after {timeout:?} (shutdown_timeout) not all was delivered: {}; that, and what was still being mapped, is read again at the next start",
-        describe(.left)
-    )]
-    Shutdown {
-        /// How long it was waited.
-        timeout: Duration,
-        /// Documents that were not delivered, by input.
-        left: BTreeMap<String, usize>,
-    },
-    /// A thread cannot be started, or ended in a way that it must not.
-    #[error("{0}")]
-    Thread(String),
-}
-
-fn describe(left: &BTreeMap<String, usize>) -> String {
-    if left.is_empty() {
-        return "no documents are left over".to_owned();
-    }
-    let inputs = left.iter().map(|(input, documents)| format!("input {input} has {documents} documents left"));
-    inputs.collect::<Vec<_>>().join(", ")
-}
-
-/// Why an input ended.
-#[derive(Debug, thiserror::Error)]
-#[error("input {input}: {cause}")]
-pub struct InputError {
-    /// The input's id.
-    pub input: String,
-    /// The cause.
-    pub cause: InputCause,
-}
-
-/// Why an input ended.
-#[derive(Debug, thiserror::Error)]
-pub enum InputCause {
-    /// Its checkpoint cannot be used.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// Its component failed.
-    #[error(transparent)]
-    Component(#[from] defenderbeat_runtime::Error),
-    /// Its source failed.
-    #[error(transparent)]
-    Source(#[from] graph::Error),
-    /// Its source failed.
-    #[error(transparent)]
-    EventHubs(#[from] event_hubs::Error),
-    /// Its source failed.
-    #[error(transparent)]
-    Defender(#[from] defender::Error),
-    /// A worker of it failed.
-    #[error(transparent)]
-    Worker(#[from] WorkerError),
-    /// It is gone: a defect of this program.
-    #[error("{0}")]
-    Thread(String),
-}
-
-impl InputCause {
-    /// Whether starting the input again may help.
-    fn is_transient(&self) -> bool {
-        match self {
-            Self::Checkpoint(error) => error.is_transient(),
-            Self::Source(graph::Error::Http(error)) | Self::Defender(defender::Error::Http(error)) => {
-                error.is_transient()
-            }
-            Self::Source(graph::Error::Cursor(_)) | Self::Defender(defender::Error::Cursor(_)) => false,
-            Self::EventHubs(error) => error.is_transient(),
-            Self::Source(_) | Self::Defender(_) | Self::Component(_) | Self::Thread(_) => true,
-            Self::Worker(WorkerError::Mapping(_) | WorkerError::Thread(_)) => true,
-            Self::Worker(WorkerError::Gone) => false,
-        }
-    }
-}
-
-/// What the sessions of all inputs share.
-struct Shared {
-    once: bool,
-    agent: Agent,
-    /// Since when something may have been delivered of an input without a checkpoint, milliseconds since
-    /// 1970-01-01T00:00:00Z.
-    first_start: i64,
-    /// Nothing was delivered before this process began.
-    is_new: bool,
-    checkpoints: Arc<dyn Checkpoints>,
-    letters: DeadLetterFile,
-    lookup: Arc<dyn Lookup>,
-    facts: BTreeMap<Kind, Arc<Facts>>,
-    events: mpsc::Sender<Event>,
-}
-
-/// Passes on what a guest says.
-struct Log {
-    input: String,
-}
-
-impl Diagnostics for Log {
-    fn report(&self, level: Level, message: &str) {
-        let input = &self.input;
-        match level {
-            Level::Error => tracing::error!(input, "component: {message}"),
-            Level::Warn => tracing::warn!(input, "component: {message}"),
-            Level::Info => tracing::info!(input, "component: {message}"),
-            Level::Debug => tracing::debug!(input, "component: {message}"),
-        }
-    }
-}
-
-pub(crate) fn setup(input: &Input, agent: &Agent, component: &Component, lookup: Arc<dyn Lookup>) -> Setup {
-    Setup {
-        settings: input.component_settings(agent, keeps(component, State::Facts), None),
-        limits: Limits { memory: input.memory_limit, ..Limits::default() },
-        lookup,
-        diagnostics: Arc::new(Log { input: input.id.clone() }),
-    }
-}
-
-fn component<'a>(input: &Input, components: &'a [(Kind, Component)]) -> Result<&'a Component, RunError> {
-    let found = components.iter().find(|(kind, _)| *kind == input.kind);
-    let missing = || RunError::NoComponent { input: input.id.clone(), kind: input.kind.name() };
-    found.map(|(_, component)| component).ok_or_else(missing)
-}
-
-/// Whether a feed of a component keeps a kind of state.
-fn keeps(component: &Component, state: State) -> bool {
-    component.descriptor().feeds.iter().any(|feed| feed.state == state)
-}
-
-/// Checks options whose meaning depends on what the component keeps.
-fn check_options(input: &Input, component: &Component) -> Result<(), RunError> {
-    let wrong = |option, message| Err(RunError::Option { input: input.id.clone(), option, message });
-    if input.inventory != Inventory::default() && !keeps(component, State::Facts) {
-        return wrong("inventory", "is an option of events only: take it away");
-    }
-    if input.workers.is_some_and(|workers| workers > 1) && keeps(component, State::Sync) {
-        return wrong("workers", "must be 1 where records build on each other: take it away");
-    }
-    Ok(())
-}
-
-/// Threads that map an input's records. Components that gather facts read streams, the others what is polled.
-fn workers(input: &Input, component: &Component) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    input.workers.unwrap_or_else(|| if keeps(component, State::Facts) { cores() } else { 1 })
-}
-
-/// The data streams of an input by route.
-pub(crate) fn streams(input: &Input, component: &Component) -> Arc<[String]> {
-    let namespace = &input.data_stream.namespace;
-    component.descriptor().routes.iter().map(|dataset| format!("logs-{dataset}-{namespace}")).collect()
-}
-
-/// What inputs of a type read from Graph.
-fn feed(kind: Kind) -> &'static Feed {
-    if kind == Kind::Incident { &INCIDENTS } else { &ALERTS }
 }
 
 /// Opens the component of every input, to see whether it takes its settings, and prepares its source; collects nothing and
@@ -473,160 +255,4 @@ fn on_thread<T: Send + 'static>(
         })
         .map_err(|error| format!("{failed}: {error}"))?;
     Ok(receiver)
-}
-
-/// Runs an input, and starts it again where that may help.
-async fn run_input(
-    shared: Arc<Shared>,
-    input: Input,
-    component: Component,
-    mut stop: watch::Receiver<bool>,
-) -> Result<(), InputError> {
-    let metrics = Arc::new(Metrics::default());
-    let mut sent_since = (!shared.is_new).then_some(shared.first_start);
-    let result = loop {
-        let cause = match run_session(&shared, &input, &component, &metrics, sent_since, &mut stop).await {
-            Ok(()) => break Ok(()),
-            Err(cause) if shared.once || !cause.is_transient() => {
-                break Err(InputError { input: input.id.clone(), cause });
-            }
-            Err(cause) => cause,
-        };
-        sent_since = Some(shared.first_start);
-        let wait = match &input.source {
-            InputSource::Graph(settings) => settings.interval,
-            InputSource::EventHubs(settings) => settings.retry.wait_max,
-            InputSource::Defender(settings) => settings.pause(),
-        };
-        tracing::error!(input = input.id, error = %cause, ?wait, "the input failed; it starts again where it was settled");
-        tokio::select! {
-            () = sleep(wait) => {}
-            _ = stop.wait_for(|stop| *stop) => break Ok(()),
-        }
-    };
-    tracing::info!(input = input.id, "{metrics}");
-    result
-}
-
-/// Runs an input's source from its checkpoint on, until it ends or is told to.
-async fn run_session(
-    shared: &Shared,
-    input: &Input,
-    component: &Component,
-    metrics: &Arc<Metrics>,
-    sent_since: Option<i64>,
-    stop: &mut watch::Receiver<bool>,
-) -> Result<(), InputCause> {
-    let checkpoint = shared.checkpoints.load(&input.id)?;
-    let generation = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation);
-    let start = Start {
-        sent_since: checkpoint.as_ref().map_or(sent_since, |checkpoint| Some(checkpoint.saved_at)),
-        cursor: checkpoint.map(|checkpoint| checkpoint.cursor),
-        owner: format!("{}/{}", shared.agent.id, input.id),
-        once: shared.once,
-        budget: Budget::default(),
-        max_record_size: input.max_record_size,
-        dead_letters: shared.letters.of_input(&input.id, input.max_record_size, metrics.clone()),
-    };
-    match &input.source {
-        InputSource::Graph(settings) => {
-            let source = Graph::open(feed(input.kind), settings, start)?;
-            run_source(shared, input, component, metrics, stop, source, generation).await
-        }
-        InputSource::EventHubs(settings) => {
-            let source = EventHubs::open(settings, start)?;
-            run_source(shared, input, component, metrics, stop, source, generation).await
-        }
-        InputSource::Defender(settings) => {
-            let source = Defender::open(settings, start)?;
-            run_source(shared, input, component, metrics, stop, source, generation).await
-        }
-    }
-}
-
-/// Maps and delivers what a source gives, until it ends or is told to; what was mapped is settled then.
-async fn run_source<S>(
-    shared: &Shared,
-    input: &Input,
-    component: &Component,
-    metrics: &Arc<Metrics>,
-    stop: &mut watch::Receiver<bool>,
-    source: S,
-    generation: Generation,
-) -> Result<(), InputCause>
-where
-    S: Source,
-    InputCause: From<S::Error>,
-{
-    let setup = setup(input, &shared.agent, component, shared.lookup.clone());
-    let (opened, settings, agent) = (component.clone(), input.clone(), shared.agent.clone());
-    let open: Open<Pipeline> = Arc::new(move |sync_start| {
-        let settings = settings.component_settings(&agent, keeps(&opened, State::Facts), sync_start);
-        Pipeline::open(&opened, Setup { settings, ..setup.clone() })
-    });
-    let facts = shared.facts.get(&input.kind).filter(|_| input.inventory != Inventory::Off);
-    let workers = workers(input, component);
-    let mappers = (0..workers).map(|_| Mapper::new(open.clone(), facts.cloned()));
-    let mappers = mappers.collect::<Result<Vec<_>, _>>()?;
-    let streams = streams(input, component);
-    let run = Arc::new(Run::new(input.id.clone(), streams, metrics.clone(), source, generation, workers));
-
-    let (sender, deliveries) = mpsc::channel(1);
-    let mut crew = Crew::start(mappers, &run, deliveries, &shared.events)?;
-    tracing::info!(input = input.id, kind = input.kind.name(), generation, workers, "input starts");
-
-    let feed = async {
-        let mut said = 0;
-        let mut report = tokio::time::interval(REPORT_EVERY);
-        report.reset();
-        loop {
-            let delivery = tokio::select! {
-                delivery = run.source.next() => delivery?,
-                _ = report.tick() => {
-                    let now = metrics.records.get() + metrics.delivered.get();
-                    if std::mem::replace(&mut said, now) != now {
-                        tracing::info!(input = input.id, "{metrics}");
-                    }
-                    continue;
-                }
-            };
-            match delivery {
-                Some(delivery) => {
-                    if sender.send(delivery).await.is_err() {
-                        // The workers have ended, and say why.
-                        return Ok(());
-                    }
-                }
-                None => return Ok(()),
-            }
-        }
-    };
-    let mut early = None;
-    let fed: Result<(), S::Error> = tokio::select! {
-        fed = feed => fed,
-        _ = stop.wait_for(|stop| *stop) => Ok(()),
-        ended = crew.ended() => {
-            early = ended.err();
-            Ok(())
-        }
-    };
-    drop(sender);
-    let worked = loop {
-        match (crew.ended().await, &early) {
-            (Ok(()), _) => break early.map_or(Ok(()), Err),
-            (Err(error), None) => early = Some(error),
-            // The first has caused the others, or will be met again without them.
-            (Err(_), Some(_)) => {}
-        }
-    };
-    let (done, settled) = oneshot::channel();
-    // Where delivery has ended it says itself why.
-    let saved = match shared.events.send(Event::Settle(run.clone(), done)).await {
-        Ok(()) => settled.await.unwrap_or(Ok(())),
-        Err(_) => Ok(()),
-    };
-    run.source.close().await;
-    worked?;
-    fed?;
-    Ok(saved?)
 }

@@ -79,11 +79,12 @@ impl Joined<'_> {
 }
 
 impl Engine {
-    /// Whether the settings let documents be made of records that come apart. A site's rows, processors and
-    /// `event.original` need whole records.
+    /// Whether the settings let documents be made of records that come apart. A site's rows, processors,
+    /// `event.original` and explanations need whole records.
     pub fn joins(&self) -> bool {
         let settings = &self.settings;
-        settings.rows.is_empty() && settings.processors.is_empty() && !settings.preserve_original_event
+        let as_read = settings.rows.is_empty() && settings.processors.is_empty();
+        as_read && !settings.preserve_original_event && !settings.explain
     }
 
     /// Reads a record of a side, by its number in the table; `outline` lists its members, where somebody has listed them.

@@ -8,14 +8,42 @@ use crate::conversion::{ANY, CONVERSIONS, shape};
 use crate::diagnostics::nearest;
 use crate::model::{Arg, Row};
 use crate::path::{self, Step};
+use crate::places::Place;
 use crate::scope::{Cell, Computation, From, Lift, NONE, Output, Scope, Source};
 
 impl Compiler<'_> {
     pub(super) fn rows(&mut self, scope: &mut Scope, item: Option<&Item>, rows: &[Spanned<Row>]) {
         for spanned in rows {
             self.line = spanned.defined.line();
+            let place = self.place(row_verb(&spanned.value), self.full_paths(scope, item, &spanned.value));
+            self.places.begin(place);
             self.row(scope, item, &spanned.value);
+            if item.is_none() {
+                for target in spanned.value.to.as_slice() {
+                    let target = self.absolute(target);
+                    self.places.give(&target);
+                }
+            }
         }
+    }
+
+    /// Where and how a row gives what it gives.
+    pub(super) fn place(&self, by: &str, from: Vec<String>) -> Place {
+        Place { file: self.file.clone(), line: self.line, by: by.to_owned(), from }
+    }
+
+    /// The source paths of a row from the record on, and `@..` for what rows above gave.
+    fn full_paths(&self, scope: &Scope, item: Option<&Item>, row: &Row) -> Vec<String> {
+        let full = |arg: &Arg| {
+            let (Arg::Path(text) | Arg::Filtered { path: text, .. }) = arg;
+            match text.strip_prefix('@') {
+                Some(name) if self.given.contains_key(text) => format!("@{name}"),
+                Some(name) => self.absolute(name),
+                None if item.is_none() => self.source(text.trim_end_matches('?')),
+                None => source_path(scope, text.trim_end_matches('?')),
+            }
+        };
+        row.from.as_slice().iter().map(full).collect()
     }
 
     fn row(&mut self, scope: &mut Scope, item: Option<&Item>, row: &Row) {
@@ -70,13 +98,17 @@ impl Compiler<'_> {
 
     /// Gives a field of the document a value, behind those that rows above gave it.
     fn give(&mut self, scope: &mut Scope, path: &str, value: u16, duplicate: bool) {
+        let row = self.places.row();
         let values = self.given.entry(path.to_owned()).or_default();
         values.push(value);
         let from = if values.len() == 1 { From::Value(value) } else { From::First(values.clone()) };
         let steps: Vec<String> = path.split('.').map(str::to_owned).collect();
         match scope.outputs.iter_mut().find(|output| output.path == steps) {
-            Some(output) => output.from = from,
-            None => scope.outputs.push(Output { duplicate, ..output(path, from) }),
+            Some(output) => {
+                output.from = from;
+                output.rows.push(row);
+            }
+            None => scope.outputs.push(Output { duplicate, rows: vec![row], ..output(path, from) }),
         }
     }
 
@@ -97,7 +129,7 @@ impl Compiler<'_> {
         for target in row.to.as_slice() {
             if target.starts_with('@') {
                 self.given.entry(target.clone()).or_default().push(value);
-            } else if let Some(path) = self.target(None, row, target, ANY, "keyword", &[]) {
+            } else if let Some(path) = self.target(None, row, target, ANY, "keyword") {
                 self.give(scope, &path, value, false);
             }
         }
@@ -112,7 +144,7 @@ impl Compiler<'_> {
             );
         }
         let mut from = Vec::new();
-        let mut sources = Vec::new();
+        let mut first = None;
         for arg in row.from.as_slice() {
             let (text, of) = match arg {
                 Arg::Path(path) => (path, &[][..]),
@@ -123,7 +155,7 @@ impl Compiler<'_> {
                 continue;
             }
             let text = &if item.is_none() { self.source(text) } else { text.clone() };
-            sources.push(source_path(scope, text));
+            first.get_or_insert_with(|| source_path(scope, text));
             let (text, presence) = text.strip_suffix('?').map_or((text.as_str(), false), |text| (text, true));
             let Some(steps) = path::parse(text) else {
                 self.error(format!("`{text}` is no source path"), "such as `a.b` or `list[].a`");
@@ -159,25 +191,26 @@ impl Compiler<'_> {
                 continue;
             }
             let own = target.starts_with('.');
-            let Some(path) = self.target(item, row, target, ANY, row.kind.as_deref().unwrap_or("keyword"), &sources)
-            else {
+            let Some(path) = self.target(item, row, target, ANY, row.kind.as_deref().unwrap_or("keyword")) else {
                 continue;
             };
             if item.is_some() && !own {
                 if let Some(accumulator) = self.accumulator(&path, row.collect) {
-                    lifts.push((result, Lift { accumulator, kinds }));
+                    lifts.push((result, self.lift_to(accumulator, kinds)));
                 }
             } else if item.is_some() {
                 let path = target.trim_start_matches('.');
-                scope.outputs.push(Output { duplicate: row.dup && own, ..output(path, From::Value(value + result)) });
+                let (duplicate, rows) = (row.dup && own, vec![self.places.row()]);
+                scope.outputs.push(Output { duplicate, rows, ..output(path, From::Value(value + result)) });
             } else {
                 self.give(scope, &path, value + result, row.dup && own);
             }
         }
         if let Some(accumulator) = self.related(row) {
-            lifts.extend((0..results).map(|result| (result, Lift { accumulator, kinds })));
+            let lift = self.lift_to(accumulator, kinds);
+            lifts.extend((0..results).map(|result| (result, lift)));
         }
-        let path = sources.first().cloned().unwrap_or_default();
+        let path = first.unwrap_or_default();
         let step = Computation::Call { function: function.to_owned(), from, results, lifts };
         // In a list kinds choose what is lifted; the item keeps its own fields.
         let kinds = if item.is_some() { 0 } else { kinds };
@@ -278,9 +311,8 @@ impl Compiler<'_> {
         fits: &[&str],
     ) {
         let kinds = self.kinds(scope, &row.of);
-        let sources = [text.to_owned()];
-        let mut lifts: Vec<Lift> =
-            self.related(row).map(|accumulator| Lift { accumulator, kinds }).into_iter().collect();
+        let related = self.related(row);
+        let mut lifts: Vec<Lift> = related.map(|accumulator| self.lift_to(accumulator, kinds)).into_iter().collect();
         let mut outputs = Vec::new();
         let mut locals = Vec::new();
         for target in row.to.as_slice() {
@@ -304,9 +336,10 @@ impl Compiler<'_> {
             {
                 scope.shapes.insert(slot, shape(kind));
             }
-            let Some(path) = self.target(item, row, target, fits, own_kind, &sources) else { continue };
+            let Some(path) = self.target(item, row, target, fits, own_kind) else { continue };
             if item.is_some() && !own {
-                lifts.extend(self.accumulator(&path, row.collect).map(|accumulator| Lift { accumulator, kinds }));
+                let accumulator = self.accumulator(&path, row.collect);
+                lifts.extend(accumulator.map(|accumulator| self.lift_to(accumulator, kinds)));
             } else {
                 outputs.push((
                     if item.is_some() { target.trim_start_matches('.').to_owned() } else { path },
@@ -318,7 +351,8 @@ impl Compiler<'_> {
         let value = scope.convert(text, from, op, cell_kinds, &lifts);
         for (path, duplicate) in outputs {
             if item.is_some() {
-                scope.outputs.push(Output { duplicate, ..output(&path, From::Value(value)) });
+                let rows = vec![self.places.row()];
+                scope.outputs.push(Output { duplicate, rows, ..output(&path, From::Value(value)) });
             } else {
                 self.give(scope, &path, value, duplicate);
             }
@@ -332,8 +366,7 @@ impl Compiler<'_> {
     fn lift(&mut self, scope: &mut Scope, row: &Row, steps: &[Step], text: &str, op: &str, fits: &[&str]) {
         let mut accumulators: Vec<u16> = self.related(row).into_iter().collect();
         for target in row.to.as_slice() {
-            let sources = [text.to_owned()];
-            if let Some(path) = self.target(None, row, target, fits, row.kind.as_deref().unwrap_or("keyword"), &sources)
+            if let Some(path) = self.target(None, row, target, fits, row.kind.as_deref().unwrap_or("keyword"))
                 && let Some(accumulator) = self.accumulator(&path, row.collect)
             {
                 accumulators.push(accumulator);
@@ -342,8 +375,13 @@ impl Compiler<'_> {
         let Some((inner, below)) = innermost(scope, steps) else { return };
         let kinds = self.kinds(inner, &row.of);
         let slot = inner.slot(below);
-        let lifts: Vec<Lift> = accumulators.into_iter().map(|accumulator| Lift { accumulator, kinds }).collect();
+        let lifts: Vec<Lift> = accumulators.into_iter().map(|accumulator| self.lift_to(accumulator, kinds)).collect();
         inner.convert(text, Source::Value(slot), op, 0, &lifts);
+    }
+
+    /// How the row at hand adds to an accumulator.
+    fn lift_to(&self, accumulator: u16, kinds: u64) -> Lift {
+        Lift { accumulator, row: self.places.row(), kinds }
     }
 
     /// The accumulator of all values of a path over items, for a function.
@@ -355,7 +393,7 @@ impl Compiler<'_> {
         }
         let accumulator = self.new_accumulator(Gather::All);
         let slot = inner.slot(below);
-        inner.convert(text, Source::Value(slot), "Copy", 0, &[Lift { accumulator, kinds }]);
+        inner.convert(text, Source::Value(slot), "Copy", 0, &[self.lift_to(accumulator, kinds)]);
         self.arguments.insert((text.to_owned(), kinds), accumulator);
         Some(accumulator)
     }
@@ -367,6 +405,12 @@ fn innermost<'s, 'p>(scope: &'s mut Scope, steps: &'p [Step]) -> Option<(&'s mut
         (_, None) => Some((scope, steps)),
         (before, Some(below)) => innermost(&mut scope.list(before)?.scope, below),
     }
+}
+
+/// How a row makes what it gives: by a function, a conversion or as a constant.
+fn row_verb(row: &Row) -> &str {
+    let conversion = row.conversion.as_deref().unwrap_or("copy");
+    row.by.as_deref().unwrap_or(if row.constant.is_some() { "const" } else { conversion })
 }
 
 fn source_path(scope: &Scope, text: &str) -> String {

@@ -8,19 +8,7 @@ use chrono::{DateTime, NaiveDateTime};
 use defenderbeat_runtime::Document;
 
 use super::json::Json;
-
-/// A field that documents may have.
-struct Field {
-    path: &'static str,
-    /// Elasticsearch type; `any` where it is not indexed.
-    kind: &'static str,
-    /// Whether dates are in any form of ISO 8601, as delivered, instead of UTC milliseconds.
-    as_delivered: bool,
-    /// Whether its objects may hold keys that no row names.
-    open: bool,
-}
-
-include!(concat!(env!("OUT_DIR"), "/fields.rs"));
+use crate::fields::{self, Field};
 
 /// Whether keyword fields take numbers.
 pub(super) enum Numbers {
@@ -41,11 +29,8 @@ pub(super) struct Rules {
 impl Rules {
     /// The rules for documents of a dataset, such as `alert`, that are made with `settings`.
     pub(super) fn new(dataset: &str, settings: &str, numbers: Numbers) -> Result<Self> {
-        let (_, own) = DATASETS
-            .iter()
-            .find(|(name, _)| *name == dataset)
-            .with_context(|| format!("the fields of {dataset} are not known"))?;
-        let fields = ECS.iter().chain(own.iter()).map(|field| (field.path, field)).collect();
+        let own = fields::own(dataset).with_context(|| format!("the fields of {dataset} are not known"))?;
+        let fields = fields::ecs().iter().chain(own.iter()).map(|field| (field.path, field)).collect();
         let settings = if settings.trim().is_empty() { "{}" } else { settings };
         let settings = Json::parse(settings).map_err(|cause| anyhow::anyhow!("the settings: {cause}"))?;
         Ok(Self { fields, added: added(&settings), numbers })

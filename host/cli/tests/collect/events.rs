@@ -21,7 +21,7 @@ fn ids(documents: &[Value]) -> BTreeSet<String> {
 }
 
 /// A message of records of the tables named.
-fn message(records: &[(&str, Value)]) -> String {
+pub(crate) fn message(records: &[(&str, Value)]) -> String {
     let records: Vec<Value> = records
         .iter()
         .map(|(table, properties)| {

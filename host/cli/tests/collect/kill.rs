@@ -34,12 +34,14 @@ fn killed_twenty_times(unordered: bool, workers: usize) {
         process.kill().unwrap();
         process.wait().unwrap();
     }
-    // The first cycle may still be busy with what was there; late ones are visible by then.
-    for _ in 0..3 {
+    // The first cycle may still be busy with what was there. One that begins when late alerts are visible has them, however few
+    // requests the killed ones came to make.
+    let mut visible = false;
+    while !visible {
+        visible = tenant.simulator.counters().requests > 40;
         let output = program.once();
         assert!(output.status.success(), "{}", log(&output));
     }
-    assert!(tenant.simulator.counters().requests > 40, "late alerts are visible");
     let (delivered, expected) = (program.delivered(), tenant.expected());
     let lost: Vec<_> = expected.iter().filter(|alert| delivered.binary_search(alert).is_err()).take(5).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");

@@ -13,6 +13,7 @@
 
 #[path = "../../../collector/tests/event_hubs/azurite.rs"]
 mod azurite;
+mod damage;
 #[cfg(target_os = "linux")]
 mod discard;
 mod events;
@@ -22,5 +23,9 @@ mod kill;
 mod memory;
 mod once;
 mod program;
+mod replay;
+mod stop;
 mod takeover;
+mod test_input;
+mod test_output;
 mod vulnerabilities;

@@ -26,4 +26,5 @@ mod program;
 mod refusal;
 mod rollover;
 mod server;
+mod setup;
 mod stream;

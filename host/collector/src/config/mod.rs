@@ -11,6 +11,7 @@ mod inventory;
 mod model;
 mod reference;
 mod schema;
+mod setup;
 pub(crate) mod units;
 mod variables;
 mod yaml;
@@ -24,6 +25,7 @@ pub use inventory::{Inventory, InventorySizes};
 pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, GeoipOptions, Input, Kind, LogLevel, Output, Source};
 pub use reference::reference;
 pub(crate) use schema::in_order;
+pub use setup::{Lifecycle, SetupOptions};
 use yaml::Node;
 
 use crate::dead_letter::Cap;
@@ -40,6 +42,8 @@ pub struct Config {
     pub inputs: Vec<Input>,
     /// Where documents go.
     pub output: Output,
+    /// What is made in Elasticsearch.
+    pub setup: SetupOptions,
     /// Folder of all state.
     pub data_path: PathBuf,
     /// Folder of what could not be mapped or delivered.
@@ -159,6 +163,7 @@ impl Config {
                 name: file.name,
                 inputs,
                 output,
+                setup: file.setup,
                 dead_letter_cap: Cap { max_size: file.dead_letter.max_size, when_full: file.dead_letter.when_full },
                 dead_letter_path: file.dead_letter.path.unwrap_or_else(|| data_path.join("dead-letter")),
                 data_path,

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::inventory::{Inventory, InventorySizes};
 use super::schema::in_order;
+use super::setup::SetupOptions;
 use super::units;
 use crate::dead_letter::{WhenFull, timestamp};
 use crate::output::elasticsearch::ElasticsearchSettings;
@@ -37,6 +38,8 @@ pub(super) struct File {
     /// Where documents go: exactly one output.
     pub(super) output: Outputs,
 
+    pub(super) setup: SetupOptions,
+
     pub(super) path: PathOptions,
 
     pub(super) dead_letter: DeadLetterOptions,
@@ -49,7 +52,8 @@ pub(super) struct File {
     pub(super) name: Option<String>,
 
     /// How long a stop waits for what is under way to be delivered. What is not delivered by then is read again at the next
-    /// start. Raise it for slow outputs, and keep it below the time after which your service manager kills.
+    /// start. Raise it for slow outputs, and keep it 5s or more below the time after which your service manager kills: what is
+    /// settled is saved after it.
     #[serde(with = "units::Time")]
     pub(super) shutdown_timeout: Duration,
 }
@@ -60,6 +64,7 @@ impl Default for File {
             inputs: Vec::new(),
             processors: Vec::new(),
             output: Outputs::default(),
+            setup: SetupOptions::default(),
             path: PathOptions::default(),
             dead_letter: DeadLetterOptions::default(),
             geoip: GeoipOptions::default(),
@@ -230,6 +235,11 @@ pub struct Agent {
 }
 
 impl Input {
+    /// The data stream that its documents go to.
+    pub fn stream(&self) -> String {
+        format!("logs-m365_defender.{}-{}", self.kind.name(), self.data_stream.namespace)
+    }
+
     /// The JSON text that the input's component is opened with. Its processors are this input's, which
     /// [`Config::load`](super::Config::load) has followed by the global ones. The component checks processors and rows, and
     /// names the one at fault. `facts`: whether the component remembers facts, so that it has an inventory. `sync_start`: when

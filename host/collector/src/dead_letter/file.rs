@@ -49,6 +49,8 @@ pub(super) struct Open {
     /// Bytes of whole lines.
     length: u64,
     dirty: bool,
+    /// A sync failed: what was written before it may be lost, whatever a later one says.
+    unsynced: bool,
     /// There is more than whole lines, and it could not be removed yet.
     torn: bool,
 }
@@ -61,7 +63,7 @@ impl DeadLetterFile {
     /// It cannot be made, or the beginning of a line that was cut when the process was killed cannot be removed.
     pub fn open(path: &Path) -> io::Result<Self> {
         let (file, length) = open(path)?;
-        let open = Open { file, path: path.to_owned(), cap: None, length, dirty: false, torn: false };
+        let open = Open { file, path: path.to_owned(), cap: None, length, dirty: false, unsynced: false, torn: false };
         Ok(Self { path: path.into(), file: Arc::new(Mutex::new(open)) })
     }
 
@@ -161,11 +163,18 @@ impl Open {
     }
 
     pub(super) fn sync(&mut self) -> io::Result<()> {
+        if self.unsynced {
+            return Err(io::Error::other("an earlier sync failed"));
+        }
         if self.dirty {
             match self.file.sync_data() {
                 // A device such as /dev/null has nothing to sync.
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
-                synced => synced?,
+                Err(error) => {
+                    self.unsynced = true;
+                    return Err(error);
+                }
+                Ok(()) => {}
             }
             self.dirty = false;
         }

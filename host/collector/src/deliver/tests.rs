@@ -1,12 +1,13 @@
 //! Delivery with an output, a session and checkpoints that write down what is asked of them.
 
+mod lanes;
+
 use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use defenderbeat_runtime::{Document, Part};
-use tokio::sync::Semaphore;
 
 use super::*;
 use crate::checkpoint::{Checkpoint, Generation};
@@ -342,7 +343,7 @@ async fn a_send_has_no_more_documents_and_bytes_than_the_output_takes() {
     let events = vec![
         case.documents(&["1", "2", "3", "4", "5", "6", "7"]),
         case.documents(&["aaaa", "bbbb", "cccc"]),
-        case.documents(&["longer than all"]),
+        case.documents(&["longer-than-all"]),
         case.documents(&["8"]),
         case.documents(&["9"]),
         case.mapped(1, Vec::new()),
@@ -351,162 +352,5 @@ async fn a_send_has_no_more_documents_and_bytes_than_the_output_takes() {
     let sends = ["send 1 2 3", "send 4 5 6", "send 7", "send aaaa", "send bbbb", "send cccc"];
     let journal = case.journal();
     assert_eq!(journal[..6], sends);
-    assert_eq!(journal[6..], ["send longer than all", "send 8 9", "flush", "settle 1"]);
-}
-
-/// Takes what it is let, and says since when each may have been sent before.
-struct Gated {
-    journal: Journal,
-    /// One permit lets one send pass whose documents begin with this letter.
-    gates: Vec<(&'static str, Arc<Semaphore>)>,
-    fates: Mutex<VecDeque<(&'static str, Vec<Fate>)>>,
-    lanes: usize,
-}
-
-impl Output for Arc<Gated> {
-    fn limits(&self) -> Limits {
-        Limits { documents: 2, bytes: 1 << 20, lanes: self.lanes }
-    }
-
-    fn retry(&self) -> RetrySettings {
-        RetrySettings { max_attempts: 1, wait_min: Duration::ZERO, wait_max: Duration::ZERO }
-    }
-
-    async fn send(&self, documents: &[Documents]) -> Result<Sent, OutputError> {
-        let text = text(documents);
-        let since = if documents.iter().any(|documents| documents.sent_since.is_some()) { " again" } else { "" };
-        self.journal.lock().unwrap().push(format!("send {text}{since}"));
-        if let Some((_, gate)) = self.gates.iter().find(|(begin, _)| text.starts_with(begin)) {
-            gate.acquire().await.unwrap().forget();
-        }
-        let mut fates = self.fates.lock().unwrap();
-        let scripted = fates.iter().position(|(begin, _)| text.starts_with(begin)).and_then(|at| fates.remove(at));
-        let delivered = || vec![Fate::Delivered; text.split(' ').count()];
-        Ok(Sent { fates: scripted.map_or_else(delivered, |(_, fates)| fates), retry_after: None })
-    }
-
-    async fn flush(&self) -> Result<(), OutputError> {
-        Ok(())
-    }
-}
-
-/// A delivery that runs while a test looks on.
-struct Running {
-    case: Case,
-    events: mpsc::Sender<Event>,
-    end: oneshot::Sender<()>,
-    delivery: tokio::task::JoinHandle<Result<Delivered<Arc<Gated>>, DeliverError>>,
-}
-
-impl Running {
-    fn start(lanes: usize, gates: Vec<(&'static str, Arc<Semaphore>)>, fates: Vec<(&'static str, Vec<Fate>)>) -> Self {
-        let case = Case::new();
-        let output = Gated { journal: case.journal.clone(), gates, fates: Mutex::new(fates.into()), lanes };
-        let letters = DeadLetterFile::open(&case.letters()).unwrap();
-        let checkpoints = Arc::new(Store { journal: case.journal.clone(), failures: Mutex::default() });
-        let (events, receiver) = mpsc::channel(1);
-        let (end, ended) = oneshot::channel();
-        let end_told = async { ended.await.unwrap() };
-        let delivery = tokio::spawn(Deliver::new(Arc::new(output), letters, checkpoints).run(receiver, end_told));
-        Self { case, events, end, delivery }
-    }
-
-    async fn give(&self, event: Event) {
-        self.events.send(event).await.ok().unwrap();
-    }
-
-    /// Waits until something is in the journal.
-    async fn until(&self, entry: &str) {
-        while !self.case.journal().iter().any(|found| found == entry) {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    async fn finish(self) -> Vec<String> {
-        drop(self.events);
-        self.delivery.await.unwrap().unwrap();
-        self.case.journal()
-    }
-}
-
-#[tokio::test]
-async fn lanes_end_in_any_order_and_deliveries_settle_in_theirs() {
-    let gate = Arc::new(Semaphore::new(0));
-    let running = Running::start(2, vec![("a", gate.clone())], Vec::new());
-    let (done, mut saved) = oneshot::channel();
-    running.give(running.case.documents(&["a"])).await;
-    running.give(running.case.mapped(1, Vec::new())).await;
-    running.give(running.case.documents(&["b"])).await;
-    running.give(running.case.mapped(2, Vec::new())).await;
-    running.until("send b").await;
-    running.give(Event::Settle(running.case.session.clone(), done)).await;
-    running.until("send a").await;
-    assert!(saved.try_recv().is_err() && !running.case.journal().iter().any(|entry| entry.starts_with("settle")));
-    gate.add_permits(1);
-    saved.await.unwrap().unwrap();
-    let journal = running.finish().await;
-    assert_eq!(journal.last().unwrap(), "settle 2");
-    assert_eq!(journal.iter().filter(|entry| entry.starts_with("settle")).count(), 1);
-}
-
-#[tokio::test]
-async fn one_document_is_sent_again_while_those_of_others_settle() {
-    let gate = Arc::new(Semaphore::new(1));
-    let fates = vec![("a", vec![Fate::Unknown, Fate::Delivered])];
-    let running = Running::start(1, vec![("a", gate.clone())], fates);
-    let other = Arc::new(Watched { journal: running.case.journal.clone(), ..Watched::default() });
-    let parcel = [documents(running.case.session.clone(), &["a"]), documents(other.clone(), &["b"])];
-    for event in parcel {
-        running.give(event).await;
-    }
-    running.give(Event::Mapped { session: other.clone(), sequence: 7, rejects: Vec::new() }).await;
-    let (done, saved) = oneshot::channel();
-    running.give(Event::Settle(other, done)).await;
-    running.until("send a again").await;
-    gate.add_permits(1);
-    saved.await.unwrap().unwrap();
-    running.give(running.case.mapped(1, Vec::new())).await;
-    let journal = running.finish().await;
-    assert_eq!(journal.last().unwrap(), "settle 1");
-}
-
-#[tokio::test]
-async fn while_all_lanes_are_busy_and_the_next_send_is_full_nothing_is_taken() {
-    let gate = Arc::new(Semaphore::new(0));
-    let running = Running::start(2, vec![("a", gate.clone()), ("b", gate.clone())], Vec::new());
-    for lines in [["a", "1"], ["b", "2"], ["c", "3"]] {
-        running.give(running.case.documents(&lines)).await;
-    }
-    running.until("send b 2").await;
-    // The channel has room for one; a second has to wait.
-    running.events.send(running.case.documents(&["d"])).await.ok().unwrap();
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-    assert!(running.events.try_send(running.case.documents(&["e"])).is_err(), "nothing is taken");
-    gate.add_permits(2);
-    running.until("send c 3").await;
-    running.finish().await;
-}
-
-#[tokio::test]
-async fn told_to_end_it_saves_what_is_settled_and_says_what_is_left() {
-    let gate = Arc::new(Semaphore::new(0));
-    let running = Running::start(1, vec![("stuck", gate)], Vec::new());
-    running.give(running.case.documents(&["1"])).await;
-    running.give(running.case.mapped(1, Vec::new())).await;
-    running.until("send 1").await;
-    running.give(running.case.documents(&["stuck", "2"])).await;
-    running.give(running.case.mapped(2, Vec::new())).await;
-    running.until("send stuck 2").await;
-    let (done, answer) = oneshot::channel();
-    running.give(running.case.documents(&["3"])).await;
-    running.give(Event::Settle(running.case.session.clone(), done)).await;
-    let Running { case, events, end, delivery } = running;
-    end.send(()).unwrap();
-    let delivered = delivery.await.unwrap().unwrap();
-    assert_eq!(delivered.left, BTreeMap::from([("contoso".to_owned(), 3)]));
-    assert_eq!(case.journal().last().unwrap(), "settle 1");
-    assert!(answer.await.is_err(), "a session that waits learns that there is no answer");
-    assert!(events.send(case.documents(&["4"])).await.is_err(), "and workers that nobody takes anything");
+    assert_eq!(journal[6..], ["send longer-than-all", "send 8 9", "flush", "settle 1"]);
 }

@@ -4,6 +4,7 @@ mod console;
 mod discard;
 pub mod elasticsearch;
 mod file;
+pub mod trial;
 
 use std::future::Future;
 use std::io::{self, Write};

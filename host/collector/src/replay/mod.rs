@@ -19,9 +19,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::agent::identify;
 use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints, Generation, LocalCheckpoints, sync_folder};
-use crate::config::{Config, Kind, Output};
+use crate::config::{Agent, Config, Kind, Output};
 use crate::dead_letter::DeadLetterFile;
-use crate::deliver::{Deliver, DeliverError, Session};
+use crate::deliver::{Deliver, DeliverError, Delivered, Event, Session};
 use crate::metrics::Metrics;
 use crate::output::{AnyOutput, Output as _, OutputError};
 use crate::run::DEAD_LETTERS;
@@ -206,7 +206,7 @@ pub async fn replay(config: &Config, options: Options) -> Result<Summary, Replay
 
     let (events, received) = mpsc::channel(EVENTS);
     let deliver = Deliver::new(AnyOutput::open(&config.output)?, kept.clone(), Arc::new(NoCheckpoints));
-    let mut told = options.stop.clone();
+    let (mut told, stop) = (options.stop.clone(), options.stop.clone());
     let end = async move {
         if told.wait_for(|stop| *stop).await.is_err() {
             std::future::pending().await
@@ -219,12 +219,12 @@ pub async fn replay(config: &Config, options: Options) -> Result<Summary, Replay
     };
     let delivered = deliver.run(received, end).await;
     let sent = sending.await.map_err(|error| ReplayError::Thread(error.to_string()))?;
-    let delivered = delivered?;
+    let Delivered { output, .. } = delivered?;
     let (mut summary, sessions) = sent?;
-    if !delivered.left.is_empty() {
+    if *stop.borrow() {
         return Err(ReplayError::Stopped { path });
     }
-    if let Some(text) = delivered.output.summary() {
+    if let Some(text) = output.summary() {
         tracing::info!("{text}");
     }
     for session in sessions.values() {
@@ -271,10 +271,10 @@ type Sent = (Summary, BTreeMap<String, Arc<Replayed>>);
 fn send(
     config: &Config,
     options: &Options,
-    agent: crate::config::Agent,
+    agent: Agent,
     file: File,
     kept: DeadLetterFile,
-    events: mpsc::Sender<crate::deliver::Event>,
+    events: mpsc::Sender<Event>,
     stop: &watch::Receiver<bool>,
 ) -> Result<Sent, ReplayError> {
     // Text has six characters for a byte at most.
@@ -299,6 +299,11 @@ fn send(
             return Err(ReplayError::Stopped { path: options.file.clone() });
         }
         sender.take(&line)?;
+    }
+    // What came before is all there is, so that it is flushed.
+    for session in sender.sessions.values() {
+        let mapped = Event::Mapped { session: session.clone(), sequence: 1, rejects: Vec::new() };
+        sender.events.blocking_send(mapped).map_err(|_| ReplayError::Gone)?;
     }
     Ok((sender.summary, sender.sessions))
 }

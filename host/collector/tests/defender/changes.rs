@@ -82,3 +82,16 @@ async fn all_findings_are_read_before_the_next_cycle_would_be_too_late() {
         assert_eq!(driver.starts().len(), usize::from(full), "{hours}");
     }
 }
+
+/// The slot of the newest change is given whole once more in each cycle.
+#[tokio::test]
+async fn changes_say_since_when_they_may_have_left() {
+    let api = Api::start(|_, _| Reply::page(&records(0..4), None)).await;
+    let mut driver = driver(1, "");
+    let since = |driver: &Driver| {
+        serde_json::from_str::<Value>(driver.cursor.as_deref().unwrap()).unwrap()["since"].as_i64().unwrap()
+    };
+    let newest = since(&driver);
+    driver.once(&settings(&api, Mode::Changes)).await.unwrap();
+    assert_eq!(driver.since, [Some(newest - 6 * HOUR)]);
+}

@@ -66,6 +66,8 @@ pub(crate) struct Driver {
     /// Records by feed, in order.
     pub(crate) records: BTreeMap<&'static str, Vec<String>>,
     pub(crate) steps: Vec<Step>,
+    /// Since when what was given may have left before, without what is repeated in a row.
+    pub(crate) since: Vec<Option<i64>>,
     /// Records that were too long.
     pub(crate) letters: Vec<Vec<u8>>,
     /// What the worker says of each record.
@@ -109,6 +111,9 @@ impl Driver {
                 return Ok(());
             }
             assert!(delivery.payloads.len() <= 3);
+            if self.since.last() != Some(&delivery.sent_since) {
+                self.since.push(delivery.sent_since);
+            }
             if let Some(step) = delivery.step {
                 self.steps.push(step);
                 over &= !matches!(step, Step::Begin(_) | Step::GiveUp);

@@ -32,9 +32,11 @@ async fn nothing_is_asked_for_before_the_start_is_saved_and_a_crash_keeps_it() {
     let starts = driver.starts();
     assert!(starts.len() == 6 && starts.iter().all(|start| *start == starts[0]), "{starts:?}");
     assert_eq!(driver.steps.last(), Some(&Step::End));
+    assert_eq!(driver.since, [None, Some(starts[0])], "begun again, it says since when it may have left");
     // The next one is another.
     driver.once(&settings).await.unwrap();
     assert!(driver.starts()[6] > starts[0]);
+    assert_eq!(driver.since, [None, Some(starts[0]), None]);
 }
 
 #[tokio::test]
@@ -51,6 +53,7 @@ async fn a_sync_begins_again_under_its_start_when_records_trapped() {
     let starts = driver.starts();
     assert!(starts.len() == 3 && starts.iter().all(|start| *start == starts[0]), "{starts:?}");
     assert!(driver.of("products").ends_with(&records(0..9)));
+    assert_eq!(driver.since, [None, Some(starts[0])]);
     assert_eq!(driver.steps.last(), Some(&Step::End));
 }
 

@@ -76,9 +76,12 @@ pub(crate) enum Fault {
 
 type Script = Box<dyn FnMut(&Request) -> Option<Fault> + Send>;
 
+/// A backing index: its name, and its documents by id.
+pub(crate) type Index = (String, BTreeMap<String, String>);
+
 pub(crate) struct State {
-    /// Backing indices by data stream, the one that is written to last, each with its documents by id.
-    pub(crate) streams: BTreeMap<String, Vec<(String, BTreeMap<String, String>)>>,
+    /// Backing indices by data stream, the one that is written to last.
+    pub(crate) streams: BTreeMap<String, Vec<Index>>,
     pub(crate) requests: Vec<Request>,
     pub(crate) connections: usize,
     /// Parameters that this server does not know.

@@ -41,7 +41,7 @@ async fn what_was_delivered_before_a_rollover_is_found_and_not_sent() {
 async fn what_is_new_is_not_looked_up() {
     let fake = Fake::start().await;
     fake.output().send(&[documents([1])]).await.unwrap();
-    assert_eq!(asked(&fake), [String::new(); 0]);
+    assert!(asked(&fake).is_empty());
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ mod failures;
 mod fake;
 mod fates;
 mod looking_up;
+mod trial;

@@ -81,6 +81,8 @@ pub(crate) struct Collector {
     pub(crate) read: Read,
     pub(crate) cursor: Option<String>,
     pub(crate) sequence: u64,
+    /// Since when each message may have left before.
+    pub(crate) since: BTreeMap<(String, i64), Option<i64>>,
 }
 
 impl Collector {
@@ -90,9 +92,20 @@ impl Collector {
         cursor: Option<&str>,
         once: bool,
     ) -> Result<Self, Error> {
+        Self::open_again(settings, owner, cursor, None, once)
+    }
+
+    /// As after a run that saved its cursor at a time.
+    pub(crate) fn open_again(
+        settings: &EventHubSettings,
+        owner: &str,
+        cursor: Option<&str>,
+        sent_since: Option<i64>,
+        once: bool,
+    ) -> Result<Self, Error> {
         let start = Start {
             cursor: cursor.map(str::to_owned),
-            sent_since: None,
+            sent_since,
             owner: owner.to_owned(),
             once,
             budget: Budget::default(),
@@ -100,7 +113,7 @@ impl Collector {
             dead_letters: Arc::new(NoLetters),
         };
         let source = EventHubs::open(settings, start)?;
-        Ok(Self { source, read: Read::new(), cursor: None, sequence: 0 })
+        Ok(Self { source, read: Read::new(), cursor: None, sequence: 0, since: BTreeMap::new() })
     }
 
     /// Takes the next delivery without settling it. False: there are no more.
@@ -110,13 +123,16 @@ impl Collector {
         assert_eq!(delivery.payloads.len(), delivery.origins.len());
         self.sequence = delivery.sequence;
         for origin in delivery.origins {
-            *self.read.entry((origin.partition, origin.sequence_number.unwrap())).or_default() += 1;
+            let message = (origin.partition, origin.sequence_number.unwrap());
+            self.since.insert(message.clone(), delivery.sent_since);
+            *self.read.entry(message).or_default() += 1;
         }
         Ok(true)
     }
 
     pub(crate) fn settle(&mut self) {
         self.cursor = Some(self.source.settled(self.sequence));
+        self.source.saved(self.sequence);
     }
 
     /// Takes and settles deliveries for a time.

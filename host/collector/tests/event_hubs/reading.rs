@@ -126,3 +126,23 @@ async fn an_application_is_let_in_by_its_secret() {
     assert_eq!(read, all(4, 5));
     assert!(cursor.unwrap().contains("contoso.servicebus.windows.net/defender/$Default"));
 }
+
+#[tokio::test]
+async fn messages_that_were_there_say_since_when_they_may_have_left_and_later_ones_do_not() {
+    let simulator = namespace(EventHubsOptions { partitions: 1, ..EventHubsOptions::default() }).await;
+    publish(&simulator, 10);
+    let settings = EventHubSettings { partition_receive_count: 1, ..settings(&simulator) };
+    let mut first = Collector::open(&settings, "test", None, false).unwrap();
+    first.read_up_to(4).await;
+    assert!(first.since.values().all(Option::is_none), "nothing was read before the first start");
+    let cursor = first.cursor.take().unwrap();
+    first.take().await.unwrap();
+    drop(first);
+    let mut second = Collector::open_again(&settings, "test", Some(&cursor), Some(77), false).unwrap();
+    second.read_up_to(6).await;
+    publish(&simulator, 3);
+    second.read_up_to(9).await;
+    let since: Vec<(i64, Option<i64>)> = second.since.iter().map(|((_, number), since)| (*number, *since)).collect();
+    let expected: Vec<(i64, Option<i64>)> = (4..13).map(|number| (number, (number < 10).then_some(77))).collect();
+    assert_eq!(since, expected);
+}

@@ -113,3 +113,24 @@ async fn what_was_kept_under_path_data_goes_on_in_the_storage_account() {
     let (read, _) = once(&settings, None).await.unwrap();
     assert_eq!(read, Read::new(), "the storage account knows it now");
 }
+
+#[tokio::test]
+async fn whoever_takes_over_says_since_when_the_container_has_the_checkpoint() {
+    let Some(azurite) = Azurite::start() else { return };
+    let simulator = namespace(EventHubsOptions { partitions: 2, ..EventHubsOptions::default() }).await;
+    let settings = shared(&simulator, &azurite);
+    publish(&simulator, 2);
+    let millis = || chrono::Utc::now().timestamp_millis();
+    let began = millis();
+    let mut first = Collector::open(&settings, "first", None, true).unwrap();
+    first.read_up_to(4).await;
+    first.source.close().await;
+    assert!(first.since.values().all(Option::is_none), "nobody held the partitions before: {:?}", first.since);
+    publish(&simulator, 1);
+    let mut second = Collector::open(&settings, "first", None, true).unwrap();
+    second.read_up_to(2).await;
+    for since in second.since.values() {
+        // The service tells whole seconds.
+        assert!(since.is_some_and(|since| (began - 2_000..=millis() + 1_000).contains(&since)), "{since:?}");
+    }
+}

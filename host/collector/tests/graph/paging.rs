@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use defenderbeat_collector::source::graph::Error;
+use defenderbeat_collector::source::graph::{ALERTS, Error, Graph, GraphSettings};
+use defenderbeat_collector::source::{Source as _, Start};
 
-use crate::collector::{Collector, MINUTE, alerts, now, settings};
-use crate::tenant::{self, Alert, Fault, Tenant};
+use crate::collector::{Collector, MINUTE, alerts, now, settings, start};
+use crate::tenant::{self, Alert, Fault, Tenant, ticks};
 
 /// A fault now and then, always at the same places.
 fn now_and_then(
@@ -267,4 +268,32 @@ async fn a_clock_that_is_ahead_hides_nothing() {
     tenant.state().alerts.push(new);
     collector.whole_cycle(&settings(&tenant)).await.unwrap();
     collector.assert_exactly(&tenant);
+}
+
+/// What an earlier run may have delivered without saving it is in the first whole cycle.
+#[tokio::test]
+async fn records_say_since_when_they_may_have_left_until_a_whole_cycle_is_read() {
+    let tenant = Tenant::start(alerts(20, 1)).await;
+    let settings = GraphSettings { interval: Duration::from_millis(10), ..settings(&tenant) };
+    let mut failed = false;
+    tenant.script(move |_, _| {
+        let first = !std::mem::replace(&mut failed, true);
+        first.then(|| Fault::Answer(403, "", "{}".to_owned()))
+    });
+    let start = Start { sent_since: Some(77), once: false, ..start(None) };
+    let graph = Graph::open(&ALERTS, &settings, start).unwrap();
+    let mut since = Vec::new();
+    while since.last() != Some(&None) {
+        let delivery = graph.next().await.unwrap().unwrap();
+        let position = |payload: &[u8]| {
+            let record: serde_json::Value = serde_json::from_slice(payload).unwrap();
+            record["lastUpdateDateTime"].as_str().map_or(0, ticks)
+        };
+        let positions: Vec<u64> = delivery.payloads.iter().map(|payload| position(payload)).collect();
+        graph.mapped(delivery.sequence, &positions);
+        graph.settled(delivery.sequence);
+        since.push(delivery.sent_since);
+    }
+    // The cycle that failed, and the one that was whole.
+    assert!(since.len() > 2 && since[..since.len() - 1].iter().all(|since| *since == Some(77)), "{since:?}");
 }

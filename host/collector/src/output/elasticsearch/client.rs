@@ -124,7 +124,7 @@ impl Client {
         let mut response = host.client().execute(request).await.map_err(|error| {
             let sent = !error.is_connect();
             let timeout = timeout(&error).filter(|_| sent);
-            Error::NoAnswer { source: http::Error::connection(name.clone(), &error), sent, timeout }
+            Error::NoAnswer { source: Box::new(http::Error::connection(name.clone(), &error)), sent, timeout }
         })?;
         let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = header.and_then(|value| retry_after(value, SystemTime::now()));
@@ -132,7 +132,7 @@ impl Client {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| {
             let timeout = timeout(&error);
-            let source = http::Error::broken(name.clone(), body.len() as u64, &error);
+            let source = Box::new(http::Error::broken(name.clone(), body.len() as u64, &error));
             Error::NoAnswer { source, sent: true, timeout }
         })? {
             if body.len() + chunk.len() > ANSWER {

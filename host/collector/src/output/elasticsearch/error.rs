@@ -17,7 +17,7 @@ pub enum Error {
     #[error("output.elasticsearch: {source}")]
     NoAnswer {
         /// What happened.
-        source: http::Error,
+        source: Box<http::Error>,
         /// The request may have been sent, wholly or in part, so what came of it is not known.
         sent: bool,
         /// The time that a request may take was over; the connection is closed.

@@ -16,8 +16,10 @@ mod parameters;
 mod request;
 mod response;
 mod settings;
+pub(super) mod trial;
 
 use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Method;
@@ -44,7 +46,7 @@ pub struct Elasticsearch {
     parameters: Parameters,
     look_up: LookUp,
     counts: Counts,
-    /// Bytes of a send: `bulk_max_bytes`, or less where the server, or what is before it, takes less.
+    /// Bytes of a request: `bulk_max_bytes`, or less where the server, or what is before it, takes less.
     bytes: AtomicUsize,
 }
 
@@ -68,7 +70,7 @@ impl Elasticsearch {
     /// Finds documents that are there already and may have been delivered before: their fates, by their places among the items.
     async fn find(&self, items: &[Item<'_>], documents: &[Documents]) -> Result<Vec<(usize, Fate)>, Error> {
         let mut streams: BTreeMap<&str, (i64, Vec<usize>)> = BTreeMap::new();
-        let since = documents.iter().flat_map(|documents| vec![documents.sent_since; documents.part.documents.len()]);
+        let since = documents.iter().flat_map(|sent| repeat_n(sent.sent_since, sent.part.documents.len()));
         for ((at, item), since) in items.iter().enumerate().zip(since) {
             let Some(since) = since else { continue };
             let (first, places) = streams.entry(item.stream).or_insert((since, Vec::new()));
@@ -150,20 +152,35 @@ impl Elasticsearch {
 
 /// The documents of a send, one after the other.
 fn items(documents: &[Documents]) -> Vec<Item<'_>> {
-    let each = documents.iter().flat_map(|Documents { part, streams, .. }| {
-        part.iter().map(move |(document, bytes)| {
-            let stream = usize::try_from(document.route).ok().and_then(|route| streams.get(route));
-            Item { stream: stream.map_or("", String::as_str), id: document.id, bytes }
+    let each = documents.iter().flat_map(|sent| {
+        sent.part.iter().map(move |(document, bytes)| {
+            let stream = sent.stream(document).unwrap_or_default();
+            Item { stream, id: document.id, bytes }
         })
     });
     each.collect()
+}
+
+/// Cuts places so that the documents of each cut have no more than these bytes together; a larger one is alone.
+fn cut<'a>(places: &'a [usize], items: &[Item<'_>], limit: usize) -> Vec<&'a [usize]> {
+    let (mut cuts, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (at, place) in places.iter().enumerate() {
+        let length = items.get(*place).map_or(0, |item| item.bytes.len());
+        if at > begin && bytes + length > limit {
+            cuts.extend(places.get(begin..at));
+            (begin, bytes) = (at, 0);
+        }
+        bytes += length;
+    }
+    cuts.extend(places.get(begin..));
+    cuts
 }
 
 impl Output for Elasticsearch {
     fn limits(&self) -> Limits {
         Limits {
             documents: self.settings.bulk_max_size,
-            bytes: self.bytes.load(Ordering::Relaxed),
+            bytes: self.settings.bulk_max_bytes,
             lanes: self.settings.worker * self.client.hosts(),
         }
     }
@@ -190,7 +207,9 @@ impl Output for Elasticsearch {
         }
 
         let mut problem = None;
-        let mut ranges = vec![open.as_slice()];
+        // The first is the last, so that documents are sent in their order.
+        let mut ranges = cut(&open, &items, self.bytes.load(Ordering::Relaxed));
+        ranges.reverse();
         while let Some(range) = ranges.pop().filter(|range| !range.is_empty()) {
             let some: Vec<&Item<'_>> = range.iter().filter_map(|at| items.get(*at)).collect();
             let outcome = match self.create(&some).await {

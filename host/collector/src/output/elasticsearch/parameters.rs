@@ -15,7 +15,10 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
+    /// Parameters of requests that are waited for so long.
     pub(super) fn new(pipeline: &str, timeout: Duration) -> Self {
+        // For what Elasticsearch waits for within a request, such as a shard: less, so that it says so before it is given up.
+        let timeout = timeout * 2 / 3;
         let optional = vec![
             ("pipeline", segment(pipeline)),
             // Without it a name that no template makes a data stream of would become an index. Elasticsearch 8.13 and later.

@@ -64,8 +64,9 @@ pub struct ElasticsearchSettings {
     #[schemars(range(min = 0, max = 9))]
     pub compression_level: u32,
 
-    /// How long to wait for an answer, the request's own way included. After that the connection is closed, and as much time again
-    /// is let pass before the documents are looked up and sent again: Elasticsearch may still be at work on them.
+    /// How long to wait for an answer, the request's own way included. Elasticsearch is told to wait two thirds of it for what it
+    /// needs, such as a shard. After that the connection is closed, and as much time again is let pass before the documents
+    /// are looked up and sent again: Elasticsearch may still be at work on them.
     #[serde(with = "units::Time")]
     pub timeout: Duration,
 

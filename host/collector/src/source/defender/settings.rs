@@ -212,6 +212,11 @@ impl DefenderSettings {
         if self.batch_size == 0 { max } else { self.batch_size.min(max) }
     }
 
+    /// From the start of one full sync to the start of the next.
+    pub fn sync_interval(&self) -> Duration {
+        if self.mode == Mode::Changes { self.full_interval } else { self.interval }
+    }
+
     /// After a failure that may pass, the same sync is begun again after this.
     pub(crate) fn pause(&self) -> Duration {
         PAUSE.min(self.interval)

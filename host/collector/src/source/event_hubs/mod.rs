@@ -31,6 +31,7 @@ mod container;
 mod error;
 mod gather;
 mod hub;
+mod probe;
 mod progress;
 mod reader;
 mod settings;
@@ -47,6 +48,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 pub use error::{Error, Fault};
+pub use probe::{Found, probe};
 pub use progress::CursorError;
 pub use settings::{AuthType, EventHubSettings, StartAt, Strategy, Transport};
 

@@ -8,7 +8,7 @@ use defenderbeat_runtime::{Descriptor, Feed};
 
 /// `--feed NAME=FILE`.
 #[derive(Clone, Debug)]
-pub(super) struct FeedFile {
+pub(crate) struct FeedFile {
     name: String,
     file: PathBuf,
 }
@@ -24,7 +24,7 @@ impl FromStr for FeedFile {
 
 /// What is read for each feed, in the component's order of feeds; files of one feed in the order in which they are given.
 /// Without `--feed` it is `file` for the component's first feed.
-pub(super) fn inputs<'a>(
+pub(crate) fn inputs<'a>(
     descriptor: &'a Descriptor,
     feeds: &'a [FeedFile],
     file: &'a Path,

@@ -1,0 +1,55 @@
+//! `replay`: dead letters once more.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use defenderbeat_collector::replay::{Options, Summary, replay};
+use tokio::sync::watch;
+
+use crate::run::{ConfigArguments, data, load, log, signals};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The file of dead letters. Letters that fail again stay in it, those that are delivered leave it, and with the last one
+    /// it is deleted. Move it away first while the collector runs.
+    #[arg(value_name = "DEADLETTER")]
+    file: PathBuf,
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Sends letters of this input only; may be given several times.
+    #[arg(long, value_name = "INPUT")]
+    only: Vec<String>,
+    /// Also sends documents that Elasticsearch has in its failure store.
+    #[arg(long)]
+    failure_store: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let config = arguments.config.load()?;
+    log(config.log_level);
+    if let Some(unknown) = arguments.only.iter().find(|only| !config.inputs.iter().any(|input| input.id == **only)) {
+        bail!("--only {unknown}: there is no such input in the configuration");
+    }
+    let (components, lookup) = (load(&config)?, Arc::new(data(&config)?));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let (tell, stop) = watch::channel(false);
+    let file = arguments.file.clone();
+    let (only, failure_store) = (arguments.only.clone(), arguments.failure_store);
+    let summary = runtime.block_on(async {
+        tokio::spawn(signals(tell));
+        replay(&config, Options { file, components, lookup, only, failure_store, stop }).await
+    });
+    runtime.shutdown_background();
+    let Summary { letters, records, documents, duplicates, failing, left_out } = summary?;
+    let file = arguments.file.display();
+    // Documents may go to standard output.
+    eprintln!(
+        "{letters} letters: {records} records mapped, {documents} documents sent ({duplicates} there already); \
+         {failing} failed again, {left_out} left out{}",
+        if failing + left_out > 0 { format!(": they are in {file}") } else { format!("; {file} is done and deleted") }
+    );
+    Ok(if failing > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
