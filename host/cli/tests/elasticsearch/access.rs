@@ -69,7 +69,7 @@ fn without_the_privilege_read_documents_arrive_and_it_is_said() {
     let tenant = tenant(60, EventHubsOptions::default());
     let said = alerts(&tenant, "blind", &server.output(server.elasticsearch.blind())).once();
     assert!(said.status.success(), "{}", log(&said));
-    assert!(log(&said).contains("privilege read"), "{}", log(&said));
+    assert!(log(&said).contains("privilege `read`"), "{}", log(&said));
     assert_eq!(server.count(&name("alert", "blind")), 10);
 }
 

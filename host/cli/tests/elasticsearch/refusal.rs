@@ -16,8 +16,8 @@ fn documents_that_do_not_fit_the_mapping_are_dead_letters_and_the_others_arrive(
         "index_patterns": ["logs-m365_defender.alert-refusing"],
         "data_stream": {},
         "priority": 500,
-        // Severities are 21, 47 and 73 among others.
-        "template": {"mappings": {"dynamic": false, "properties": {"event": {"properties": {"severity": {"type": "date", "format": "'2'd"}}}}}},
+        // Severities are 21, 47 and 73; hours of a day end with 23.
+        "template": {"mappings": {"dynamic": false, "properties": {"event": {"properties": {"severity": {"type": "date", "format": "HH"}}}}}},
     });
     server.ask(Method::PUT, "/_index_template/refusing", &template.to_string());
     let tenant = tenant(600, EventHubsOptions::default());

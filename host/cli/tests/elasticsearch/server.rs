@@ -1,5 +1,6 @@
 //! The server that all tests share, one after the other.
 
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use defenderbeat_elasticsearch::{Elasticsearch, Options, Tls, User};
@@ -27,14 +28,29 @@ impl Server {
         let options = Options { tls: Tls::ClientCertificate, ..Options::default() };
         let elasticsearch = runtime.block_on(Elasticsearch::start_if_possible(options)).unwrap()?;
         let server = Self { elasticsearch, runtime };
-        let template = json!({
-            "index_patterns": ["logs-m365_defender.*-*"],
-            "data_stream": {},
-            "priority": 250,
-            "template": {"mappings": {"dynamic": false, "properties": {"@timestamp": {"type": "date"}}}},
-        });
-        server.ask(Method::PUT, "/_index_template/logs-m365_defender", &template.to_string());
+        server.set_up();
         Some(server)
+    }
+
+    /// Makes the data streams' templates, as a user does.
+    fn set_up(&self) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("defenderbeat.yml");
+        let asks = "tenant_id: t, client_id: c, client_secret: s";
+        let reads = "eventhub: e, connection_string: 'Endpoint=sb://n/;SharedAccessKeyName=k;SharedAccessKey=a2V5'";
+        let inputs = format!(
+            "inputs:
+  - {{type: alert, id: a, {asks}}}
+  - {{type: incident, id: i, {asks}}}
+  - {{type: event, id: e, {reads}}}
+  - {{type: vulnerability, id: v, {asks}}}
+"
+        );
+        std::fs::write(&config, inputs).unwrap();
+        let mut setup = Command::new(env!("CARGO_BIN_EXE_defenderbeat"));
+        setup.args(["setup", "-E", &self.output(self.elasticsearch.admin())]).arg("-c").arg(&config);
+        let said = setup.output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     }
 
     /// Asks for what has to succeed.
