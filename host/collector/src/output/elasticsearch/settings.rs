@@ -263,9 +263,9 @@ mod tests {
             let settings = with(|settings| settings.hosts = vec![host.into()]);
             assert_eq!(settings.addresses().unwrap(), [Url::parse(url).unwrap()], "{host}");
         }
-        for host in ["ftp://localhost", "http://user:secret@localhost", "https://localhost/?a=b", "http://", "a b"] {
+        for host in ["ftp://localhost", "http://user:hunter2@localhost", "https://localhost/?a=b", "http://", "a b"] {
             let error = with(|settings| settings.hosts = vec![host.into()]).check().unwrap_err().to_string();
-            assert!(error.starts_with("option hosts must") && !error.contains("secret"), "{error}");
+            assert!(error.starts_with("option hosts must") && !error.contains("hunter2"), "{error}");
         }
     }
 
