@@ -267,7 +267,9 @@ impl Asked {
             let (mut taken, mut rejected) = (std::mem::take(items).into_iter(), rejected.into_iter());
             let all = (0..count).filter_map(|number| if number % 2 == 0 { taken.next() } else { rejected.next() });
             *items = all.collect();
-            answer["errors"] = true.into();
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("errors".to_owned(), true.into());
+            }
         }
         passed.body = answer.to_string().into();
         Ok(passed.whole())
@@ -276,9 +278,12 @@ impl Asked {
 
 /// What the server says of a document that it has no room for, from the line before the document.
 fn item(line: &[u8]) -> Value {
-    let action: Value = serde_json::from_slice(line).unwrap_or_default();
-    let error = json!({"type": "es_rejected_execution_exception", "reason": "on purpose"});
-    json!({"create": {"_index": action["create"]["_index"], "_id": action["create"]["_id"], "status": 429, "error": error}})
+    let mut item: Value = serde_json::from_slice(line).unwrap_or_default();
+    if let Some(create) = item.get_mut("create").and_then(Value::as_object_mut) {
+        let error = json!({"type": "es_rejected_execution_exception", "reason": "on purpose"});
+        create.extend([("status".to_owned(), 429.into()), ("error".to_owned(), error)]);
+    }
+    item
 }
 
 impl Passed {
