@@ -136,7 +136,7 @@ mod tests {
     fn what_would_move_the_cursor_is_not_shown() {
         let line = "{\"document\":{},\"fields\":[{\"field\":\"message\",\"value\":\"\u{9b}2J\",\"origins\":[{\"by\":\"copy\",\"from\":[\"a\u{85}b\"],\"file\":\"x.yml\",\"line\":7}]}],\"columns\":[]}";
         let text = of_document(7, &serde_json::from_str(line).unwrap());
-        assert!(text.contains("message  \"\u{fffd}2J\"  a\u{fffd}b   x.yml:7"), "{text}");
+        assert!(text.contains("message  \"\u{fffd}2J\"  a\u{fffd}b      x.yml:7"), "{text}");
         assert!(!text.contains(['\u{9b}', '\u{85}']));
     }
 
