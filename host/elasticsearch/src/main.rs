@@ -1,11 +1,15 @@
 //! The command `defenderbeat-elasticsearch`: the server for the shell.
 
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use defenderbeat_elasticsearch::{Elasticsearch, Options, Tls};
-use tokio::process::Command;
+
+#[path = "../../simulator/src/exec.rs"]
+mod exec;
+
+use exec::exec;
 
 #[derive(Parser)]
 #[command(version, about = "A real Elasticsearch on loopback, for tests and demonstrations.")]
@@ -106,30 +110,6 @@ fn variables(server: &Elasticsearch, tls: bool) -> Vec<(&'static str, String)> {
 impl Exec {
     async fn run(self) -> Result<ExitCode> {
         let server = self.server.start().await?;
-        let Some((program, arguments)) = self.command.split_first() else { return Ok(ExitCode::from(2)) };
-        let mut child = Command::new(program)
-            .args(arguments)
-            .envs(variables(&server, self.server.tls))
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("running {program}"))?;
-        let status = loop {
-            tokio::select! {
-                status = child.wait() => break status.with_context(|| format!("waiting for {program}"))?,
-                // The terminal interrupts the command too, which decides what to do.
-                result = tokio::signal::ctrl_c() => result.context("waiting for an interrupt")?,
-            }
-        };
-        Ok(ExitCode::from(code(status)))
+        exec(&self.command, &variables(&server, self.server.tls)).await
     }
-}
-
-/// As shells have it: 128 and the number of the signal, where one ended it.
-fn code(status: ExitStatus) -> u8 {
-    #[cfg(unix)]
-    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    #[cfg(not(unix))]
-    let signal = None;
-    let code = status.code().or_else(|| signal.map(|signal: i32| 128 + signal)).unwrap_or(1);
-    u8::try_from(code).unwrap_or(1)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::{fs, io};
 
 use anyhow::{Context, Result};
@@ -12,7 +12,10 @@ use defenderbeat_simulator::{
     AlertOptions, EventOptions, Options, Simulator, Vulnerabilities, VulnerabilityOptions, VulnerabilityRecords,
     alerts, envelopes, events,
 };
-use tokio::process::Command;
+
+mod exec;
+
+use exec::exec;
 
 #[derive(Parser)]
 #[command(version, about = "A Microsoft Defender tenant on loopback, for tests and demonstrations.")]
@@ -175,36 +178,15 @@ fn write_whole(file: &Path, text: &str) -> io::Result<()> {
 impl Exec {
     async fn run(self) -> Result<ExitCode> {
         let simulator = Simulator::start(self.options).await?;
-        let access = &simulator.options().access;
-        let Some((program, arguments)) = self.command.split_first() else { return Ok(ExitCode::from(2)) };
-        let mut child = Command::new(program)
-            .args(arguments)
-            .env("SIMULATOR_URL", simulator.url())
-            .env("SIMULATOR_TENANT_ID", &access.tenant_id)
-            .env("SIMULATOR_CLIENT_ID", &access.client_id)
-            .env("SIMULATOR_CLIENT_SECRET", &access.client_secret)
-            .env("SIMULATOR_EVENT_HUBS_URL", simulator.event_hubs().url())
-            .env("SIMULATOR_EVENT_HUBS_CONNECTION_STRING", simulator.event_hubs().connection_string())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("running {program}"))?;
-        let status = loop {
-            tokio::select! {
-                status = child.wait() => break status.with_context(|| format!("waiting for {program}"))?,
-                // The terminal interrupts the command too, which decides what to do.
-                result = tokio::signal::ctrl_c() => result.context("waiting for an interrupt")?,
-            }
-        };
-        Ok(ExitCode::from(code(status)))
+        let (access, hubs) = (&simulator.options().access, simulator.event_hubs());
+        let variables = [
+            ("SIMULATOR_URL", simulator.url().to_owned()),
+            ("SIMULATOR_TENANT_ID", access.tenant_id.clone()),
+            ("SIMULATOR_CLIENT_ID", access.client_id.clone()),
+            ("SIMULATOR_CLIENT_SECRET", access.client_secret.clone()),
+            ("SIMULATOR_EVENT_HUBS_URL", hubs.url().to_owned()),
+            ("SIMULATOR_EVENT_HUBS_CONNECTION_STRING", hubs.connection_string().to_owned()),
+        ];
+        exec(&self.command, &variables).await
     }
-}
-
-/// As shells have it: 128 and the number of the signal, where one ended it.
-fn code(status: ExitStatus) -> u8 {
-    #[cfg(unix)]
-    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    #[cfg(not(unix))]
-    let signal = None;
-    let code = status.code().or_else(|| signal.map(|signal: i32| 128 + signal)).unwrap_or(1);
-    u8::try_from(code).unwrap_or(1)
 }

@@ -10,10 +10,12 @@ use super::mappings::Mapping;
 
 /// Ids of transforms have no `@`.
 pub(super) const TRANSFORM: &str = "logs-m365_defender.vulnerability_latest-defenderbeat";
+/// The template of the index that it writes.
+pub(super) const TEMPLATE: &str = "security_solution-m365_defender.vulnerability_latest@defenderbeat";
 /// The index that the transform writes.
-pub(super) const INDEX: &str = "security_solution-m365_defender.vulnerability_latest-v1";
+const INDEX: &str = "security_solution-m365_defender.vulnerability_latest-v1";
 /// What Kibana reads.
-const ALIAS: &str = "security_solution-m365_defender.vulnerability_latest";
+pub(super) const ALIAS: &str = "security_solution-m365_defender.vulnerability_latest";
 
 /// Above what Fleet gives the templates of indices that its transforms write (250).
 const PRIORITY: u32 = 300;
@@ -49,7 +51,7 @@ pub(super) fn assets(maker: &Maker<'_>, latest: &Latest, mapping: &Mapping) -> [
     });
     let template = Asset {
         kind: Kind::IndexTemplate,
-        name: format!("{ALIAS}@defenderbeat"),
+        name: TEMPLATE.to_owned(),
         body: maker.composed(template, &[mappings], &format!("{ALIAS}@custom")),
     };
     // Documents are searched by when they came. The collector tells this when it gets a record, so the delivery has to be over by

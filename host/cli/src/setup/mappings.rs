@@ -23,7 +23,7 @@ pub(super) struct Mapping {
     pub(super) json: Json,
     /// How many fields it has, objects and multi-fields too, as Elasticsearch counts them.
     pub(super) fields: usize,
-    /// ECS fields that hold text, for queries that name no field.
+    /// ECS fields that hold text and are indexed, for queries that name no field.
     pub(super) texts: Vec<&'static str>,
 }
 
@@ -42,11 +42,16 @@ pub(super) fn mapping(dataset: &str, abilities: &Abilities, meta: &Json) -> Mapp
         let json = fixed(field.path, dataset, abilities).unwrap_or_else(|| leaf(field.kind, field.path, abilities));
         tree.put(field.path, json, matches!(field.kind, "object" | "nested"));
     }
+    // A query that names no field fails as a whole on one that is not indexed.
+    let is_indexed =
+        |path: &str| fixed(path, dataset, abilities).is_none_or(|json| json.get("index") != Some(&false.into()));
+    let is_asked =
+        |field: &Field| is_text(field.kind) && !field.path.starts_with("data_stream.") && is_indexed(field.path);
     for field in &written {
         match ecs.get(parent(field.path)) {
             // A multi-field, of which queries by default need nothing.
             Some(above) if !is_object(above) => {}
-            _ if is_text(field.kind) && !field.path.starts_with("data_stream.") => texts.push(field.path),
+            _ if is_asked(field) => texts.push(field.path),
             _ => {}
         }
     }

@@ -1,7 +1,8 @@
 //! `setup` and `export`: what Elasticsearch has to have, so that documents arrive in data streams with the right types.
 //!
 //! All of it is made from the fields of documents (`mappings`, `assets`, `latest`, `kibana`), which know no server. A server is
-//! asked what it can do (`probe`) and what it has (`plan`) before anything is written.
+//! asked what it can do (`probe`) and what it has (`plan`) before anything is written. Data streams that are there get their
+//! lifecycle last (`lifecycles`).
 
 mod abilities;
 mod assets;
@@ -9,6 +10,7 @@ mod choices;
 mod export;
 mod kibana;
 mod latest;
+mod lifecycles;
 mod mappings;
 mod plan;
 mod probe;
@@ -27,6 +29,7 @@ pub(crate) use assets::{template_name, version};
 pub(crate) use export::{Arguments as ExportArguments, run as export};
 
 use abilities::Feature;
+use assets::Lifecycle;
 use plan::{Change, Step};
 use server::Server;
 
@@ -39,7 +42,7 @@ pub(crate) struct Arguments {
     /// Says what would be done, and does nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Also replaces ILM policies that were changed by hand.
+    /// Also replaces ILM policies and lifecycles of data streams that were changed by hand.
     #[arg(long)]
     overwrite: bool,
 }
@@ -91,9 +94,23 @@ async fn set_up(server: &impl Server, config: &Config, arguments: &Options, say:
         }
         if steps.iter().any(|step| step.asset.kind == assets::Kind::ComponentTemplate && step.change == Change::Replace)
         {
-            say("data streams that are there take what changed when they next roll over; at once: \
+            say("data streams that are there take mappings and settings that changed when they next roll over; at once: \
                  POST <data stream>/_rollover"
                 .to_owned());
+        }
+        if steps.iter().any(|step| step.asset.name == latest::TEMPLATE && step.change == Change::Replace) {
+            say(format!(
+                "the index of the latest vulnerabilities keeps its mapping until it is made anew: \
+                 DELETE _transform/{}?force=true&delete_dest_index=true, and setup again",
+                latest::TRANSFORM
+            ));
+        }
+    }
+    if choices.lifecycle == Lifecycle::DataStream {
+        for stream in streams(config) {
+            if let Some(change) = lifecycles::adopt(server, &stream, arguments).await? {
+                say(format!("lifecycle of data stream {stream}: {}", outcome(change, arguments.dry_run)));
+            }
         }
     }
     let count = |change| steps.iter().filter(|step| step.change == change).count();
@@ -114,15 +131,19 @@ struct Options {
 }
 
 fn line(Step { asset, change }: &Step, dry_run: bool) -> String {
-    let what = match (change, dry_run) {
+    format!("{} {}: {}", asset.kind, asset.name, outcome(*change, dry_run))
+}
+
+/// What is said of a change.
+fn outcome(change: Change, dry_run: bool) -> &'static str {
+    match (change, dry_run) {
         (Change::Create, false) => "created",
         (Change::Create, true) => "would be created",
         (Change::Replace, false) => "changed",
         (Change::Replace, true) => "would be changed",
         (Change::Nothing, _) => "unchanged",
         (Change::Leave, _) => "left alone: it is not as this version makes it (--overwrite replaces it)",
-    };
-    format!("{} {}: {what}", asset.kind, asset.name)
+    }
 }
 
 /// The datasets of a configuration's inputs, each once.

@@ -5,8 +5,12 @@ use reqwest::Method;
 use serde_json::{Value as Json, json};
 
 use super::assets::{Asset, Kind, MANAGED_BY};
-use super::latest::INDEX;
+use super::latest::ALIAS;
 use super::server::{Server, get, send, takes};
+
+/// What choices put into templates, and leave out: so it has to go where it is not chosen any more.
+const CHOSEN: [&str; 3] =
+    ["/template/lifecycle", "/template/settings/index/lifecycle", "/template/settings/index/final_pipeline"];
 
 /// What becomes of an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +122,7 @@ fn owner<'a>(asset: &Asset, content: &'a Json) -> Option<&'a str> {
 
 fn change(asset: &Asset, existing: &Json, overwrite: bool) -> Change {
     let is_same_version = meta(asset, existing) == meta(asset, &asset.body);
+    let is_chosen_too = |path: &&str| existing.pointer(path).is_some() == asset.body.pointer(path).is_some();
     match asset.kind {
         // How the server spells times is its own affair; the digest is in `_meta`.
         Kind::Transform if is_same_version => Change::Nothing,
@@ -125,7 +130,8 @@ fn change(asset: &Asset, existing: &Json, overwrite: bool) -> Change {
         Kind::IlmPolicy if !is_same_policy(existing, &asset.body) && !overwrite => Change::Leave,
         Kind::IlmPolicy if is_same_policy(existing, &asset.body) && is_same_version => Change::Nothing,
         Kind::IlmPolicy => Change::Replace,
-        _ if is_same_version && contains(&normal(existing.clone()), &normal(asset.body.clone())) => Change::Nothing,
+        _ if !is_same_version || !CHOSEN.iter().all(is_chosen_too) => Change::Replace,
+        _ if contains(&normal(existing.clone()), &normal(asset.body.clone())) => Change::Nothing,
         _ => Change::Replace,
     }
 }
@@ -172,15 +178,21 @@ fn texts(settings: &mut Json) {
     }
 }
 
-/// Transforms of others that write the same index, and the index itself where it is another's.
+/// Transforms of others that write what Kibana reads as the latest vulnerabilities: the alias moves to the index that was made
+/// last. The version in the index's name changes with releases of the integration.
 async fn others(server: &impl Server, own: &str) -> Result<Vec<String>> {
     let mut others = Vec::new();
     let transforms = get(server, "_transform/_all?size=1000").await?.unwrap_or_default();
     for transform in transforms.get("transforms").and_then(Json::as_array).into_iter().flatten() {
-        let index = transform.pointer("/dest/index").and_then(Json::as_str);
+        let index = transform.pointer("/dest/index").and_then(Json::as_str).unwrap_or_default();
         let id = transform.get("id").and_then(Json::as_str).unwrap_or_default();
-        if index == Some(INDEX) && id != own {
-            others.push(format!("transform {id} writes {INDEX} (setup.transform: false leaves it to that one)"));
+        let mut aliases = transform.pointer("/dest/aliases").and_then(Json::as_array).into_iter().flatten();
+        let is_read = index.strip_prefix(ALIAS).is_some_and(|version| version.starts_with("-v"))
+            || aliases.any(|alias| alias.get("alias").and_then(Json::as_str) == Some(ALIAS));
+        if is_read && id != own {
+            others.push(format!(
+                "transform {id} writes {index}, which is to be {ALIAS} too (setup.transform: false leaves it to that one)"
+            ));
         }
     }
     Ok(others)

@@ -94,6 +94,9 @@ fn all_golden_documents_are_taken_by_what_setup_makes() {
         // A data stream, as its backing index shows.
         let count = server.ask(Method::GET, &format!("/.ds-{stream}-*/_count"), "")["count"].clone();
         assert_eq!(count, documents.len());
+        // A query that names no field asks all texts.
+        let found = server.ask(Method::GET, &format!("/{stream}/_search?q=word&size=0"), "");
+        assert_eq!(found["_shards"]["failed"], 0, "{stream}: {found}");
         // Only texts that are too long are left out of the index.
         let ignored = json!({"size": 100, "_source": false, "stored_fields": ["_ignored"], "query": {"exists": {"field": "_ignored"}}});
         let hits = server.ask(Method::POST, &format!("/{stream}/_search"), &ignored.to_string());

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::source::Origin;
+pub(crate) use file::is_same;
 pub use file::{Cap, DeadLetterFile, WhenFull};
 
 /// A line of the file.

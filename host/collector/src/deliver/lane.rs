@@ -1,8 +1,8 @@
-//! One of the sends that run side by side.
+//! A send, from its first try to its last.
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::letters::{Letters, Returned};
 use super::queue::{Label, Parcel, Selection};
@@ -19,15 +19,18 @@ pub(super) struct Lane<O> {
     pub(super) letters: Letters,
     /// Learns of documents as soon as they are settled.
     pub(super) booked: mpsc::UnboundedSender<Booked>,
+    /// A permit for each send that may be under way.
+    pub(super) free: Arc<Semaphore>,
 }
 
 impl<O: Output> Lane<O> {
-    /// Sends documents until each has its fate.
+    /// Sends documents until each has its fate. While they wait to be sent again others may be sent.
     ///
     /// # Errors
     ///
     /// The output takes nothing more, for good.
-    pub(super) async fn run(self, mut parcel: Parcel) -> Result<(), DeliverError> {
+    pub(super) async fn run(self, mut parcel: Parcel, permit: OwnedSemaphorePermit) -> Result<(), DeliverError> {
+        let mut permit = Some(permit);
         let mut retry = Retry::new(&self.letters.retry);
         loop {
             let (began, before) = (chrono::Utc::now().timestamp_millis(), parcel.len());
@@ -53,7 +56,9 @@ impl<O: Output> Lane<O> {
                 }
                 Err(error) => return Err(error.into()),
             };
+            drop(permit.take());
             pause(&mut retry, retry_after).await;
+            permit = self.free.clone().acquire_owned().await.ok();
         }
     }
 

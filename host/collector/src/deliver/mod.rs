@@ -3,8 +3,8 @@
 //! What the workers of all inputs have mapped is gathered into sends, of which an output takes one or several side by side
 //! (`lane`). A send goes out as soon as a lane is free, however little there is; what comes while all are busy waits
 //! (`queue`) until there is enough for the next send, and then nothing more is taken: the channel behind it fills, workers and
-//! sources wait, and memory stays as it is. Nor is more than a fixed number of bytes taken beyond the oldest documents that the
-//! output keeps refusing.
+//! sources wait, and memory stays as it is. Documents that the output does not take for the time being leave their lane to others while they
+//! wait; no more than a fixed number of bytes is taken beyond the oldest of them.
 //!
 //! A document ends in one of three ways: delivered, there already, or in the dead-letter file (`letters`). Once that is so of all
 //! documents of a delivery and of those before it (`tickets`), and output and dead-letter file are on disk, the source is
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -141,6 +141,8 @@ pub struct Deliver<O> {
     queue: Queue,
     tickets: Tickets,
     lanes: JoinSet<Result<(), DeliverError>>,
+    /// A permit for each send that may be under way.
+    free: Arc<Semaphore>,
     /// From the lanes: what is settled.
     booked: (mpsc::UnboundedSender<Booked>, mpsc::UnboundedReceiver<Booked>),
     /// Taken since cursors were saved.
@@ -153,8 +155,10 @@ impl<O: Output> Deliver<O> {
     pub fn new(output: O, letters: DeadLetterFile, checkpoints: Arc<dyn Checkpoints>) -> Self {
         // Without end: the operator mends the output, and nothing is given up meanwhile.
         let retry = RetrySettings { max_attempts: u32::MAX, ..output.retry() };
+        let limits = output.limits();
         Self {
-            limits: output.limits(),
+            free: Arc::new(Semaphore::new(limits.lanes.max(1))),
+            limits,
             output: Arc::new(output),
             letters: Letters { file: letters, retry },
             checkpoints,
@@ -209,9 +213,6 @@ impl<O: Output> Deliver<O> {
             if self.tickets.has_ending() {
                 self.settle().await?;
             }
-            while !self.queue.is_empty() && self.lanes.len() < self.limits.lanes.max(1) {
-                self.send();
-            }
             if !more && self.tickets.is_empty() {
                 return Ok(());
             }
@@ -225,6 +226,7 @@ impl<O: Output> Deliver<O> {
                 }
                 Some(ended) = self.lanes.join_next() => ended.map_err(DeliverError::Lane)??,
                 () = sleep_until(self.since + SETTLE_EVERY), if self.tickets.is_due() => self.settle().await?,
+                Ok(permit) = self.free.clone().acquire_owned(), if !self.queue.is_empty() => self.send(permit),
                 event = events.recv(), if more && self.has_room() => match event {
                     Some(event) => self.take(event).await,
                     None => more = false,
@@ -257,10 +259,15 @@ impl<O: Output> Deliver<O> {
     }
 
     /// Begins a send.
-    fn send(&mut self) {
+    fn send(&mut self, permit: OwnedSemaphorePermit) {
         let parcel = self.queue.next(&self.limits);
-        let lane = Lane { output: self.output.clone(), letters: self.letters.clone(), booked: self.booked.0.clone() };
-        self.lanes.spawn(lane.run(parcel));
+        let lane = Lane {
+            output: self.output.clone(),
+            letters: self.letters.clone(),
+            booked: self.booked.0.clone(),
+            free: self.free.clone(),
+        };
+        self.lanes.spawn(lane.run(parcel, permit));
     }
 
     /// Settles what is mapped and delivered.

@@ -43,7 +43,8 @@ impl Client {
             .user_agent(concat!("defenderbeat/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .http1_only()
-            .connect_timeout(settings.timeout.min(CONNECT_TIMEOUT))
+            // Well before a whole request is given up, so that it is known not to have been sent.
+            .connect_timeout((settings.timeout / 2).min(CONNECT_TIMEOUT))
             .read_timeout(settings.timeout)
             .tls_backend_preconfigured(tls::config(&settings.ssl)?);
         if settings.proxy_disable {

@@ -59,11 +59,10 @@ fn client_chain(entry: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
 
 fn client_key(entry: &str) -> Result<PrivateKeyDer<'static>, Error> {
     let refuse = |message| Error::Settings { option: "ssl.key", message };
-    let (pem, name) = pem(entry, "the key given as text").map_err(refuse)?;
+    // What is written there may be a key that lacks its first line, so it is never repeated.
+    let (pem, _) = pem(entry, "").map_err(|_| refuse("is neither a file that can be read nor a PEM key".to_owned()))?;
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
-        refuse(format!(
-            "{name}: holds no PEM key that is not encrypted; `openssl pkey -in FILE -out FILE` decrypts one"
-        ))
+        refuse("holds no PEM key that is not encrypted; `openssl pkey -in FILE -out FILE` decrypts one".to_owned())
     })
 }
 

@@ -21,6 +21,7 @@ use crate::agent::identify;
 use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints, Generation, LocalCheckpoints, sync_folder};
 use crate::config::{Agent, Config, Kind, Output};
 use crate::dead_letter::DeadLetterFile;
+use crate::dead_letter::is_same;
 use crate::deliver::{Deliver, DeliverError, Delivered, Event, Session};
 use crate::metrics::Metrics;
 use crate::output::{AnyOutput, Output as _, OutputError};
@@ -29,7 +30,7 @@ use line::Lines;
 use sender::Sender;
 
 /// Letters on their way to the output.
-const EVENTS: usize = 64;
+const EVENTS: usize = 4;
 
 /// What a letter has beside its record, at most.
 const BESIDE: usize = 1 << 20;
@@ -235,16 +236,19 @@ pub async fn replay(config: &Config, options: Options) -> Result<Summary, Replay
     }
 
     kept.sync().map_err(ReplayError::file(&kept_path))?;
-    if file.metadata().map_err(failed())?.len() != length {
+    let now = file.metadata().map_err(failed())?;
+    if now.len() != length || !is_same(&now, &fs::metadata(&path).map_err(failed())?) {
         return Err(ReplayError::Changed { path });
     }
-    drop((file, kept));
+    drop(kept);
     if summary.failing + summary.left_out > 0 {
         fs::rename(&kept_path, &path).map_err(failed())?;
     } else {
         fs::remove_file(&path).map_err(failed())?;
         fs::remove_file(&kept_path).map_err(ReplayError::file(&kept_path))?;
     }
+    // Until now nobody else could begin with it.
+    drop(file);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     sync_folder(folder).map_err(ReplayError::file(folder))?;
     Ok(summary)

@@ -47,7 +47,12 @@ impl Fake {
             }
             ("POST", path) if path.starts_with("_index_template/_simulate_index/") => {
                 let own = json!({ "managed_by": "defenderbeat" });
-                (200, json!({ "template": { "mappings": { "_meta": own } } }))
+                let (_, stream) = path.rsplit_once('/').unwrap();
+                let (template, _) = stream.rsplit_once('-').unwrap();
+                let settings = format!("_component_template/{template}@defenderbeat-settings");
+                let content = self.content.borrow();
+                let lifecycle = content.get(&settings).map_or(Json::Null, |body| body["template"]["lifecycle"].clone());
+                (200, json!({ "template": { "mappings": { "_meta": own }, "lifecycle": lifecycle } }))
             }
             ("POST", "_ingest/pipeline/_simulate") | ("GET", "_ilm/status" | "_transform") => (200, json!({})),
             ("GET", "_transform/_all") => {
@@ -59,6 +64,12 @@ impl Fake {
                 Some(body) => (200, shown(path, body)),
                 None => (404, json!({ "error": { "reason": "not found" } })),
             },
+            ("PUT", path) if path.ends_with("/_lifecycle") => {
+                let (stream, _) = path.rsplit_once('/').unwrap();
+                self.writes.borrow_mut().push(format!("PUT {path}"));
+                self.content.borrow_mut().get_mut(stream).unwrap()["lifecycle"] = body.unwrap().clone();
+                (200, json!({ "acknowledged": true }))
+            }
             ("PUT", path) => {
                 let mut body = body.unwrap().clone();
                 if let Some(id) = path.strip_prefix("_transform/") {
@@ -99,6 +110,12 @@ fn shown(path: &str, body: &Json) -> Json {
         "_component_template" => json!({ "component_templates": [{ "name": name, "component_template": body }] }),
         "_index_template" => json!({ "index_templates": [{ "name": name, "index_template": body }] }),
         "_transform" => json!({ "count": 1, "transforms": [body] }),
+        "_data_stream" => {
+            if let Some(lifecycle) = body.get_mut("lifecycle") {
+                lifecycle["retention_determined_by"] = "data_stream_configuration".into();
+            }
+            json!({ "data_streams": [body] })
+        }
         "_ilm/policy" => json!({ name: { "version": 1, "policy": body["policy"], "in_use_by": {} } }),
         _ => json!({ name: body }),
     }

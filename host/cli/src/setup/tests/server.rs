@@ -103,14 +103,88 @@ fn what_another_manages_stops_everything_on_a_fake_server() {
 
 #[test]
 fn an_index_of_another_transform_stops_everything_on_a_fake_server() {
+    let alias = "security_solution-m365_defender.vulnerability_latest";
+    for dest in [
+        // Versions of an integration differ.
+        json!({ "index": format!("{alias}-v1") }),
+        json!({ "index": format!("{alias}-v3"), "aliases": [{ "alias": alias, "move_on_creation": true }] }),
+        json!({ "index": "findings", "aliases": [{ "alias": alias }] }),
+    ] {
+        let server = Fake::default();
+        let other = json!({ "id": "logs-m365_defender.latest-default", "dest": dest });
+        server.content.borrow_mut().insert("_transform/logs-m365_defender.latest-default".to_owned(), other);
+        let error = run(&server).unwrap_err();
+        assert!(error.contains("setup.transform: false"), "{error}");
+        assert_eq!(*server.writes.borrow(), [""; 0]);
+        run_with(&server, &format!("{ALL}\nsetup.transform: false"), &OPTIONS).unwrap();
+    }
+}
+
+#[test]
+fn transforms_that_write_something_else_are_nobodys_business_on_a_fake_server() {
     let server = Fake::default();
-    let dest = json!({ "index": "security_solution-m365_defender.vulnerability_latest-v1" });
-    let other = json!({ "id": "logs-m365_defender.latest-default", "dest": dest });
-    server.content.borrow_mut().insert("_transform/logs-m365_defender.latest-default".to_owned(), other);
-    let error = run(&server).unwrap_err();
-    assert!(error.contains("setup.transform: false"), "{error}");
-    assert_eq!(*server.writes.borrow(), [""; 0]);
-    run_with(&server, &format!("{ALL}\nsetup.transform: false"), &OPTIONS).unwrap();
+    let index = "security_solution-qualys_vmdr.vulnerability_latest-v1";
+    let dest =
+        json!({ "index": index, "aliases": [{ "alias": "security_solution-qualys_vmdr.vulnerability_latest" }] });
+    let other = json!({ "id": "logs-qualys_vmdr.latest-default", "dest": dest });
+    server.content.borrow_mut().insert("_transform/logs-qualys_vmdr.latest-default".to_owned(), other);
+    run(&server).unwrap();
+}
+
+#[test]
+fn a_data_stream_that_is_there_gets_the_lifecycle_of_its_template_on_a_fake_server() {
+    let server = Fake::default();
+    let stream = "_data_stream/logs-m365_defender.vulnerability-default";
+    server.content.borrow_mut().insert(stream.to_owned(), json!({ "generation": 1 }));
+    let there = || server.content.borrow()[stream]["lifecycle"].clone();
+    let said = |options: &Options| {
+        let lines = run_with(&server, &format!("{ALL}\nsetup.lifecycle: data_stream"), options).unwrap();
+        lines.into_iter().filter(|line| line.starts_with("lifecycle of")).collect::<Vec<_>>().join("\n")
+    };
+    run(&server).unwrap();
+    assert_eq!(there(), json!(null));
+    let dry = said(&Options { dry_run: true, overwrite: false });
+    assert!(dry.ends_with("vulnerability-default: would be created") && there() == json!(null), "{dry}");
+    assert_eq!(said(&OPTIONS), "lifecycle of data stream logs-m365_defender.vulnerability-default: created");
+    assert_eq!(there(), json!({ "enabled": true, "data_retention": "7d" }));
+    assert_eq!(said(&OPTIONS), "");
+
+    // How long data stays is the site's decision.
+    let longer = json!({ "enabled": true, "data_retention": "90d" });
+    server.content.borrow_mut().get_mut(stream).unwrap()["lifecycle"] = longer.clone();
+    let left = said(&OPTIONS);
+    assert!(left.contains("left alone") && there() == longer, "{left}");
+    let changed = said(&Options { dry_run: false, overwrite: true });
+    assert!(changed.ends_with(": changed"), "{changed}");
+    assert_eq!(there()["data_retention"], "7d");
+}
+
+#[test]
+fn what_is_not_chosen_any_more_leaves_the_templates_of_a_fake_server() {
+    let server = Fake::default();
+    run(&server).unwrap();
+    let index = || {
+        let path = "_component_template/logs-m365_defender.alert@defenderbeat-settings";
+        server.content.borrow()[path]["template"]["settings"]["index"].clone()
+    };
+    assert!(index().get("lifecycle").is_some() && index().get("final_pipeline").is_some(), "{}", index());
+    let text = ALL.replace("setup.ingest_pipeline: true", "setup.lifecycle: none");
+    run_with(&server, &text, &OPTIONS).unwrap();
+    assert!(index().get("lifecycle").is_none() && index().get("final_pipeline").is_none(), "{}", index());
+    let again = run_with(&server, &text, &OPTIONS).unwrap();
+    assert!(again.last().unwrap().starts_with("created 0, changed 0,"), "{again:#?}");
+}
+
+#[test]
+fn how_the_index_of_the_latest_vulnerabilities_gets_a_newer_mapping_is_said_on_a_fake_server() {
+    let server = Fake::default();
+    let first = run(&server).unwrap();
+    let is_said = |lines: &[String]| lines.iter().any(|line| line.contains("delete_dest_index"));
+    assert!(!is_said(&first), "{first:#?}");
+    let path = "_index_template/security_solution-m365_defender.vulnerability_latest@defenderbeat";
+    server.content.borrow_mut().get_mut(path).unwrap()["_meta"]["version"] = "0.0.0".into();
+    let second = run(&server).unwrap();
+    assert!(is_said(&second), "{second:#?}");
 }
 
 #[test]

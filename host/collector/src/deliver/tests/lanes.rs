@@ -100,6 +100,19 @@ async fn lanes_end_in_any_order_and_deliveries_settle_in_theirs() {
 }
 
 #[tokio::test]
+async fn documents_that_wait_leave_the_only_lane_to_others() {
+    let put_off = std::iter::repeat_n(("a", vec![Fate::Retry]), 1000).collect();
+    let running = Running::start(1, Vec::new(), put_off);
+    running.give(running.case.documents(&["a"])).await;
+    running.until("send a").await;
+    running.give(running.case.documents(&["b"])).await;
+    running.until("send b").await;
+    let journal = running.finish().await;
+    let before = journal.iter().take_while(|entry| *entry != "send b").count();
+    assert!(before < 100, "a was sent {before} times before b");
+}
+
+#[tokio::test]
 async fn one_document_is_sent_again_while_those_of_others_settle() {
     let (first, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(1)));
     let fates = vec![("a", vec![Fate::Unknown, Fate::Delivered])];

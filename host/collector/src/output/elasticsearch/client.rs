@@ -127,7 +127,8 @@ impl Client {
             Error::NoAnswer { source: Box::new(http::Error::connection(name.clone(), &error)), sent, timeout }
         })?;
         let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = header.and_then(|value| retry_after(value, SystemTime::now()));
+        // None at all is no wish: the backoff counts then.
+        let retry_after = header.and_then(|value| retry_after(value, SystemTime::now())).filter(|wait| !wait.is_zero());
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| {

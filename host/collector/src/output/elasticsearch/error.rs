@@ -63,6 +63,14 @@ impl Error {
         }
     }
 
+    /// As the error of a request that only reads: nothing that the server may still be at work on has to be waited for.
+    pub(super) fn of_reading(mut self) -> Self {
+        if let Self::NoAnswer { timeout, .. } = &mut self {
+            *timeout = None;
+        }
+        self
+    }
+
     /// Whether the same request may be taken later.
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::Settings(_))

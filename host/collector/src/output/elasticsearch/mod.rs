@@ -37,6 +37,7 @@ use look_up::{LookUp, Presence};
 use parameters::Parameters;
 use request::{Item, Lines};
 use response::Fates;
+use settings::NO_PIPELINE;
 
 /// Sends documents to Elasticsearch.
 #[derive(Debug)]
@@ -121,15 +122,16 @@ impl Elasticsearch {
             self.counts.requests.add(1_u64);
             self.counts.bytes.add(lines.bytes());
             let content = Content { kind: "application/x-ndjson", encoding, body: &body };
-            let reply = self.client.send(Method::POST, &self.parameters.path(), Some(content)).await?;
-            if reply.status == 400 && self.parameters.refused(&reply.refusal().message) {
+            let path = self.parameters.path();
+            let reply = self.client.send(Method::POST, &path, Some(content)).await?;
+            if reply.status == 400 && self.parameters.refused(&path, &reply.refusal().message) {
                 continue;
             }
             if !reply.is_success() {
                 return Err(reply.refused());
             }
             let Reply { host, body, .. } = reply;
-            return match response::fates(items.iter().copied(), &body) {
+            return match response::fates(items.iter().copied(), self.settings.pipeline == NO_PIPELINE, &body) {
                 Ok(Fates { fates, held }) => Ok((fates, held.map(|held| held.into_error(host)))),
                 Err(what) => Err(Error::Mismatch { host, what }),
             };

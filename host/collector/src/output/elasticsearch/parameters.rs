@@ -34,13 +34,13 @@ impl Parameters {
         optional.iter().fold(self.always.clone(), |path, (name, value)| format!("{path}&{name}={value}"))
     }
 
-    /// Leaves out what the server does not know, going by its words; says whether there is such a one.
-    pub(super) fn refused(&self, words: &str) -> bool {
+    /// Leaves out what the server does not know, going by its words about the request with this path; says whether another path is to
+    /// be tried.
+    pub(super) fn refused(&self, path: &str, words: &str) -> bool {
         if !words.contains("unrecognized parameter") {
             return false;
         }
         let mut optional = self.optional.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = optional.len();
         optional.retain(|(name, _)| {
             let known = !words.contains(&format!("[{name}]"));
             if !known {
@@ -51,7 +51,9 @@ impl Parameters {
             }
             known
         });
-        optional.len() < before
+        drop(optional);
+        // Another request may have met the same before.
+        self.path() != path
     }
 }
 
@@ -63,9 +65,12 @@ mod tests {
     fn what_the_server_does_not_know_is_left_out() {
         let parameters = Parameters::new("_none", Duration::from_secs(90));
         assert!(parameters.path().ends_with("&pipeline=_none&require_data_stream=true"), "{}", parameters.path());
-        assert!(!parameters.refused("request [/_bulk] contains unrecognized parameter: [filter]"));
-        assert!(parameters.refused("request [/_bulk] contains unrecognized parameter: [require_data_stream]"));
+        let (path, words) =
+            (parameters.path(), "request [/_bulk] contains unrecognized parameter: [require_data_stream]");
+        assert!(!parameters.refused(&path, "request [/_bulk] contains unrecognized parameter: [filter]"));
+        assert!(parameters.refused(&path, words));
         assert!(parameters.path().ends_with("&pipeline=_none"), "{}", parameters.path());
-        assert!(!parameters.refused("request [/_bulk] contains unrecognized parameter: [require_data_stream]"));
+        assert!(parameters.refused(&path, words), "one that was sent before is sent again");
+        assert!(!parameters.refused(&parameters.path(), words));
     }
 }

@@ -85,8 +85,13 @@ struct Cause {
 ///
 /// # Errors
 ///
-/// The answer is not one to this request: its text, number or order differ. Nothing of it is believed.
-pub(super) fn fates<'a>(items: impl ExactSizeIterator<Item = &'a Item<'a>>, answer: &[u8]) -> Result<Fates, String> {
+/// The answer is not one to this request: its text, number or order differ. Nothing of it is believed. Names are held against
+/// it where they are `kept`: pipelines may change them.
+pub(super) fn fates<'a>(
+    items: impl ExactSizeIterator<Item = &'a Item<'a>>,
+    kept: bool,
+    answer: &[u8],
+) -> Result<Fates, String> {
     let answer: Answer = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
     if answer.items.len() != items.len() {
         return Err(format!("it tells of {} documents where {} were sent", answer.items.len(), items.len()));
@@ -95,11 +100,11 @@ pub(super) fn fates<'a>(items: impl ExactSizeIterator<Item = &'a Item<'a>>, answ
     let mut held: Option<Held> = None;
     for (item, Action { create }) in items.zip(answer.items) {
         let id = format!("{:032x}", item.id);
-        if !create.id.is_empty() && create.id != id {
+        if kept && !create.id.is_empty() && create.id != id {
             return Err(format!("it tells of the document {} in the place of {id}", create.id));
         }
         // That of a backing index has the name of its stream within.
-        if !create.index.is_empty() && !create.index.contains(item.stream) {
+        if kept && !create.index.is_empty() && !create.index.contains(item.stream) {
             return Err(format!("it tells of the index {} in the place of {}", create.index, item.stream));
         }
         let status = create.status;
@@ -131,9 +136,17 @@ fn fate(outcome: Outcome<'_>) -> Result<Fate, Refusal> {
         // A node that fails may have taken it first.
         (500..=599, _) => Fate::Unknown,
         (401 | 403 | 404, _) => return Err(refusal(status, error)),
-        (_, kind) if NOT_OF_THE_DOCUMENT.contains(&kind) => return Err(refusal(status, error)),
+        (_, kind) if NOT_OF_THE_DOCUMENT.contains(&kind) || lacks_pipeline(error.as_ref()) => {
+            return Err(refusal(status, error));
+        }
         _ => Fate::Refused(refusal(status, error)),
     })
+}
+
+/// Whether the pipeline is missing that the settings or an index template name. It has no kind of error of its own.
+fn lacks_pipeline(error: Option<&Cause>) -> bool {
+    let reason = error.and_then(|error| error.reason.as_deref()).unwrap_or_default();
+    reason.starts_with("pipeline with id [") && reason.ends_with("does not exist")
 }
 
 fn refusal(status: u16, error: Option<Cause>) -> Refusal {

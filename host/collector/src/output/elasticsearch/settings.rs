@@ -13,6 +13,9 @@ use url::Url;
 use crate::config::{in_order, units};
 use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, check_secure};
 
+/// The name that stands for no ingest pipeline.
+pub(super) const NO_PIPELINE: &str = "_none";
+
 /// The port of a host that names none, whatever its scheme, as in Beats.
 const PORT: u16 = 9200;
 
@@ -42,7 +45,8 @@ pub struct ElasticsearchSettings {
     pub headers: BTreeMap<String, Secret>,
 
     /// The ingest pipeline that documents pass. `_none`: none, not even one that a template of Elastic's package names, which
-    /// would map the documents once more.
+    /// would map the documents once more. One that chooses another index or id for documents keeps them from being found when they
+    /// are looked up.
     #[schemars(length(min = 1))]
     pub pipeline: String,
 
@@ -111,7 +115,7 @@ impl Default for ElasticsearchSettings {
             username: None,
             password: None,
             headers: BTreeMap::new(),
-            pipeline: "_none".into(),
+            pipeline: NO_PIPELINE.into(),
             bulk_max_size: 1600,
             bulk_max_bytes: 8 << 20,
             worker: 1,

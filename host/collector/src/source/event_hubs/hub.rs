@@ -348,7 +348,8 @@ impl Sharing {
         let since = match stored {
             // Where the time is not known it may have been at any.
             Some(kept) => Some(kept.saved_at.map_or(0, millis)),
-            None if store.is_some() => read_before,
+            // Checkpoints may have been kept below `path.data` before there was a container.
+            None if store.is_some() => read_before.or(common.sent_since),
             None => common.sent_since.or(read_before),
         };
         tracing::info!(%hub, partition = %id, from, offset = place.offset, sequence_number = place.sequence_number, "partition is read");

@@ -111,11 +111,14 @@ impl Hold {
         });
     }
 
-    /// Waits until a message is at most [`WINDOW`] messages past what is saved. What is saved of a partition that nothing is
-    /// known of ends before its first message.
-    pub(super) async fn within_window(&self, sequence_number: i64) {
+    /// Waits until a message is at most [`WINDOW`] messages past what is saved, or all is saved that was read before it: where
+    /// messages have expired there is a gap. What is saved of a partition that nothing is known of ends before its first
+    /// message.
+    pub(super) async fn within_window(&self, sequence_number: i64, read: Option<i64>) {
         self.saved.send_if_modified(|saved| saved.replace(saved.unwrap_or(sequence_number - 1)).is_none());
-        let within = |saved: &Option<i64>| saved.is_some_and(|saved| sequence_number - saved <= WINDOW);
+        let is_saved = |saved: i64| read.is_none_or(|read| read <= saved);
+        let within =
+            |saved: &Option<i64>| saved.is_some_and(|saved| sequence_number - saved <= WINDOW || is_saved(saved));
         // The sender lives as long as `self`.
         let _ = self.saved.subscribe().wait_for(within).await;
     }
@@ -284,14 +287,29 @@ mod tests {
         let hold = Hold::new(hub(), "0", None, &Place::default());
         let mut progress = Progress::load(None).unwrap();
         // The first message of a partition that nothing is known of.
-        hold.within_window(100).await;
-        hold.within_window(99 + WINDOW).await;
+        hold.within_window(100, None).await;
+        hold.within_window(99 + WINDOW, Some(100)).await;
         let beyond = hold.clone();
-        let waiting = tokio::spawn(async move { beyond.within_window(100 + WINDOW).await });
+        let waiting = tokio::spawn(async move { beyond.within_window(100 + WINDOW, Some(101)).await });
         progress.deliver(1, vec![(hold.clone(), at(100))]);
         progress.settle(1);
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished(), "settled is not saved");
+        progress.saved();
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_gap_of_expired_messages_is_passed_once_what_was_read_before_is_saved() {
+        let hold = Hold::new(hub(), "0", None, &at(100));
+        hold.within_window(1_000_000, Some(100)).await;
+        let mut progress = Progress::load(None).unwrap();
+        let behind = hold.clone();
+        let waiting = tokio::spawn(async move { behind.within_window(1_000_001, Some(1_000_000)).await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        progress.deliver(1, vec![(hold.clone(), at(1_000_000))]);
+        progress.settle(1);
         progress.saved();
         waiting.await.unwrap();
     }

@@ -188,7 +188,7 @@ impl Reader {
             };
             let place = Place { offset: event.offset().clone(), sequence_number: event.sequence_number() };
             if let Some(number) = place.sequence_number {
-                self.hold.within_window(number).await;
+                self.hold.within_window(number, self.place.sequence_number).await;
             }
             let sent_since = self.sent_since(&place);
             let message = Message { hold: self.hold.clone(), place: place.clone(), payload: body(event), sent_since };
@@ -212,11 +212,16 @@ impl Reader {
     /// Finds out which messages may have been delivered before: those that are there now, since nobody else receives any
     /// more, up to the window past what was saved.
     async fn find_repeats(&mut self, client: &ConsumerClient) -> azure_messaging_eventhubs::Result<()> {
-        let saved = self.place.sequence_number;
+        let place = &self.place;
         if let Some(repeats) = self.repeats.as_mut().filter(|repeats| repeats.last.is_none()) {
             let properties = client.get_partition_properties(&self.hold.partition).await?;
             let (first, last) = (properties.beginning_sequence_number, properties.last_enqueued_sequence_number);
-            let window = saved.unwrap_or(first - 1).saturating_add(WINDOW);
+            // What was saved may have expired, and what follows it then begins with the first that is there.
+            let window = match (place.sequence_number, &place.offset) {
+                (Some(saved), _) => saved.max(first - 1).saturating_add(WINDOW),
+                (None, Some(_)) => last,
+                (None, None) => (first - 1).saturating_add(WINDOW),
+            };
             repeats.last = Some(last.min(window));
         }
         Ok(())
