@@ -60,25 +60,12 @@ impl Letters {
         let Returned { document, bytes, stream, refusal: Refusal { code, message }, failure_store } = *returned;
         let (input, index) = (session.input(), stream);
         let id = format!("{:032x}", document.id);
-        if failure_store {
-            tracing::warn!(
-                input,
-                index,
-                id,
-                code,
-                message,
-                "the failure store has a document: it is listed with the dead letters"
-            );
+        let fate = if failure_store {
+            "the failure store has a document: it is listed with the dead letters"
         } else {
-            tracing::warn!(
-                input,
-                index,
-                id,
-                code,
-                message,
-                "the output refuses a document: it goes to the dead letters"
-            );
-        }
+            "the output refuses a document: it goes to the dead letters"
+        };
+        tracing::warn!(input, index, id, code, message, "{fate}");
         let raw = serde_json::from_slice::<&RawValue>(bytes);
         let letter = Letter {
             timestamp: timestamp(chrono::Utc::now().timestamp_millis()),
