@@ -25,6 +25,8 @@ type mapper struct {
 	// learned is the log of facts, compact now and then.
 	learned   []byte
 	compactAt int
+	// told are unknown names that were reported.
+	told map[string]bool
 	// parts are what the push that runs has written.
 	parts []defenderbeat.Part
 }
@@ -62,9 +64,7 @@ func (m *mapper) push(ctx context.Context, received time.Time, payloads [][]byte
 	switch {
 	case err == nil:
 		m.age(ctx)
-		for _, unknown := range drift {
-			m.report(defenderbeat.LevelInfo, fmt.Sprintf("the mapping does not know %s (%d times)", unknown.Name, unknown.Count))
-		}
+		m.tell(drift)
 		return outcomes, nil
 	case ctx.Err() != nil || !ended(err):
 		return nil, err
@@ -80,6 +80,19 @@ func (m *mapper) push(ctx context.Context, received time.Time, payloads [][]byte
 		outcomes = append(outcomes, one...)
 	}
 	return outcomes, nil
+}
+
+// maxTold is how many unknown names are reported.
+const maxTold = 1000
+
+// tell reports each name that the mapping does not know once.
+func (m *mapper) tell(drift []defenderbeat.Drift) {
+	for _, unknown := range drift {
+		if !m.told[unknown.Name] && len(m.told) < maxTold {
+			m.told[unknown.Name] = true
+			m.report(defenderbeat.LevelInfo, "the mapping does not know "+unknown.Name)
+		}
+	}
 }
 
 // ended says whether the component is at fault.

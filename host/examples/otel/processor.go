@@ -75,6 +75,7 @@ func (p *logsProcessor) open(ctx context.Context) (err error) {
 	p.routes = p.component.Descriptor().Routes
 	p.mapper = &mapper{
 		component: p.component, feed: feed, settings: settings, memory: options.Limits.Memory, report: p.report,
+		told: make(map[string]bool),
 	}
 	return p.mapper.open(ctx)
 }

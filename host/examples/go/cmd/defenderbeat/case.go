@@ -38,6 +38,9 @@ var numbered = regexp.MustCompile(`^\d+-(.+)\.json$`)
 
 // find gives the cases below a folder, sorted.
 func find(folder string) (cases []goldenCase, err error) {
+	if folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return nil, err
+	}
 	folders := make(map[string]int)
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
