@@ -1,7 +1,9 @@
 //! The OpenTelemetry Collector (`host/examples/otel`): a file of payloads in, a file of log records with documents out.
 
+#![allow(clippy::indexing_slicing, reason = "JSON that is not there is null, and fails the test")]
+
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
@@ -46,7 +48,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(collector: &PathBuf, records: &str, processor: &str) -> Self {
+    fn new(collector: &Path, records: &str, processor: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         fs::write(file("records.ndjson"), records).unwrap();
@@ -138,7 +140,7 @@ fn a_collector_makes_the_documents_of_golden_cases() {
     let expected: Vec<&str> = expected.lines().collect();
     let records = format!("{}not a record\n", case("ndjson"));
     let as_in_golden_cases = "{body: text, settings: {tags: [], preserve_original_event: false}}";
-    let found = Run::new(&collector.to_owned(), &records, as_in_golden_cases).records(expected.len() + 1);
+    let found = Run::new(collector, &records, as_in_golden_cases).records(expected.len() + 1);
     for (record, expected) in found.iter().zip(&expected) {
         let document = received(record["body"]["stringValue"].as_str().unwrap());
         assert_eq!(document, *expected);
@@ -156,7 +158,7 @@ fn a_collector_makes_the_documents_of_golden_cases() {
 fn a_document_is_a_body_of_fields() {
     let Some(collector) = run_or_skip(&COLLECTOR) else { return };
     let expected = case("expected.ndjson");
-    let found = Run::new(&collector.to_owned(), &case("ndjson"), "{settings: {preserve_original_event: false}}")
+    let found = Run::new(collector, &case("ndjson"), "{settings: {preserve_original_event: false}}")
         .records(expected.lines().count());
     for (record, expected) in found.iter().zip(expected.lines()) {
         let document = plain(&record["body"]);
@@ -172,7 +174,7 @@ fn a_document_is_a_body_of_fields() {
 #[test]
 fn a_collector_does_not_start_with_settings_that_are_refused() {
     let Some(collector) = run_or_skip(&COLLECTOR) else { return };
-    let mut run = Run::new(&collector.to_owned(), "", "{settings: {tag: []}}");
+    let mut run = Run::new(collector, "", "{settings: {tag: []}}");
     let output = run.command.output().unwrap();
     assert!(!output.status.success());
     assert!(text(&output).contains("settings refused at $.tag"), "{}", text(&output));
