@@ -39,7 +39,10 @@ export function shown() {
   });
 }
 
-/** What the component is asked. @throws {RangeError} with a message for the user */
+/** What the user has to change, in a message for them. */
+export class Mistake extends Error {}
+
+/** What the component is asked. @throws {Mistake} */
 export function request() {
   return {
     settings: byId("settings-text").value.trim() || "{}",
@@ -56,7 +59,7 @@ export function deadline() {
 function receivedAt() {
   const text = byId("received-at").value.trim();
   const time = text ? Date.parse(text) : Date.now();
-  if (Number.isNaN(time)) throw new RangeError(`Received at: “${text}” is no time such as 2025-01-01T00:00:00Z`);
+  if (Number.isNaN(time)) throw new Mistake(`Received at: “${text}” is no time such as 2025-01-01T00:00:00Z`);
   return BigInt(time);
 }
 

@@ -26,7 +26,7 @@ async function map() {
     const bytes = request.payloads.reduce((sum, payload) => sum + payload.bytes.length, 0);
     if (bytes > LONGEST) {
       const limit = `the page takes ${LONGEST >> 20} MiB`;
-      throw new RangeError(`The payload has ${counted(bytes, "byte")}; ${limit}. For more there is the command: defenderbeat transform.`);
+      throw new form.Mistake(`The payload has ${counted(bytes, "byte")}; ${limit}. For more there is the command: defenderbeat transform.`);
     }
     busy(true);
     const limits = { deadline: form.deadline(), kept: KEPT, signal };
@@ -40,8 +40,9 @@ async function map() {
       showDocuments(result, { namespace: namespace() });
     }
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    problem("Not mapped", error.message);
+    const isMistake = error instanceof form.Mistake;
+    problem(isMistake ? "Not mapped" : "The page failed", error.message);
+    if (!isMistake) throw error;
   } finally {
     if (current.signal === signal) busy(false);
   }

@@ -3,14 +3,16 @@
 import { cut, element } from "./dom.mjs";
 import { count, isFlat, write } from "./json.mjs";
 
-/** Values of a document that is shown with all of its branches open. */
+/** Values of a document whose branches are shown open; of a larger one only the outer two levels are. */
 const OPEN = 2000;
+/** Levels that are shown open at most. */
+const DEEP = 12;
 /** Characters of a value that are shown. */
 const SHOWN = 2000;
 
 export function tree(node, { label, explanation }) {
   const root = element("ul", { className: "tree", role: "tree", "aria-label": label });
-  const depth = count(node) > OPEN ? 2 : Infinity;
+  const depth = count(node) > OPEN ? 2 : DEEP;
   root.append(...children(node, "", 1, depth));
   root.querySelector("[role=treeitem]")?.setAttribute("tabindex", "0");
   if (!explanation) {
