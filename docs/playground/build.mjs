@@ -112,7 +112,7 @@ const [component] = scripts;
 const facts = JSON.stringify({ datasets, examples, pipelines: pipelines() }).replaceAll("<", "\\u003c");
 const worker = inScript(await bundle("worker.mjs", "iife", component));
 const script = inScript(await bundle("playground.mjs", "esm"));
-const style = source("playground.css");
+const style = source("playground.css") + source("result.css");
 const digest = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 const fill = {
   // Workers made of a blob are under the policy of the page that made them.
