@@ -74,7 +74,7 @@ export class Thread {
       this.#call = { resolve, reject };
     });
     // Instantiation is part of the first call, and takes some ten milliseconds.
-    const clock = setTimeout(() => this.#end(`${method} took longer than ${this.#deadline} ms`), this.#deadline);
+    const clock = setTimeout(() => this.#end(`${method} took longer than ${this.#deadline / 1000} s`), this.#deadline);
     this.#worker.postMessage({ method, argument });
     try {
       return await result;

@@ -24,9 +24,9 @@ static PAGE: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
 #[test]
 fn the_page_gives_what_is_expected() {
     let Some(page) = run_or_skip(&PAGE) else { return };
-    // What the browser does not answer at all ends after two minutes.
+    // What the browser does not answer at all ends after ten minutes.
     let output = Command::new("node")
-        .args(["--test", "--test-timeout=120000", "--test-reporter=spec"])
+        .args(["--test", "--test-timeout=600000", "--test-reporter=spec"])
         .arg(root().join("docs/playground/test/playground.test.mjs"))
         .env("PLAYGROUND", page.join("index.html"))
         .output()
