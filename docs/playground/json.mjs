@@ -59,7 +59,8 @@ export function count(node) {
   return inner.reduce((sum, value) => sum + count(value), 1);
 }
 
-/** Whether it is shown in one line: a value, or a list of values. */
+/** Whether it is shown in one line: a value, a list of values, or an object with nothing in it. */
 export function isFlat(node) {
-  return node.text !== undefined || (node.kind === "array" && node.items.every((item) => item.text !== undefined)) || !count(node);
+  if (node.text !== undefined) return true;
+  return node.kind === "array" ? node.items.every((item) => item.text !== undefined) : node.entries.length === 0;
 }

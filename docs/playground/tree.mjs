@@ -49,6 +49,8 @@ function branch(key, value, path, level, depth) {
   const size = value.entries?.length ?? value.items.length;
   const [open, close] = value.entries ? "{}" : "[]";
   item.append(element("span", { className: "row" }, name, element("span", { className: "size" }, ` ${open}${size}${close}`)));
+  // Else it would be read out with all that is in it.
+  item.setAttribute("aria-label", `${key}: ${size} ${value.entries ? "fields" : "items"}`);
   // What is closed is laid out when it is opened.
   item.unfold = () => {
     item.append(element("ul", { role: "group" }, ...children(value, path, level + 1, depth)));
