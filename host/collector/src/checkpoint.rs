@@ -115,9 +115,13 @@ impl CheckpointError {
 struct Header {
     version: u32,
     generation: Generation,
+    /// Milliseconds since 1970-01-01T00:00:00Z. Files of older versions do not have it: theirs is the file's own time, which a
+    /// restored backup has lost.
+    #[serde(default)]
+    saved_at: Option<i64>,
     /// Bytes of the cursor, which follows on the next line.
     length: usize,
-    /// XXH3-64 of the generation (64 bits, little endian) and the cursor, hexadecimal.
+    /// XXH3-64 of the generation and the time where there is one (64 bits each, little endian), and the cursor, hexadecimal.
     xxh3: String,
 }
 
@@ -192,11 +196,14 @@ fn read(file: &Path) -> Result<Checkpoint, Unusable> {
     let (line, rest) = bytes.split_at(end);
     let header = header(line)?;
     let cursor = rest.get(1..).unwrap_or_default();
-    if cursor.len() != header.length || hash(header.generation, cursor) != header.xxh3 {
+    if cursor.len() != header.length || hash(header.generation, header.saved_at, cursor) != header.xxh3 {
         return Err(broken(if cursor.len() < header.length { "it is cut short" } else { "it is damaged" }));
     }
     let cursor = String::from_utf8(cursor.to_vec()).map_err(|_| broken("it is damaged"))?;
-    let saved_at = millis(open.metadata()?.modified()?);
+    let saved_at = match header.saved_at {
+        Some(saved_at) => saved_at,
+        None => millis(open.metadata()?.modified()?),
+    };
     Ok(Checkpoint { generation: header.generation, cursor, saved_at })
 }
 
@@ -205,9 +212,12 @@ pub(crate) fn millis(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn hash(generation: Generation, cursor: &[u8]) -> String {
+fn hash(generation: Generation, saved_at: Option<i64>, cursor: &[u8]) -> String {
     let mut hasher = Xxh3::new();
     hasher.update(&generation.to_le_bytes());
+    if let Some(saved_at) = saved_at {
+        hasher.update(&saved_at.to_le_bytes());
+    }
     hasher.update(cursor);
     format!("{:016x}", hasher.digest())
 }
@@ -248,8 +258,9 @@ impl Checkpoints for LocalCheckpoints {
             Err(Unusable::Io(source)) => return Err(CheckpointError::Io { file, source }),
         };
         let next = from + 1;
-        let header =
-            Header { version: VERSION, generation: next, length: cursor.len(), xxh3: hash(next, cursor.as_bytes()) };
+        let saved_at = Some(millis(SystemTime::now()));
+        let xxh3 = hash(next, saved_at, cursor.as_bytes());
+        let header = Header { version: VERSION, generation: next, saved_at, length: cursor.len(), xxh3 };
         let write = || -> io::Result<()> {
             let new = file.with_added_extension("new");
             let mut writer = File::create(&new)?;
@@ -288,14 +299,33 @@ mod tests {
     fn the_last_commit_is_loaded() {
         let (_folder, store) = store();
         assert_eq!(store.load("a").unwrap(), None);
-        // Some file systems keep times by the second or two.
-        let began = millis(SystemTime::now()) - 2_000;
+        let began = millis(SystemTime::now());
         let first = store.commit("a", 0, "{\"n\":1}").unwrap();
         let second = store.commit("a", first, "{\"n\":2}").unwrap();
         let checkpoint = store.load("a").unwrap().unwrap();
         assert_eq!((checkpoint.generation, checkpoint.cursor.as_str()), (second, "{\"n\":2}"));
         assert!(checkpoint.saved_at >= began, "the time it was saved comes with it");
         assert_eq!(store.load("b").unwrap(), None);
+    }
+
+    #[test]
+    fn a_restored_backup_keeps_the_time_it_was_saved() {
+        let (_folder, store) = store();
+        store.commit("a", 0, "first").unwrap();
+        let saved = store.load("a").unwrap().unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(86_400);
+        File::options().write(true).open(store.file("a")).unwrap().set_modified(later).unwrap();
+        assert_eq!(store.load("a").unwrap().unwrap(), saved);
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_was_saved_when_it_was_written() {
+        let (_folder, store) = store();
+        let header = format!(r#"{{"version":1,"generation":4,"length":5,"xxh3":"{}"}}"#, hash(4, None, b"older"));
+        fs::write(store.file("a"), format!("{header}\nolder")).unwrap();
+        let written = millis(fs::metadata(store.file("a")).unwrap().modified().unwrap());
+        let expected = Checkpoint { generation: 4, cursor: "older".into(), saved_at: written };
+        assert_eq!(store.load("a").unwrap().unwrap(), expected);
     }
 
     #[test]

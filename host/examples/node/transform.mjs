@@ -3,9 +3,14 @@
 
 import { readFileSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { load } from "./component.mjs";
+import { Refused, Spent, Thread } from "./thread.mjs";
 
-const usage = "usage: node transform.mjs [--settings JSON] [--received-at MILLIS] [--feed NAME] < payload > documents";
+const usage = `usage: node transform.mjs [OPTIONS] < payload > documents
+  --component NAME      alert (default), incident, event or vulnerability
+  --feed NAME           one of the component's feeds; the first where it is not given
+  --settings JSON       what the component is opened with
+  --received-at MILLIS  when the records were received, since 1970; the present where it is not given
+  --deadline SECONDS    what a call may take; 10`;
 
 function refuse(message) {
   console.error(message);
@@ -16,24 +21,18 @@ function options() {
   try {
     const { values } = parseArgs({
       options: {
+        component: { type: "string", default: "alert" },
+        feed: { type: "string" },
         settings: { type: "string", default: "{}" },
         "received-at": { type: "string", default: String(Date.now()) },
-        feed: { type: "string", default: "alerts" },
+        deadline: { type: "string", default: "10" },
       },
     });
-    return { ...values, receivedAt: BigInt(values["received-at"]) };
+    const deadline = Number(values.deadline) * 1000;
+    if (!(deadline > 0)) throw new Error("--deadline takes a number of seconds");
+    return { ...values, deadline, receivedAt: BigInt(values["received-at"]) };
   } catch (error) {
     return refuse(`${error.message}\n${usage}`);
-  }
-}
-
-function open(component, settings) {
-  try {
-    return component.Pipeline.open(settings);
-  } catch (error) {
-    // A settings-error; all else is a fault of its own.
-    if (!error.payload) throw error;
-    return refuse(`settings refused at ${error.payload.path}: ${error.payload.message}`);
   }
 }
 
@@ -52,18 +51,35 @@ function print(bytes) {
   }
 }
 
-const { settings, feed, receivedAt } = options();
-const component = load({ write: print });
-if (!component.describe().feeds.some(({ name }) => name === feed)) refuse(`there is no feed ${feed}\n${usage}`);
-const pipeline = open(component, settings);
-const receipt = pipeline.push({ feed, receivedAt, payloads: [readFileSync(0)] });
-const [tally] = receipt.tallies;
-for (const { offset, length, code, message } of receipt.rejects) {
-  console.error(`rejected: ${length} bytes at ${offset}: ${code}: ${message}`);
+/** Runs the payload through a pipeline; what a sync held leaves at its end. */
+async function map(thread, { feed: wanted, settings, receivedAt }) {
+  const { feeds } = await thread.describe();
+  const feed = wanted ? feeds.find(({ name }) => name === wanted) : feeds[0];
+  if (!feed) refuse(`there is no feed ${wanted}: ${feeds.map(({ name }) => name).join(", ")}\n${usage}`);
+  await thread.open(settings);
+  const receipt = await thread.push({ feed: feed.name, receivedAt, payloads: [readFileSync(0)] });
+  return feed.state === "sync" ? [receipt, await thread.finish()] : [receipt];
 }
-for (const { name, count } of receipt.drift) console.error(`unknown: ${name} (${count})`);
-console.error(
-  `${tally.records} records: ${tally.mapped} mapped, ${tally.dropped} dropped, ${tally.rejected} rejected; ` +
-    `${tally.documents} documents`,
-);
-process.exitCode = tally.rejected > 0 ? 3 : 0;
+
+const { component, deadline, ...opening } = options();
+const thread = new Thread(component, { write: print, deadline });
+try {
+  const receipts = await map(thread, opening);
+  for (const { offset, length, code, message } of receipts.flatMap(({ rejects }) => rejects)) {
+    console.error(`rejected: ${length} bytes at ${offset}: ${code}: ${message}`);
+  }
+  for (const { name, count } of receipts.flatMap(({ drift }) => drift)) console.error(`unknown: ${name} (${count})`);
+  const total = (count) => receipts.reduce((sum, { tallies }) => sum + tallies.reduce((sum, tally) => sum + tally[count], 0), 0);
+  console.error(
+    `${total("records")} records: ${total("mapped")} mapped, ${total("held")} held, ${total("dropped")} dropped, ` +
+      `${total("rejected")} rejected; ${total("documents")} documents`,
+  );
+  process.exitCode = total("rejected") > 0 ? 3 : 0;
+} catch (error) {
+  if (error instanceof Refused) refuse(error.message);
+  if (!(error instanceof Spent)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  await thread.close();
+}

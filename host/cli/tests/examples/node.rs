@@ -3,12 +3,15 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use crate::{root, run_or_skip, text};
 
-/// A copy of the example with its packages and the component, or why there is none.
+/// The component for tests of limits, and those of testdata.
+const COMPONENTS: [&str; 5] = ["hostile", "alert", "incident", "event", "vulnerability"];
+
+/// A copy of the example with its packages and components, or why there is none.
 static PROJECT: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     let project = root().join("target/node");
     fs::create_dir_all(&project).unwrap();
@@ -19,9 +22,11 @@ static PROJECT: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
         }
     }
     install(&project)?;
-    let component = root().join("target/components/alert.wasm");
-    let transpiled = npm(&project, &["run", "--silent", "transpile", "--"]).arg(component).output().unwrap();
-    assert!(transpiled.status.success(), "{}", text(&transpiled));
+    for component in COMPONENTS {
+        let file = root().join(format!("target/components/{component}.wasm"));
+        let transpiled = npm(&project, &["run", "--silent", "transpile", "--"]).arg(file).output().unwrap();
+        assert!(transpiled.status.success(), "{}", text(&transpiled));
+    }
     Ok(project)
 });
 
@@ -62,10 +67,28 @@ fn node(script: &str) -> Option<Command> {
     Some(node)
 }
 
+/// What the filter makes of a payload.
+fn transform(arguments: &[&str], payload: &[u8]) -> Option<Output> {
+    let mut filter = node("transform.mjs")?
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    filter.stdin.take().unwrap().write_all(payload).unwrap();
+    Some(filter.wait_with_output().unwrap())
+}
+
+fn testdata(file: &str) -> Vec<u8> {
+    fs::read(root().join("testdata").join(file)).unwrap()
+}
+
 #[test]
 fn golden_cases_are_the_same_in_node() {
     let Some(mut node) = node("golden.mjs") else { return };
-    let output = node.arg(root().join("testdata/alert")).output().unwrap();
+    let [_, datasets @ ..] = COMPONENTS;
+    let output = node.args(datasets.map(|dataset| root().join("testdata").join(dataset))).output().unwrap();
     assert!(
         output.status.success(),
         "{}\n`defenderbeat golden testdata` says whether node alone is at fault",
@@ -75,27 +98,51 @@ fn golden_cases_are_the_same_in_node() {
 
 #[test]
 fn transform_is_a_filter() {
-    let Some(mut node) = node("transform.mjs") else { return };
-    let case = |name: &str| fs::read(root().join("testdata/alert").join(name)).unwrap();
-    let mut filter = node
-        .args(["--received-at", "1735689600000"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    filter.stdin.take().unwrap().write_all(&case("malformed-lines.ndjson")).unwrap();
-    let output = filter.wait_with_output().unwrap();
+    let received = ["--received-at", "1735689600000"];
+    let Some(output) = transform(&received, &testdata("alert/malformed-lines.ndjson")) else { return };
     assert_eq!(output.status.code(), Some(3), "records were rejected: {}", text(&output));
-    assert_eq!(output.stdout, case("malformed-lines.expected.ndjson"));
+    assert_eq!(output.stdout, testdata("alert/malformed-lines.expected.ndjson"));
     let summary = String::from_utf8(output.stderr).unwrap();
-    assert!(summary.ends_with("10 records: 3 mapped, 0 dropped, 7 rejected; 3 documents\n"), "{summary}");
+    assert!(summary.ends_with("10 records: 3 mapped, 0 held, 0 dropped, 7 rejected; 3 documents\n"), "{summary}");
+}
+
+#[test]
+fn a_feed_of_a_join_leaves_at_its_end() {
+    let arguments = ["--component", "vulnerability", "--feed", "vulnerabilities"];
+    let payload = testdata("vulnerability/joined/02-vulnerabilities.json");
+    let Some(output) = transform(&arguments, &payload) else { return };
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(r#""dataset":"m365_defender.vulnerability""#));
 }
 
 #[test]
 fn settings_that_are_refused_are_wrong_usage() {
-    let Some(mut node) = node("transform.mjs") else { return };
-    let output = node.args(["--settings", r#"{"tag":[]}"#]).stdin(Stdio::null()).output().unwrap();
+    let Some(output) = transform(&["--settings", r#"{"tag":[]}"#], b"") else { return };
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("settings refused at $.tag"), "{}", text(&output));
+}
+
+#[test]
+fn a_component_that_breaks_limits_is_ended_with_its_thread() {
+    for (record, deadline, said) in [
+        (r#"{"do":"spin"}"#, "2", "push took longer than 2 s"),
+        (r#"{"do":"grow","n":900000000}"#, "60", "the component trapped: "),
+        (r#"{"do":"recurse","n":100000000}"#, "60", "the component trapped: "),
+        (r#"{"do":"panic","text":"what it was about"}"#, "60", "what it was about"),
+    ] {
+        let arguments = ["--component", "hostile", "--deadline", deadline];
+        let Some(output) = transform(&arguments, record.as_bytes()) else { return };
+        assert_eq!(output.status.code(), Some(1), "{record}: {}", text(&output));
+        assert!(text(&output).contains(said), "{record}: {}", text(&output));
+    }
+}
+
+#[test]
+fn the_bench_counts_what_leaves() {
+    let Some(mut node) = node("bench.mjs") else { return };
+    let file = root().join("testdata/event/logons.ndjson");
+    let output = node.args(["--component", "event", "events"]).arg(file).output().unwrap();
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let documents = testdata("event/logons.expected.ndjson").iter().filter(|&&byte| byte == b'\n').count();
+    assert_eq!(figures["documents"], documents, "{}", text(&output));
 }

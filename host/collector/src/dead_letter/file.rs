@@ -123,6 +123,18 @@ impl DeadLetterFile {
         self.open_file().sync()
     }
 
+    /// Whether a sync has failed. What was appended before may be lost, and nothing more is taken: a new process begins with what is
+    /// on disk.
+    pub fn is_lost(&self) -> bool {
+        self.open_file().unsynced
+    }
+
+    /// As if a sync had failed.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.open_file().unsynced = true;
+    }
+
     /// Where an input's records go that are too long to be mapped.
     pub fn of_input(&self, input: &str, max_record_size: usize, metrics: Arc<Metrics>) -> Arc<dyn DeadLetters> {
         Arc::new(Oversized { letters: self.clone(), input: input.to_owned(), max_record_size, metrics })
@@ -146,7 +158,11 @@ impl Open {
     /// Appends all that `write` writes, or nothing.
     pub(super) fn append(&mut self, length: u64, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
         if self.torn {
-            truncate(&self.path, self.length)?;
+            // Where it was moved away its last line stays cut; where it was emptied there is nothing to remove.
+            let open = self.file.metadata()?;
+            if fs::metadata(&self.path).is_ok_and(|found| is_same(&found, &open)) && open.len() > self.length {
+                truncate(&self.path, self.length)?;
+            }
             self.torn = false;
         }
         if !self.is_there()? {
@@ -229,4 +245,48 @@ pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
 #[cfg(not(unix))]
 pub(crate) fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn torn(folder: &Path) -> Open {
+        let path = folder.join("dead-letters.ndjson");
+        fs::write(&path, "{\"whole\":1}\n").unwrap();
+        let (mut file, length) = open(&path).unwrap();
+        file.write_all(b"{\"cut").unwrap();
+        Open { file, path, cap: None, length, dirty: false, unsynced: false, torn: true }
+    }
+
+    fn append(open: &mut Open) -> String {
+        open.append(4, |file| file.write_all(b"{}\n")).unwrap();
+        fs::read_to_string(&open.path).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_of_a_line_is_removed_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(append(&mut torn(folder.path())), "{\"whole\":1}\n{}\n");
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_or_emptied_meanwhile_is_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut open = torn(folder.path());
+        fs::rename(&open.path, folder.path().join("moved")).unwrap();
+        assert_eq!(append(&mut open), "{}\n");
+        let mut open = torn(folder.path());
+        fs::write(&open.path, "").unwrap();
+        assert_eq!(append(&mut open), "{}\n");
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_more_is_taken_into_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut open = Open { unsynced: true, ..torn(folder.path()) };
+        fs::rename(&open.path, folder.path().join("moved")).unwrap();
+        let error = open.append(4, |file| file.write_all(b"{}\n")).unwrap_err();
+        assert!(error.to_string().contains("an earlier sync failed"), "{error}");
+    }
 }

@@ -39,7 +39,7 @@ impl<O: Output> Lane<O> {
                     if fates.len() != before {
                         return Err(DeliverError::Fates { fates: fates.len(), documents: before });
                     }
-                    parcel = self.book(parcel, fates, began).await;
+                    parcel = self.book(parcel, fates, began).await?;
                     let left = parcel.len();
                     if left == 0 {
                         return Ok(());
@@ -63,7 +63,7 @@ impl<O: Output> Lane<O> {
     }
 
     /// Books fates; gives the documents that are to be sent again.
-    async fn book(&self, parcel: Parcel, fates: Vec<Fate>, began: i64) -> Parcel {
+    async fn book(&self, parcel: Parcel, fates: Vec<Fate>, began: i64) -> Result<Parcel, DeliverError> {
         let mut left = Parcel::default();
         let mut fates = fates.into_iter();
         for (label, documents) in parcel.labels.into_iter().zip(parcel.documents) {
@@ -73,7 +73,7 @@ impl<O: Output> Lane<O> {
                 label.session.metrics().delivered.add(count);
                 None
             } else {
-                self.sort(&label, documents, fates, began).await
+                self.sort(&label, documents, fates, began).await?
             };
             let settled = count - again.as_ref().map_or(0, |again| again.part.documents.len());
             if settled > 0 {
@@ -85,11 +85,17 @@ impl<O: Output> Lane<O> {
                 left.add(label, again);
             }
         }
-        left
+        Ok(left)
     }
 
     /// Does with each document what its fate says; gives those that are to be sent again.
-    async fn sort(&self, label: &Label, documents: Documents, fates: Vec<Fate>, began: i64) -> Option<Documents> {
+    async fn sort(
+        &self,
+        label: &Label,
+        documents: Documents,
+        fates: Vec<Fate>,
+        began: i64,
+    ) -> Result<Option<Documents>, DeliverError> {
         let metrics = label.session.metrics();
         let mut again = Selection::default();
         let mut unknown = false;
@@ -116,10 +122,10 @@ impl<O: Output> Lane<O> {
             };
             let stream = documents.stream(document);
             let returned = Returned { document, bytes: &bytes, stream, refusal: &refusal, failure_store };
-            self.letters.keep(&*label.session, &returned).await;
+            self.letters.keep(&*label.session, &returned).await?;
         }
         let part = again.into_part();
         let sent_since = documents.sent_since.or(unknown.then_some(began));
-        (!part.documents.is_empty()).then(|| Documents { part, sent_since, streams: documents.streams })
+        Ok((!part.documents.is_empty()).then(|| Documents { part, sent_since, streams: documents.streams }))
     }
 }

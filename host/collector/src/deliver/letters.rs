@@ -3,7 +3,7 @@
 use defenderbeat_runtime::Document;
 use serde_json::value::RawValue;
 
-use super::{Reject, Session, pause};
+use super::{DeliverError, Reject, Session, pause};
 use crate::dead_letter::{Content, DeadLetterFile, Letter, timestamp};
 use crate::http::{Retry, RetrySettings};
 use crate::output::Refusal;
@@ -28,7 +28,11 @@ pub(super) struct Returned<'a> {
 
 impl Letters {
     /// Sets a record aside that cannot be mapped.
-    pub(super) async fn set_aside(&self, session: &dyn Session, reject: &Reject) {
+    ///
+    /// # Errors
+    ///
+    /// What was written before may be lost.
+    pub(super) async fn set_aside(&self, session: &dyn Session, reject: &Reject) -> Result<(), DeliverError> {
         tracing::warn!(
             input = session.input(),
             code = reject.code,
@@ -52,11 +56,15 @@ impl Letters {
             id: format!("{:032x}", reject.id),
             content: Content::record(&reject.bytes),
         };
-        self.append(session, &letter).await;
+        self.append(session, &letter).await
     }
 
     /// Keeps a document that the output does not take.
-    pub(super) async fn keep(&self, session: &dyn Session, returned: &Returned<'_>) {
+    ///
+    /// # Errors
+    ///
+    /// As of [`set_aside`](Self::set_aside).
+    pub(super) async fn keep(&self, session: &dyn Session, returned: &Returned<'_>) -> Result<(), DeliverError> {
         let Returned { document, bytes, stream, refusal: Refusal { code, message }, failure_store } = *returned;
         let (input, index) = (session.input(), stream);
         let id = format!("{:032x}", document.id);
@@ -81,17 +89,21 @@ impl Letters {
             id,
             content: raw.map_or_else(|_| Content::record(bytes), Content::Document),
         };
-        self.append(session, &letter).await;
+        self.append(session, &letter).await
     }
 
     /// Writes a letter, however long it takes: what is in it is nowhere else.
-    async fn append(&self, session: &dyn Session, letter: &Letter<'_>) {
+    async fn append(&self, session: &dyn Session, letter: &Letter<'_>) -> Result<(), DeliverError> {
         let mut retry = Retry::new(&self.retry);
         while let Err(error) = self.file.append(letter) {
+            if self.file.is_lost() {
+                return Err(DeliverError::DeadLetters(error));
+            }
             let file = self.file.path().display();
             tracing::error!(input = session.input(), %file, %error, "the dead-letter file takes nothing: delivery waits for it");
             pause(&mut retry, None).await;
         }
         session.metrics().dead_letters.add(1_u64);
+        Ok(())
     }
 }

@@ -228,7 +228,7 @@ impl<O: Output> Deliver<O> {
                 () = sleep_until(self.since + SETTLE_EVERY), if self.tickets.is_due() => self.settle().await?,
                 Ok(permit) = self.free.clone().acquire_owned(), if !self.queue.is_empty() => self.send(permit),
                 event = events.recv(), if more && self.has_room() => match event {
-                    Some(event) => self.take(event).await,
+                    Some(event) => self.take(event).await?,
                     None => more = false,
                 },
             }
@@ -240,7 +240,7 @@ impl<O: Output> Deliver<O> {
         !self.queue.is_full(&self.limits) && self.tickets.ahead() < ahead
     }
 
-    async fn take(&mut self, event: Event) {
+    async fn take(&mut self, event: Event) -> Result<(), DeliverError> {
         match event {
             Event::Documents(session, documents) => {
                 let bytes = documents.part.ndjson.len();
@@ -250,12 +250,13 @@ impl<O: Output> Deliver<O> {
             }
             Event::Mapped { session, sequence, rejects } => {
                 for reject in rejects {
-                    self.letters.set_aside(&*session, &reject).await;
+                    self.letters.set_aside(&*session, &reject).await?;
                 }
                 self.tickets.mapped(&session, sequence);
             }
             Event::Settle(session, ended) => self.tickets.end(&session, ended),
         }
+        Ok(())
     }
 
     /// Begins a send.

@@ -112,6 +112,8 @@ struct Case {
     flush: Option<OutputError>,
     commits: Vec<CheckpointError>,
     limits: Limits,
+    /// A sync of the dead letters has failed, and the file was moved away since.
+    lost: bool,
 }
 
 impl Case {
@@ -125,6 +127,7 @@ impl Case {
             flush: None,
             commits: Vec::new(),
             limits: Limits { documents: 100, bytes: 1 << 20, lanes: 1 },
+            lost: false,
         }
     }
 
@@ -138,6 +141,10 @@ impl Case {
 
     async fn run(&mut self, events: Vec<Event>) -> Result<(), DeliverError> {
         let letters = DeadLetterFile::open(&self.letters()).unwrap();
+        if self.lost {
+            letters.lose();
+            fs::rename(self.letters(), self.folder.path().join("moved")).unwrap();
+        }
         let (sends, flush) = (Mutex::new(self.sends.drain(..).collect()), Mutex::new(self.flush.take()));
         let output = Scripted { journal: self.journal.clone(), sends, flush, limits: self.limits };
         let failures = Mutex::new(std::mem::take(&mut self.commits));
@@ -353,4 +360,15 @@ async fn a_send_has_no_more_documents_and_bytes_than_the_output_takes() {
     let journal = case.journal();
     assert_eq!(journal[..6], sends);
     assert_eq!(journal[6..], ["send longer-than-all", "send 8 9", "flush", "settle 1"]);
+}
+
+#[tokio::test]
+async fn delivery_ends_where_dead_letters_may_be_lost() {
+    let mut case = Case::new();
+    case.lost = true;
+    case.sends = vec![Ok(vec![refused()])];
+    let events = vec![case.documents(&["1"]), case.mapped(1, Vec::new())];
+    let error = case.run(events).await.unwrap_err();
+    assert!(matches!(error, DeliverError::DeadLetters(_)), "{error}");
+    assert_eq!(case.journal(), ["send 1"], "nothing is settled");
 }
