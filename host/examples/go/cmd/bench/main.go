@@ -1,0 +1,101 @@
+// Command bench measures how fast a component maps: it pushes a file of records, one a line, in payloads of about 1 MiB,
+// once to warm up and once measured, and prints a line of JSON. Only the pushes count.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/defenderbeat/defenderbeat/host/examples/go"
+)
+
+// size is about how many bytes a payload has.
+const size = 1 << 20
+
+func main() {
+	file := flag.String("component", "", "the core module, `FILE`: dist/alert.core.wasm and the like")
+	flag.Parse()
+	if *file == "" || flag.NArg() != 2 {
+		fmt.Fprintln(os.Stderr, "usage: bench -component FILE FEED PAYLOAD-FILE")
+		os.Exit(2)
+	}
+	result, err := measure(context.Background(), *file, flag.Arg(0), flag.Arg(1))
+	if err == nil {
+		err = json.NewEncoder(os.Stdout).Encode(result)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+type result struct {
+	Documents int     `json:"documents"`
+	Bytes     int     `json:"bytes"`
+	Seconds   float64 `json:"seconds"`
+}
+
+func measure(ctx context.Context, file, feed, input string) (result, error) {
+	component, err := defenderbeat.CompileFile(ctx, file, defenderbeat.Options{})
+	if err != nil {
+		return result{}, err
+	}
+	records, err := os.ReadFile(input)
+	if err != nil {
+		return result{}, fmt.Errorf("reading records: %w", err)
+	}
+	payloads := cut(records)
+	var counted result
+	pipeline, err := component.Open(ctx, "{}", defenderbeat.Host{Write: func(part defenderbeat.Part) error {
+		counted.Documents += len(part.Documents)
+		counted.Bytes += len(part.NDJSON)
+		return nil
+	}})
+	if err != nil {
+		return result{}, err
+	}
+	if err := pass(ctx, pipeline, feed, payloads, &counted); err != nil {
+		return result{}, err
+	}
+	counted = result{}
+	err = pass(ctx, pipeline, feed, payloads, &counted)
+	return counted, err
+}
+
+func pass(ctx context.Context, pipeline *defenderbeat.Pipeline, feed string, payloads [][]byte, counted *result) error {
+	received := time.UnixMilli(1_735_689_600_000)
+	for _, payload := range payloads {
+		began := time.Now()
+		receipt, err := pipeline.Push(ctx, defenderbeat.Batch{Feed: feed, ReceivedAt: received, Payloads: [][]byte{payload}})
+		counted.Seconds += time.Since(began).Seconds()
+		if err != nil {
+			return err
+		}
+		if len(receipt.Facts) > 0 {
+			if err := pipeline.Learn(ctx, receipt.Facts); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// cut gives payloads that end with lines.
+func cut(records []byte) (payloads [][]byte) {
+	for len(records) > 0 {
+		end := len(records)
+		if end > size {
+			if line := bytes.IndexByte(records[size:], '\n'); line >= 0 {
+				end = size + line + 1
+			}
+		}
+		payloads = append(payloads, records[:end])
+		records = records[end:]
+	}
+	return payloads
+}
