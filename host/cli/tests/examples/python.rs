@@ -124,7 +124,6 @@ fn a_hostile_component_is_ended() {
         let Some(output) = transform("hostile", &["--deadline", "2"], command.as_bytes()) else { return };
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         assert!(text(&output).contains(cause), "{command}: {}", text(&output));
-        assert!(output.stdout.is_empty());
     }
 }
 
