@@ -17,13 +17,16 @@ TENANT := --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilit
 underscore = $(subst -,_,$1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components run demo elasticsearch chaos test lint bless reference bench fuzz docs clean
+.PHONY: help setup tools build components run demo elasticsearch playground chaos test lint bless reference bench fuzz docs clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## finds or installs the compilers that the build needs
 	@guest/build.sh setup
+
+tools: ## says what tests of other hosts need and is missing; a build server installs it
+	@host/examples/tools.sh
 
 # The test beside the program is for its dependencies: they choose features of crates below wasmtime, which would be built once
 # more for `make test`.
@@ -56,7 +59,12 @@ demo: build ## collects the same into a real Elasticsearch, and shows what it ho
 elasticsearch: build ## fetches a real Elasticsearch and runs it until it is interrupted
 	@$(ELASTICSEARCH) serve --port 9200
 
-test: $(COMPONENTS)/.made ## runs all tests
+playground: $(COMPONENTS)/.made ## builds the page that maps in the browser, and serves it on loopback until it is interrupted
+	@docs/playground/build.sh dist/playground $(foreach guest,$(GUESTS),$(COMPONENTS)/$(guest).wasm)
+	@echo "http://127.0.0.1:8000/ serves it too"
+	@python3 -m http.server --bind 127.0.0.1 --directory dist/playground 8000
+
+test: $(COMPONENTS)/.made tools ## runs all tests
 	@cargo test $(CARGO_PROFILE) $(LOCKED) --workspace
 
 chaos: $(COMPONENTS)/.made ## kills the program 200 times while some 216,000 documents, 140,000 of them events, flow into a real Elasticsearch; takes about 20 minutes

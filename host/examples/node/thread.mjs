@@ -17,6 +17,7 @@ export class Spent extends Error {}
 export class Thread {
   #worker;
   #deadline;
+  #ready;
   #call;
 
   /**
@@ -28,7 +29,13 @@ export class Thread {
   constructor(name, { write, deadline = 10_000 }) {
     this.#deadline = deadline;
     this.#worker = new Worker(new URL(import.meta.url), { workerData: { name } });
-    this.#worker.on("message", ({ part, result, refused, trap }) => {
+    // Compiling and instantiating are no part of a call.
+    this.#ready = new Promise((resolve, reject) => {
+      this.#worker.once("message", resolve);
+      this.#worker.once("error", reject);
+    });
+    this.#worker.on("message", ({ ready, part, result, refused, trap }) => {
+      if (ready) return;
       if (part) write(...part);
       else if (refused) this.#call.reject(new Refused(refused));
       else if (trap) this.#end(`the component trapped: ${trap}`);
@@ -70,11 +77,11 @@ export class Thread {
 
   /** One call at a time: the next begins when the one before has its result. */
   async #run(method, argument) {
+    await this.#ready;
     const result = new Promise((resolve, reject) => {
       this.#call = { resolve, reject };
     });
-    // Instantiation is part of the first call, and takes some ten milliseconds.
-    const clock = setTimeout(() => this.#end(`${method} took longer than ${this.#deadline} ms`), this.#deadline);
+    const clock = setTimeout(() => this.#end(`${method} took longer than ${this.#deadline / 1000} s`), this.#deadline);
     this.#worker.postMessage({ method, argument });
     try {
       return await result;
@@ -105,6 +112,7 @@ async function serve({ name }) {
     learn: (facts) => pipeline.learn(facts),
     facts: () => pipeline.facts(),
   };
+  parentPort.postMessage({ ready: true });
   parentPort.on("message", ({ method, argument }) => {
     try {
       parentPort.postMessage({ result: calls[method](argument) });

@@ -10,7 +10,7 @@ const usage = `usage: node transform.mjs [OPTIONS] < payload > documents
   --feed NAME           one of the component's feeds; the first where it is not given
   --settings JSON       what the component is opened with
   --received-at MILLIS  when the records were received, since 1970; the present where it is not given
-  --deadline MILLIS     what a call may take; 10000`;
+  --deadline SECONDS    what a call may take; 10`;
 
 function refuse(message) {
   console.error(message);
@@ -25,11 +25,11 @@ function options() {
         feed: { type: "string" },
         settings: { type: "string", default: "{}" },
         "received-at": { type: "string", default: String(Date.now()) },
-        deadline: { type: "string", default: "10000" },
+        deadline: { type: "string", default: "10" },
       },
     });
-    const deadline = Number(values.deadline);
-    if (!(deadline > 0)) throw new Error("--deadline takes a number of milliseconds");
+    const deadline = Number(values.deadline) * 1000;
+    if (!(deadline > 0)) throw new Error("--deadline takes a number of seconds");
     return { ...values, deadline, receivedAt: BigInt(values["received-at"]) };
   } catch (error) {
     return refuse(`${error.message}\n${usage}`);

@@ -1,4 +1,4 @@
-//! The components in other hosts (`host/examples`) give what they give in our sandbox: documents and receipts, byte for byte.
+//! The components in other hosts (`host/examples`, `docs/playground`) give what they give in our sandbox: documents and receipts, byte for byte.
 //! Where a host's tool is absent or cannot install what it needs, its tests are skipped with a message, but never in CI.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
@@ -9,6 +9,7 @@ use std::process::Output;
 
 mod node;
 mod python;
+mod playground;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
