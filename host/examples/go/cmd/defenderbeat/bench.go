@@ -1,5 +1,3 @@
-// Command bench measures how fast a component maps: it pushes a file of records, one a line, in payloads of about 1 MiB,
-// once to warm up and once measured, and prints a line of JSON. Only the pushes count.
 package main
 
 import (
@@ -17,21 +15,21 @@ import (
 // size is about how many bytes a payload has.
 const size = 1 << 20
 
-func main() {
-	file := flag.String("component", "", "the core module, `FILE`: dist/alert.core.wasm and the like")
-	flag.Parse()
-	if *file == "" || flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: bench -component FILE FEED PAYLOAD-FILE")
-		os.Exit(2)
+// bench measures how fast a component maps: it pushes a file of records, one a line, in payloads of about 1 MiB, once to
+// warm up and once measured, and prints a line of JSON. Only the pushes count.
+func bench(ctx context.Context, arguments []string) (int, error) {
+	given, err := parse(flag.NewFlagSet("bench", flag.ContinueOnError), arguments, 3)
+	if err != nil {
+		return misused, err
 	}
-	result, err := measure(context.Background(), *file, flag.Arg(0), flag.Arg(1))
+	result, err := measure(ctx, given[0], given[1], given[2])
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(result)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return failed, err
 	}
+	return success, nil
 }
 
 type result struct {

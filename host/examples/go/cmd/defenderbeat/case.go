@@ -23,8 +23,8 @@ var receivedAt = time.UnixMilli(1_735_689_600_000)
 
 var datasets = []string{"alert", "incident", "event", "vulnerability"}
 
-// golden is a case: a file, or a folder of files `NN-<feed>.json`.
-type golden struct {
+// goldenCase is a file, or a folder of files `NN-<feed>.json`.
+type goldenCase struct {
 	path, dataset string
 	// inputs in their order, each with its feed; none where it is the component's first.
 	inputs []input
@@ -37,7 +37,10 @@ type input struct{ file, feed string }
 var numbered = regexp.MustCompile(`^\d+-(.+)\.json$`)
 
 // find gives the cases below a folder, sorted.
-func find(folder string) (cases []golden, err error) {
+func find(folder string) (cases []goldenCase, err error) {
+	if folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return nil, err
+	}
 	folders := make(map[string]int)
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -49,11 +52,11 @@ func find(folder string) (cases []golden, err error) {
 			if !begun {
 				at = len(cases)
 				folders[parent] = at
-				cases = append(cases, golden{path: filepath.Clean(parent), beside: parent})
+				cases = append(cases, goldenCase{path: filepath.Clean(parent), beside: parent})
 			}
 			cases[at].inputs = append(cases[at].inputs, input{path, match[1]})
 		} else if single, ok := strings.CutSuffix(path, ".ndjson"); ok && filepath.Base(path) != "expected.ndjson" && !strings.HasSuffix(single, ".expected") {
-			cases = append(cases, golden{path: single, beside: single + ".", inputs: []input{{file: path}}})
+			cases = append(cases, goldenCase{path: single, beside: single + ".", inputs: []input{{file: path}}})
 		}
 		return nil
 	})
@@ -89,7 +92,7 @@ type made struct {
 	receipts  []defenderbeat.Receipt
 }
 
-func (g golden) check(ctx context.Context, component *defenderbeat.Component) error {
+func (g goldenCase) check(ctx context.Context, component *defenderbeat.Component) error {
 	made, err := g.make(ctx, component)
 	if err != nil {
 		return err
@@ -122,7 +125,7 @@ func differs(wanted, made []byte) int {
 	return bytes.Count(wanted, []byte("\n")) + 1
 }
 
-func (g golden) make(ctx context.Context, component *defenderbeat.Component) (made made, err error) {
+func (g goldenCase) make(ctx context.Context, component *defenderbeat.Component) (made made, err error) {
 	settings, err := optional(g.beside+"settings.json", "{}")
 	if err != nil {
 		return made, err
@@ -179,7 +182,7 @@ func (g golden) make(ctx context.Context, component *defenderbeat.Component) (ma
 }
 
 // lookups are the only answers that a case has.
-func (g golden) lookups() (func(kind, key string) (string, bool), error) {
+func (g goldenCase) lookups() (func(kind, key string) (string, bool), error) {
 	text, err := optional(g.beside+"lookups.json", "[]")
 	if err != nil {
 		return nil, err
@@ -228,7 +231,7 @@ type reject struct {
 	Message string `json:"message"`
 }
 
-func (g golden) sameReceipt(made made) (bool, error) {
+func (g goldenCase) sameReceipt(made made) (bool, error) {
 	text, err := os.ReadFile(g.beside + "receipt.json")
 	if err != nil {
 		return false, err
@@ -242,7 +245,7 @@ func (g golden) sameReceipt(made made) (bool, error) {
 	return reflect.DeepEqual(wanted, g.summary(made)), nil
 }
 
-func (g golden) summary(made made) summary {
+func (g goldenCase) summary(made made) summary {
 	sum := summary{Documents: []string{}}
 	for at, receipt := range made.receipts {
 		for _, tally := range receipt.Tallies {
