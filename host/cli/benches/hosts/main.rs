@@ -58,7 +58,7 @@ fn hosts() -> [Host; 4] {
         },
         Host {
             name: "Node.js: jco",
-            ready: root("target/node/node_modules/installed-lock.json"),
+            ready: root("target/node/component/event.js"),
             command: |name| {
                 let mut command = Command::new("node");
                 command.arg(root("target/node/bench.mjs")).args(["--component", name]);
