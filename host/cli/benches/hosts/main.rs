@@ -42,9 +42,12 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
+fn component(name: &str) -> PathBuf {
+    root("target/components").join(name).with_extension("wasm")
+}
+
 /// The first is what the others are compared with.
 fn hosts() -> [Host; 4] {
-    let component = |name: &str| root("target/components").join(name).with_extension("wasm");
     // Each in the form of its own example; FEED and FILE follow.
     [
         Host {
