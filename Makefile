@@ -90,9 +90,12 @@ bless: reference ## writes the expectations of golden cases, the references of f
 	@$(DEFENDERBEAT) golden --bless testdata
 	@BLESS=1 cargo test $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --test reference --test fuel
 
-bench: build ## measures mapping, native, sandboxed and in VRL, the start of a process, and delivery to Elasticsearch
+# Tests of the examples make the hosts ready that are measured.
+bench: build ## measures mapping, native, sandboxed, in VRL and in other hosts, the start of a process, and delivery to Elasticsearch
 	@cargo build --release $(LOCKED) --quiet --manifest-path host/baseline/Cargo.toml --target-dir target/baseline
-	@cargo bench $(LOCKED) --quiet --workspace --bench mapping --bench elasticsearch
+	@cargo build $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --bin defenderbeat-example --test forms
+	@cargo test $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --test examples
+	@cargo bench $(LOCKED) --quiet --workspace --bench mapping --bench hosts --bench elasticsearch
 
 fuzz: ## runs each fuzz target for a minute
 	@fuzz/run.sh

@@ -24,8 +24,13 @@ pub(crate) fn load(engine: &Engine, dataset: &str, file: Option<&Path>) -> Resul
     }
     let embedded = EMBEDDED.iter().find(|embedded| embedded.dataset == dataset);
     let embedded = embedded.with_context(|| format!("there is no component {dataset}"))?;
-    Component::precompiled(engine, embedded.code, embedded.wasm)
-        .with_context(|| format!("embedded component {dataset}"))
+    precompiled(engine, embedded).with_context(|| format!("embedded component {dataset}"))
+}
+
+#[allow(unsafe_code, reason = "the code is part of this program, as `Component::precompiled` asks")]
+fn precompiled(engine: &Engine, embedded: &Embedded) -> defenderbeat_runtime::Result<Component> {
+    // SAFETY: build.rs embeds what `Engine::precompile` made when the program was built.
+    unsafe { Component::precompiled(engine, embedded.code, embedded.wasm) }
 }
 
 /// Datasets that have a component in this program.

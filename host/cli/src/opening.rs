@@ -63,7 +63,7 @@ impl Opening {
         let geoip = self.geoip.as_deref().map(Geoip::find).transpose().context("--geoip")?;
         let lookup = Arc::new(Data::new(geoip.unwrap_or_default()));
         let settings = Value::Object(self.settings(feed)?).to_string();
-        Ok(Setup { settings, lookup, diagnostics: Arc::new(Stderr), ..Setup::default() })
+        Ok(Setup::new(settings).with_lookup(lookup).with_diagnostics(Arc::new(Stderr)))
     }
 
     /// The settings of the file, with those of the command line.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use defenderbeat_runtime::{Batch, Component, Lookup, Part, Pipeline, Setup, Transform as _};
+use defenderbeat_runtime::{Batch, Component, Lookup, Part, Pipeline, Transform as _};
 
 use crate::config::{Agent, Input, Source as InputSource};
 use crate::run::{InputCause, feed, setup};
@@ -52,7 +52,7 @@ pub async fn probe(input: &Input, component: &Component, lookup: Arc<dyn Lookup>
     let open = |sync_start| {
         let setup = setup(input, &nobody, component, lookup.clone());
         let settings = input.component_settings(&nobody, false, sync_start);
-        Pipeline::open(component, if sync_start.is_some() { Setup { settings, ..setup } } else { setup })
+        Pipeline::open(component, if sync_start.is_some() { setup.with_settings(settings) } else { setup })
     };
     match &input.source {
         InputSource::Graph(settings) => {

@@ -21,7 +21,7 @@ struct Worker {
 
 impl Worker {
     fn new(settings: &Value, limits: Limits) -> Self {
-        let setup = Setup { settings: settings.to_string(), limits, ..Setup::default() };
+        let setup = Setup::new(settings.to_string()).with_limits(limits);
         let opened = Arc::new(Mutex::new(Vec::new()));
         let told = opened.clone();
         let open: Open<Pipeline> = Arc::new(move |start| {
@@ -135,7 +135,7 @@ fn a_trap_that_no_single_record_repeats_is_the_syncs_own() {
 
 #[test]
 fn too_little_memory_names_the_option_and_the_next_sync_is_clean() {
-    let limits = Limits { memory: 4 << 20, ..Limits::default() };
+    let limits = Limits::default().with_memory(4 << 20);
     let mut worker = Worker::new(&json!({}), limits);
     let part = || json!({"do": "all", "of": [{"do": "leak", "n": 1 << 20}, {"do": "hold"}]});
     worker.take(Some(Step::Begin(7)), &[]);

@@ -83,7 +83,7 @@ impl Process {
     fn session(&self, workers: usize, records: &[Value]) -> Outcome {
         let told = Arc::new(Told::default());
         let run = Run::new("test".to_owned(), Arc::new([]), Arc::default(), told.clone(), 0, workers);
-        let (setup, component) = (Setup { settings: self.settings.to_string(), ..Setup::default() }, HOSTILE.clone());
+        let (setup, component) = (Setup::new(self.settings.to_string()), HOSTILE.clone());
         let open: Open<Pipeline> = Arc::new(move |_| Pipeline::open(&component, setup.clone()));
         let mapper = |_| Mapper::new(open.clone(), Some(self.facts.clone())).unwrap();
         let (give, deliveries) = mpsc::channel(1);

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let batch = Batch { feed, received_at: 0, payloads: vec![payload.into()] };
     let receipt = pipeline.push(&batch, &mut |part: Part| Ok(io::stdout().write_all(&part.ndjson)?))?;
     for reject in receipt.rejects {
-        eprintln!("{} bytes at {}: {}: {}", reject.length, reject.offset, reject.code.as_str(), reject.message);
+        eprintln!("{} bytes at {}: {}: {}", reject.length, reject.offset, reject.code, reject.message);
     }
     Ok(())
 }

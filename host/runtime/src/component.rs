@@ -12,7 +12,7 @@ use crate::types::Descriptor;
 /// Interfaces that a component may import.
 const ALLOWED: [&str; 3] = ["diagnostics", "sink", "lookup"];
 
-/// A component that fits the contract. Cheap to clone; instances of it share the code.
+/// A component that fits the contract. Cheap to clone, and shared by threads; instances of it share the code.
 #[derive(Clone)]
 pub struct Component {
     pub(crate) engine: Engine,
@@ -44,12 +44,15 @@ impl Component {
     ///
     /// As [`compile`](Self::compile).
     ///
-    /// # Safety of the precompiled code
+    /// # Safety
     ///
-    /// The code runs with this process's rights and wasmtime cannot check it, so it must come from where this program
-    /// comes from: made by [`Engine::precompile`] at build time and embedded, never read from a file of the user.
-    pub fn precompiled(engine: &Engine, code: &'static [u8], wasm: &[u8]) -> Result<Self> {
-        match deserialize(engine, code) {
+    /// `code` is what [`Engine::precompile`] made, unchanged. It runs with this process's rights, and of anything else
+    /// wasmtime checks no more than version, options and target; so it should come from where the program comes from: made
+    /// at build time and embedded, never read from a file of the user.
+    #[allow(unsafe_code, reason = "machine code cannot be checked: the caller says where it comes from")]
+    pub unsafe fn precompiled(engine: &Engine, code: &[u8], wasm: &[u8]) -> Result<Self> {
+        // SAFETY: our caller's promise is the one that wasmtime asks for.
+        match unsafe { wasmtime::component::Component::deserialize(&engine.inner, code) } {
             Ok(component) => Self::check(engine, component),
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "precompiled code does not load: compiling the component");
@@ -77,14 +80,4 @@ impl Component {
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
-}
-
-#[allow(
-    unsafe_code,
-    reason = "the one place that loads machine code: it is embedded in the program, see precompiled()"
-)]
-fn deserialize(engine: &Engine, code: &'static [u8]) -> wasmtime::Result<wasmtime::component::Component> {
-    // SAFETY: `precompiled` asks its caller for code of Engine::precompile that is part of the program itself; wasmtime
-    // checks version, options and target.
-    unsafe { wasmtime::component::Component::deserialize(&engine.inner, code) }
 }

@@ -17,6 +17,7 @@ const STACK: usize = 512 << 10;
 
 /// How an engine is set up. Precompiled components load only into an engine with the options they were made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// Whether calls have a deadline; without it a guest can spin for ever. Off only to measure its cost.
     pub interruption: bool,
@@ -31,7 +32,24 @@ impl Default for Options {
     }
 }
 
-/// An engine: shared by all components of a process, cheap to clone. Its clock thread ends with its last clone.
+impl Options {
+    /// Sets [`interruption`](field@Self::interruption).
+    #[must_use]
+    pub fn with_interruption(mut self, interruption: bool) -> Self {
+        self.interruption = interruption;
+        self
+    }
+
+    /// Sets [`fuel`](field@Self::fuel).
+    #[must_use]
+    pub fn with_fuel(mut self, fuel: bool) -> Self {
+        self.fuel = fuel;
+        self
+    }
+}
+
+/// An engine: shared by all components and threads of a process, cheap to clone. It has a thread that moves the clock of
+/// deadlines on, which ends with its last clone.
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) inner: wasmtime::Engine,

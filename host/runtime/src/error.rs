@@ -41,7 +41,7 @@ pub enum Error {
         feed: String,
     },
     /// A call ended in a trap that cannot be laid at one record's door.
-    #[error("the component trapped ({}): {message}", code.as_str())]
+    #[error("the component trapped ({code}): {message}")]
     Trap {
         /// The kind of trap.
         code: Code,

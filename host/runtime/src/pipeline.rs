@@ -14,7 +14,8 @@ use crate::types::{Batch, Descriptor, Feed, Level, Receipt, State};
 /// it has doubled.
 const LOG: usize = 1 << 20;
 
-/// Turns batches into documents.
+/// Turns batches into documents. What a [`Pipeline`] does is a trait, so that a host can test its own code with another
+/// mapping, or put something in between.
 pub trait Transform: Send {
     /// Maps a batch. Documents leave through `sink` as they are made; when this returns, every record has one fate in
     /// the receipt.
@@ -48,8 +49,27 @@ pub trait Transform: Send {
     fn facts(&mut self) -> Result<Vec<u8>>;
 }
 
-/// How to open a [`Pipeline`].
+/// How to open a [`Pipeline`]: with settings, limits, and what the host gives. By default there are no settings, no data
+/// of the host, and messages are dropped.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use defenderbeat_runtime::{Diagnostics, Level, Limits, Setup};
+/// struct Stderr;
+///
+/// impl Diagnostics for Stderr {
+///     fn report(&self, level: Level, message: &str) {
+///         eprintln!("{level:?}: {message}");
+///     }
+/// }
+///
+/// let setup = Setup::new(r#"{"namespace":"soc","tags":["preserve_original_event"]}"#)
+///     .with_limits(Limits::default().with_memory(256 << 20))
+///     .with_diagnostics(Arc::new(Stderr));
+/// # assert!(format!("{setup:?}").contains("soc"));
+/// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Setup {
     /// Settings, a JSON object; empty text counts as `{}`.
     pub settings: String,
@@ -67,7 +87,50 @@ impl Default for Setup {
     }
 }
 
-/// A pipeline in the sandbox. It belongs to one thread at a time; a host that wants more opens more.
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { settings, limits, .. } = self;
+        formatter.debug_struct("Setup").field("settings", settings).field("limits", limits).finish_non_exhaustive()
+    }
+}
+
+impl Setup {
+    /// A setup with these settings: a JSON object, whose keys `docs/embedding.md` lists.
+    pub fn new(settings: impl Into<String>) -> Self {
+        Self { settings: settings.into(), ..Self::default() }
+    }
+
+    /// Sets [`settings`](field@Self::settings).
+    #[must_use]
+    pub fn with_settings(mut self, settings: impl Into<String>) -> Self {
+        self.settings = settings.into();
+        self
+    }
+
+    /// Sets [`limits`](field@Self::limits).
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets [`lookup`](field@Self::lookup).
+    #[must_use]
+    pub fn with_lookup(mut self, lookup: Arc<dyn Lookup>) -> Self {
+        self.lookup = lookup;
+        self
+    }
+
+    /// Sets [`diagnostics`](field@Self::diagnostics).
+    #[must_use]
+    pub fn with_diagnostics(mut self, diagnostics: Arc<dyn Diagnostics>) -> Self {
+        self.diagnostics = diagnostics;
+        self
+    }
+}
+
+/// A pipeline in the sandbox. It may be sent to another thread but works for one at a time; a host that wants more opens
+/// more. It outlives its instances: after a trap it makes a new one, which learns all facts again.
 pub struct Pipeline {
     component: Component,
     pub(crate) setup: Setup,
@@ -79,6 +142,14 @@ pub struct Pipeline {
     /// Whether the instance holds records of a sync that is not finished.
     syncing: bool,
     fuel: u64,
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { component, setup, syncing, .. } = self;
+        let mut debug = formatter.debug_struct("Pipeline");
+        debug.field("component", component).field("setup", setup).field("syncing", syncing).finish_non_exhaustive()
+    }
 }
 
 impl Pipeline {

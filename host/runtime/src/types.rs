@@ -163,6 +163,7 @@ pub struct Reject {
 
 /// Why bytes gave no document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Code {
     /// Not a JSON object, or broken JSON.
     Malformed,
@@ -192,6 +193,12 @@ impl Code {
             Code::Stack => "stack",
             Code::Part => "part",
         }
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.as_str())
     }
 }
 

@@ -63,10 +63,10 @@ pub(crate) fn with_duplicates(corpus: &Corpus) -> Pass {
 }
 
 fn with_settings(corpus: &Corpus, interruption: bool, settings: &str) -> Pass {
-    let engine = Engine::new(Options { interruption, fuel: false }).unwrap();
+    let engine = Engine::new(Options::default().with_interruption(interruption)).unwrap();
     let file = root("target/components").join(corpus.component).with_extension("wasm");
     let component = Component::compile(&engine, &std::fs::read(file).expect("run `make components`")).unwrap();
-    let setup = Setup { settings: settings.to_owned(), lookup: DATA.clone(), ..Setup::default() };
+    let setup = Setup::new(settings).with_lookup(DATA.clone());
     let mut pipeline = Pipeline::open(&component, setup).unwrap();
     let feed = corpus.feed;
     Box::new(move |batches| {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use defenderbeat_runtime::{Batch, Bytes, Engine, Options, Part, Pipeline, Reject, Setup, SinkError, Transform};
+use defenderbeat_runtime::{Batch, Bytes, Engine, Options, Part, Pipeline, Reject, SinkError, Transform};
 use serde_json::{Map, Value, json};
 
 use crate::components;
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (first, _) = inputs.first().context("the component has no feed")?;
     let setup = opening.setup(first)?;
     let settings = explained(&setup.settings)?;
-    let mut pipeline = Pipeline::open(&component, Setup { settings, ..setup })?;
+    let mut pipeline = Pipeline::open(&component, setup.with_settings(settings))?;
     let mut show = |part: Part| show(&part, *json);
     let (mut rejected, mut documents, mut dropped) = (0, 0, 0);
     for (feed, file) in &inputs {

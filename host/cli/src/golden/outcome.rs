@@ -52,7 +52,7 @@ pub(super) fn make(
     finish: bool,
 ) -> Result<Outcome> {
     let Surroundings { settings, lookup } = surroundings.clone();
-    let mut pipeline = Pipeline::open(component, Setup { settings, lookup, ..Setup::default() })?;
+    let mut pipeline = Pipeline::open(component, Setup::new(settings).with_lookup(lookup))?;
     let first = component.descriptor().feeds.first().context("the component has no feed")?.name.clone();
     let mut outcome = Outcome::default();
     for push in pushes {

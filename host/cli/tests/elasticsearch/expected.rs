@@ -32,8 +32,10 @@ impl Mapper {
         let [wasm, code] =
             ["wasm", "cwasm"].map(|kind| std::fs::read(file.with_extension(kind)).expect("run `make components`"));
         let engine = Engine::new(Options::default()).unwrap();
-        let component = Component::precompiled(&engine, code.leak(), &wasm).unwrap();
-        let setup = Setup { settings: settings.to_string(), lookup: Arc::new(Data::default()), ..Setup::default() };
+        #[allow(unsafe_code, reason = "the code is what the program embeds")]
+        // SAFETY: `make components` made it of the component, by `Engine::precompile`.
+        let component = unsafe { Component::precompiled(&engine, &code, &wasm) }.unwrap();
+        let setup = Setup::new(settings.to_string()).with_lookup(Arc::new(Data::default()));
         Self { pipeline: Pipeline::open(&component, setup).unwrap(), expected: Expected::new() }
     }
 

@@ -11,6 +11,7 @@ mod go;
 mod node;
 mod otel;
 mod playground;
+mod python;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()

@@ -72,7 +72,7 @@ fn of_events() -> EventOptions {
 
 /// Fuel of one document of the simulator's records, in the mean.
 fn fuel(case: &Case) -> u64 {
-    let engine = Engine::new(Options { interruption: false, fuel: true }).unwrap();
+    let engine = Engine::new(Options::default().with_interruption(false).with_fuel(true)).unwrap();
     let wasm =
         std::fs::read(root(&format!("target/components/{}.wasm", case.component))).expect("run `make components`");
     let component = Component::compile(&engine, &wasm).unwrap();

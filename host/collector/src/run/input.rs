@@ -59,12 +59,10 @@ impl Diagnostics for Log {
 }
 
 pub(crate) fn setup(input: &Input, agent: &Agent, component: &Component, lookup: Arc<dyn Lookup>) -> Setup {
-    Setup {
-        settings: input.component_settings(agent, keeps(component, State::Facts), None),
-        limits: Limits { memory: input.memory_limit, ..Limits::default() },
-        lookup,
-        diagnostics: Arc::new(Log { input: input.id.clone() }),
-    }
+    Setup::new(input.component_settings(agent, keeps(component, State::Facts), None))
+        .with_limits(Limits::default().with_memory(input.memory_limit))
+        .with_lookup(lookup)
+        .with_diagnostics(Arc::new(Log { input: input.id.clone() }))
 }
 
 pub(super) fn component<'a>(input: &Input, components: &'a [(Kind, Component)]) -> Result<&'a Component, RunError> {
@@ -194,7 +192,7 @@ where
     let (opened, settings, agent) = (component.clone(), input.clone(), shared.agent.clone());
     let open: Open<Pipeline> = Arc::new(move |sync_start| {
         let settings = settings.component_settings(&agent, keeps(&opened, State::Facts), sync_start);
-        Pipeline::open(&opened, Setup { settings, ..setup.clone() })
+        Pipeline::open(&opened, setup.clone().with_settings(settings))
     });
     let facts = shared.facts.get(&input.kind).filter(|_| input.inventory != Inventory::Off);
     let workers = workers(input, component);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use defenderbeat_runtime::{Component, Engine, Error, Options, Part, Pipeline, Setup, State, Transform};
+use defenderbeat_runtime::{Component, Engine, Error, Options, Part, Pipeline, Result, Setup, State, Transform};
 use serde_json::json;
 
 use crate::rig::{ENGINE, HOSTILE, Rig, batch, mapped, short, wasm};
@@ -66,26 +66,32 @@ fn a_component_with_a_changed_record_is_refused_clearly() {
     }
 }
 
+#[allow(unsafe_code, reason = "code that was made here, and garbage, which is not loaded")]
+fn precompiled(engine: &Engine, code: &[u8], wasm: &[u8]) -> Result<Component> {
+    // SAFETY: it is what `Engine::precompile` made, or nothing that wasmtime takes for it.
+    unsafe { Component::precompiled(engine, code, wasm) }
+}
+
 #[test]
 fn precompiled_code_runs() {
     let wasm = wasm("hostile");
-    let code = ENGINE.precompile(&wasm).unwrap().leak();
+    let code = ENGINE.precompile(&wasm).unwrap();
     // The component itself is no component: the code is what runs.
-    let component = Component::precompiled(&ENGINE, code, b"").unwrap();
+    let component = precompiled(&ENGINE, &code, b"").unwrap();
     assert_eq!(component.descriptor(), HOSTILE.descriptor());
 }
 
 #[test]
 fn where_precompiled_code_does_not_load_the_component_is_compiled() {
     let wasm = wasm("hostile");
-    let garbage = Component::precompiled(&ENGINE, b"garbage", &wasm).unwrap();
+    let garbage = precompiled(&ENGINE, b"garbage", &wasm).unwrap();
     assert_eq!(garbage.descriptor(), HOSTILE.descriptor());
     // Code of an engine with other options would not count fuel.
-    let code = ENGINE.precompile(&wasm).unwrap().leak();
-    let engine = Engine::new(Options { fuel: true, ..Options::default() }).unwrap();
-    let component = Component::precompiled(&engine, code, &wasm).unwrap();
+    let code = ENGINE.precompile(&wasm).unwrap();
+    let engine = Engine::new(Options::default().with_fuel(true)).unwrap();
+    let component = precompiled(&engine, &code, &wasm).unwrap();
     assert!(Pipeline::open(&component, Setup::default()).unwrap().fuel_used() > 0);
-    assert!(matches!(Component::precompiled(&ENGINE, b"garbage", b"garbage"), Err(Error::Compile(_))));
+    assert!(matches!(precompiled(&ENGINE, b"garbage", b"garbage"), Err(Error::Compile(_))));
 }
 
 #[test]
@@ -100,7 +106,7 @@ fn settings_are_refused_with_their_path() {
 #[test]
 fn no_settings_are_settings() {
     for settings in ["", " \n", "{}"] {
-        let setup = Setup { settings: settings.to_owned(), ..Setup::default() };
+        let setup = Setup::new(settings);
         let mut pipeline = Pipeline::open(&HOSTILE, setup).unwrap();
         pipeline.push(&batch("records", &["{}"]), &mut |_: Part| Ok(())).unwrap();
     }
@@ -122,7 +128,7 @@ fn lookups_are_answered_by_the_host() {
             (kind == "geo").then(|| format!("{{\"key\":\"{key}\"}}"))
         }
     }
-    let setup = Setup { lookup: Arc::new(Geo), ..Setup::default() };
+    let setup = Setup::default().with_lookup(Arc::new(Geo));
     let mut pipeline = Pipeline::open(&HOSTILE, setup).unwrap();
     let questions = ["geo", "as"].map(|kind| json!({"do": "lookup", "kind": kind, "key": "k"}));
     let mut answers = Vec::new();
@@ -132,4 +138,16 @@ fn lookups_are_answered_by_the_host() {
     });
     push.unwrap();
     assert_eq!(String::from_utf8(answers).unwrap(), "{\"key\":\"k\"}\nnull\n");
+}
+
+#[test]
+fn what_threads_share_may_be_shared() {
+    fn shared<T: Send + Sync + std::fmt::Debug>() {}
+    fn sent<T: Send + std::fmt::Debug>() {}
+    shared::<Engine>();
+    shared::<Component>();
+    shared::<Setup>();
+    shared::<Error>();
+    shared::<Part>();
+    sent::<Pipeline>();
 }

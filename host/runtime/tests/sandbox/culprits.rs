@@ -1,6 +1,6 @@
 //! The record that traps is found, alone becomes a reject, and nothing else is lost or doubled.
 
-use defenderbeat_runtime::{Code, Error, Limits, Receipt, Tally};
+use defenderbeat_runtime::{Code, Error, Receipt, Tally};
 use serde_json::{Value, json};
 
 use crate::rig::{MIB, Passed, Rig, bytes_of, codes, mapped, short};
@@ -250,9 +250,9 @@ fn too_many_traps_mean_that_the_guest_is_broken() {
     // One culprit of 16 takes 5 runs that trap.
     let mut payloads = records(16);
     payloads[5] = json!({"do": "panic", "text": "once more"});
-    let mut rig = Rig::new(Limits { traps: 5, ..short() });
+    let mut rig = Rig::new(short().with_traps(5));
     assert_eq!(codes(&rig.push(&payloads).0.unwrap()), [Code::Trap]);
-    let mut rig = Rig::new(Limits { traps: 4, ..short() });
+    let mut rig = Rig::new(short().with_traps(4));
     let error = rig.push(&payloads).0.unwrap_err();
     let Error::Broken { traps, message } = &error else { panic!("{error}") };
     assert_eq!(*traps, 5);

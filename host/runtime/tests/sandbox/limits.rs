@@ -24,7 +24,7 @@ fn a_call_has_a_deadline() {
 
 #[test]
 fn a_deadline_may_be_further_away_than_time_can_say() {
-    let mut rig = Rig::new(Limits { deadline: Duration::MAX, ..Limits::default() });
+    let mut rig = Rig::new(Limits::default().with_deadline(Duration::MAX));
     rig.obeys(&json!({"do": "work", "n": 100_000_000}));
 }
 
@@ -78,7 +78,7 @@ impl Diagnostics for Slow {
 
 #[test]
 fn time_in_a_slow_lookup_or_log_does_not_count() {
-    let setup = Setup { limits: short(), lookup: Arc::new(Slow), diagnostics: Arc::new(Slow), ..Setup::default() };
+    let setup = Setup::default().with_limits(short()).with_lookup(Arc::new(Slow)).with_diagnostics(Arc::new(Slow));
     let mut pipeline = Pipeline::open(&HOSTILE, setup).unwrap();
     let commands = [
         json!({"do": "lookup", "kind": "geo", "key": "192.0.2.1"}),
@@ -107,7 +107,7 @@ fn memory_is_limited() {
 
 #[test]
 fn a_component_that_cannot_even_begin_in_its_memory_is_an_error() {
-    let limits = Limits { memory: MIB / 2, ..Limits::default() };
+    let limits = Limits::default().with_memory(MIB / 2);
     let error = Rig::open(&json!({}), limits).err().unwrap();
     assert!(matches!(error, Error::Trap { code: Code::Memory, .. }), "{error}");
     assert!(!error.is_retryable());
@@ -124,7 +124,7 @@ fn the_stack_is_limited() {
 
 #[test]
 fn bytes_of_a_part_are_limited() {
-    let mut rig = Rig::new(Limits { part: 300_000, ..Limits::default() });
+    let mut rig = Rig::new(Limits::default().with_part(300_000));
     rig.obeys(&json!({"do": "part", "n": 300_000}));
     let reject = rig.rejects(&json!({"do": "part", "n": 300_001}));
     assert_eq!(reject.code, Code::Part);
@@ -141,7 +141,7 @@ fn the_largest_part_allowed_by_default_passes() {
 
 #[test]
 fn documents_of_a_part_are_limited() {
-    let mut rig = Rig::new(Limits { documents: 10, ..Limits::default() });
+    let mut rig = Rig::new(Limits::default().with_documents(10));
     rig.obeys(&json!({"do": "documents", "n": 10}));
     let reject = rig.rejects(&json!({"do": "documents", "n": 11}));
     assert_eq!(reject.code, Code::Part);
@@ -187,7 +187,7 @@ fn a_panic_in_a_call_without_records_is_an_error_with_its_message() {
 
 #[test]
 fn fuel_is_the_same_for_the_same_batch() {
-    let engine = Engine::new(Options { fuel: true, ..Options::default() }).unwrap();
+    let engine = Engine::new(Options::default().with_fuel(true)).unwrap();
     let component = Component::compile(&engine, &wasm("hostile")).unwrap();
     let fuel = |payloads: &[Value]| {
         let mut pipeline = Pipeline::open(&component, Setup::default()).unwrap();
@@ -206,10 +206,10 @@ fn fuel_is_the_same_for_the_same_batch() {
 
 #[test]
 fn an_engine_without_interruption_has_no_deadline() {
-    let engine = Engine::new(Options { interruption: false, ..Options::default() }).unwrap();
+    let engine = Engine::new(Options::default().with_interruption(false)).unwrap();
     let component = Component::compile(&engine, &wasm("hostile")).unwrap();
-    let limits = Limits { deadline: Duration::ZERO, ..Limits::default() };
-    let mut pipeline = Pipeline::open(&component, Setup { limits, ..Setup::default() }).unwrap();
+    let limits = Limits::default().with_deadline(Duration::ZERO);
+    let mut pipeline = Pipeline::open(&component, Setup::default().with_limits(limits)).unwrap();
     let receipt = pipeline.push(&batch("records", &[json!({"do": "work", "n": 1000})]), &mut |_: Part| Ok(()));
     assert_eq!(receipt.unwrap().tallies, [mapped(1)]);
     assert_eq!(pipeline.fuel_used(), 0);

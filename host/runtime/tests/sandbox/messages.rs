@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::rig::Rig;
 
 fn limits() -> Limits {
-    Limits { messages: 5, message: 100, ..Limits::default() }
+    Limits::default().with_messages(5).with_message(100)
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Rig {
     pub(crate) fn open(settings: &Value, limits: Limits) -> Result<Self> {
         let said = Arc::new(Said::default());
         let settings = settings.to_string();
-        let setup = Setup { settings, limits, diagnostics: said.clone(), ..Setup::default() };
+        let setup = Setup::new(settings).with_limits(limits).with_diagnostics(said.clone());
         Ok(Self { pipeline: Pipeline::open(&HOSTILE, setup)?, said })
     }
 
@@ -129,7 +129,7 @@ impl Rig {
 
 /// Short, so that violations are found soon; long enough for an overloaded machine to do a little work in.
 pub(crate) fn short() -> Limits {
-    Limits { deadline: Duration::from_millis(500), memory: 16 * MIB, ..Limits::default() }
+    Limits::default().with_deadline(Duration::from_millis(500)).with_memory(16 * MIB)
 }
 
 pub(crate) fn batch<P: ToString>(feed: &str, payloads: &[P]) -> Batch {

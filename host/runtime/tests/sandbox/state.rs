@@ -12,7 +12,7 @@ fn hold(number: usize) -> Value {
 #[test]
 fn a_sync_holds_records_until_it_is_finished() {
     // Neither calls nor memory replace the instance meanwhile.
-    let mut rig = Rig::new(Limits { calls: 1, ..short() });
+    let mut rig = Rig::new(short().with_calls(1));
     for number in 0..3 {
         let (receipt, passed) = rig.push_to("sync", &[hold(number), json!({"do": "leak", "n": 3 * MIB})]);
         let held = Tally { records: 1, held: 1, ..Tally::default() };
@@ -40,7 +40,7 @@ fn a_trap_ends_a_sync_with_an_error() {
 
 #[test]
 fn while_a_sync_is_open_a_trap_of_another_feed_ends_it() {
-    let mut rig = Rig::new(Limits { calls: 2, ..short() });
+    let mut rig = Rig::new(short().with_calls(2));
     rig.push_to("sync", &[hold(0)]).0.unwrap();
     for _ in 0..3 {
         rig.obeys(&json!({"a": 1}));
@@ -121,7 +121,7 @@ fn facts_take_effect_when_they_are_learned() {
 
 #[test]
 fn a_new_instance_learns_what_the_old_one_knew() {
-    let mut rig = Rig::new(Limits { calls: 4, ..short() });
+    let mut rig = Rig::new(short().with_calls(4));
     rig.pipeline.learn(b"one").unwrap();
     rig.pipeline.learn(b"two").unwrap();
     // After a trap, also within the search.
@@ -155,7 +155,7 @@ fn the_log_of_facts_is_compacted() {
 #[test]
 fn facts_that_cannot_be_learned_again_are_forgotten() {
     // One by one they fit.
-    let mut rig = Rig::open(&json!({"keep": 4}), Limits { memory: 2 * MIB, ..Limits::default() }).unwrap();
+    let mut rig = Rig::open(&json!({"keep": 4}), Limits::default().with_memory(2 * MIB)).unwrap();
     for _ in 0..60 {
         rig.pipeline.learn(&[b'x'; 16 << 10]).unwrap();
     }
@@ -188,8 +188,8 @@ fn outlives(command: &Value, limits: Limits) -> bool {
 
 #[test]
 fn an_instance_is_replaced_after_its_calls() {
-    assert!(outlives(&json!({"a": 1}), Limits { calls: 2, ..short() }));
-    assert!(!outlives(&json!({"a": 1}), Limits { calls: 1, ..short() }));
+    assert!(outlives(&json!({"a": 1}), short().with_calls(2)));
+    assert!(!outlives(&json!({"a": 1}), short().with_calls(1)));
 }
 
 #[test]
@@ -197,5 +197,5 @@ fn an_instance_is_replaced_when_it_has_grown_beyond_half_its_memory() {
     assert!(outlives(&json!({"do": "grow", "n": 4 * MIB}), short()));
     assert!(!outlives(&json!({"do": "grow", "n": 9 * MIB}), short()));
     // One that was as large from the beginning would gain nothing.
-    assert!(outlives(&json!({"a": 1}), Limits { memory: 2 * MIB, ..short() }));
+    assert!(outlives(&json!({"a": 1}), short().with_memory(2 * MIB)));
 }
