@@ -40,7 +40,7 @@ $(COMPONENTS)/.made: FORCE | setup
 FORCE:
 
 components: DIST = --dist dist $(addprefix --distribute ,$(GUESTS))
-components: $(COMPONENTS)/.made ## writes the components, their WIT and digests to dist/
+components: $(COMPONENTS)/.made ## writes the components, their core modules, WIT and digests to dist/
 
 build: $(COMPONENTS)/.made ## builds target/release/defenderbeat, the simulator and what starts Elasticsearch
 	@cargo build $(CARGO_PROFILE) $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator --bin defenderbeat-elasticsearch --test forms

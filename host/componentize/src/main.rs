@@ -20,7 +20,7 @@ struct Arguments {
     /// Where the components go.
     #[arg(long, value_name = "DIR", default_value = "target/components")]
     out: PathBuf,
-    /// Where copies for other hosts go: components, the WIT and their SHA-256 digests.
+    /// Where copies for other hosts go: components, their core modules, the WIT and SHA-256 digests.
     #[arg(long, value_name = "DIR", requires = "distribute")]
     dist: Option<PathBuf>,
     /// Modules whose components go there.
@@ -84,7 +84,9 @@ fn componentize(name: &str, file: &Path, out: &Path, precompile: bool) -> Result
 fn distribute(arguments: &Arguments, dist: &Path) -> Result<()> {
     let mut files = Vec::new();
     for name in &arguments.distribute {
-        files.push((format!("{name}.wasm"), read(&arguments.out.join(format!("{name}.wasm")))?));
+        for file in [format!("{name}.core.wasm"), format!("{name}.wasm")] {
+            files.push((file.clone(), read(&arguments.out.join(file))?));
+        }
     }
     files.push(("pipeline.wit".to_owned(), read(&arguments.wit)?));
     files.sort();
