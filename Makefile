@@ -9,6 +9,8 @@ COMPONENTS := target/components
 # once, and what is tested is what runs. For a shorter way from change to test there is `cargo test` without it.
 CARGO_PROFILE := --release
 DEFENDERBEAT := target/release/defenderbeat
+COMPONENTIZE := target/release/defenderbeat-componentize
+SBOM := target/sbom/release/defenderbeat-sbom
 SIMULATOR := target/release/defenderbeat-simulator
 ELASTICSEARCH := target/release/defenderbeat-elasticsearch
 # What the simulated tenant holds.
@@ -17,7 +19,7 @@ TENANT := --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilit
 underscore = $(subst -,_,$1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools build components run demo elasticsearch playground chaos test lint bless reference bench fuzz docs clean
+.PHONY: help setup tools build sbom components reproduce run demo elasticsearch playground chaos test lint bless reference bench fuzz docs clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,8 +35,8 @@ tools: ## says what tests of other hosts need and is missing; a build server ins
 $(COMPONENTS)/.made: FORCE | setup
 	@modules=$$(guest/build.sh modules) && \
 	cargo build $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --bin defenderbeat-componentize --test forms && \
-	target/release/defenderbeat-componentize \
-		--out $(COMPONENTS) $(addprefix --precompile ,$(GUESTS)) $(DIST) \
+	$(COMPONENTIZE) \
+		--out $(COMPONENTS) $(addprefix --precompile ,$(GUESTS)) \
 		$(foreach guest,$(GUESTS),$(guest)=$$modules/defenderbeat_$(call underscore,$(guest)).wasm) \
 		hostile=$$modules/defenderbeat_hostile.wasm \
 		$(foreach name,$(HOSTILE),hostile-$(name)=$$modules/examples/hostile_$(call underscore,$(name)).wasm)
@@ -42,8 +44,15 @@ $(COMPONENTS)/.made: FORCE | setup
 
 FORCE:
 
-components: DIST = --dist dist $(addprefix --distribute ,$(GUESTS))
-components: $(COMPONENTS)/.made ## writes the components, their WIT and digests to dist/
+# Outside the workspace, see its Cargo.toml.
+sbom:
+	@cargo build --release $(LOCKED) --quiet --manifest-path host/sbom/Cargo.toml --target-dir target/sbom
+
+components: $(COMPONENTS)/.made sbom ## writes the components, their core modules, WIT, bill of materials and digests to dist/
+	@guest/dist.sh $(SBOM) $(GUESTS)
+
+reproduce: components ## builds the components once more, in another folder, and compares with dist/ byte for byte
+	@guest/reproduce.sh $(COMPONENTIZE) $(SBOM) $(GUESTS)
 
 build: $(COMPONENTS)/.made ## builds target/release/defenderbeat, the simulator and what starts Elasticsearch
 	@cargo build $(CARGO_PROFILE) $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator --bin defenderbeat-elasticsearch --test forms
@@ -66,6 +75,7 @@ playground: $(COMPONENTS)/.made ## builds the page that maps in the browser, and
 
 test: $(COMPONENTS)/.made tools ## runs all tests
 	@cargo test $(CARGO_PROFILE) $(LOCKED) --workspace
+	@cargo test --release $(LOCKED) --quiet --manifest-path host/sbom/Cargo.toml --target-dir target/sbom
 
 chaos: $(COMPONENTS)/.made ## kills the program 200 times while some 216,000 documents, 140,000 of them events, flow into a real Elasticsearch; takes about 20 minutes
 	@CHAOS_KILLS=200 cargo test $(CARGO_PROFILE) $(LOCKED) --workspace --test elasticsearch killed_again -- --nocapture
@@ -73,7 +83,9 @@ chaos: $(COMPONENTS)/.made ## kills the program 200 times while some 216,000 doc
 # Documentation of examples too: it takes the features of dependencies that clippy took then, so that they are checked once.
 lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
 	cargo fmt --all --check
+	cargo fmt --manifest-path host/sbom/Cargo.toml --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	cargo clippy --release $(LOCKED) --quiet --manifest-path host/sbom/Cargo.toml --target-dir target/sbom --all-targets -- -D warnings
 	guest/build.sh lint
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet --lib --bins --examples
 	@if ! cargo deny --version >/dev/null 2>&1; then \

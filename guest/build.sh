@@ -58,7 +58,25 @@ choose() {
     exit 1
 }
 
+# Where sources lie is in a module, for the messages of panics; with these flags it is the same on every machine, so that two
+# builds give the same bytes. They join those of .cargo/config.toml. Sources that lie deeper are named last: the last flag that fits counts.
+flags() {
+    rustc=$1
+    home=${CARGO_HOME:-$HOME/.cargo}
+    library=$("$rustc" --print sysroot)/lib/rustlib/src/rust
+    commit=$("$rustc" -vV | sed -n 's/^commit-hash: //p')
+    printf "target.%s.rustflags=['--remap-path-prefix=%s=/defenderbeat','--remap-path-prefix=%s=/rustc/%s'" \
+        "$target" "$PWD" "$library" "$commit"
+    # One folder a registry, so that a mirror of crates.io makes no difference.
+    for registry in "$home"/registry/src/*; do
+        printf ",'--remap-path-prefix=%s=/crates'" "$registry"
+    done
+    printf ']'
+}
+
 modules() {
+    # They would replace the flags of .cargo/config.toml.
+    unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
     compiler=$(choose)
     # shellcheck disable=SC2086 # several arguments
     set -- build --profile guest --target $target ${CI:+--locked} --quiet \
@@ -67,7 +85,8 @@ modules() {
     case "$compiler" in
         rustup)
             folder=target/guest-rustup
-            cargo "$@" --target-dir "$folder"
+            cargo fetch ${CI:+--locked} --quiet --target $target
+            cargo "$@" --target-dir "$folder" --config "$(flags rustc)"
             version=$(rustc --version)
             ;;
         system)
@@ -75,7 +94,7 @@ modules() {
             # rust-lld, which is the target's linker.
             folder=target/guest-system
             RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld \
-                /usr/bin/cargo "$@" --target-dir "$folder" -Zbuild-std=std,panic_abort
+                /usr/bin/cargo "$@" --target-dir "$folder" --config "$(flags /usr/bin/rustc)" -Zbuild-std=std,panic_abort
             version=$(/usr/bin/rustc --version)
             ;;
     esac

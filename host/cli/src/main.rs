@@ -10,6 +10,7 @@ mod opening;
 mod replay;
 mod run;
 mod setup;
+mod stderr;
 mod test_input;
 mod test_output;
 mod transform;
@@ -19,12 +20,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::stderr::say;
+
 /// Collects Microsoft Defender XDR alerts and maps them, in a sandbox, to Elastic Common Schema documents.
 #[derive(Parser)]
 #[command(
     version,
     about,
-    after_help = "Exit status: 0 done; 1 failed, or replay has letters that fail again; 2 wrong usage; 3 records were rejected."
+    after_help = "Exit status: 0 done, or whoever read the output has gone; 1 failed, or replay has letters that fail again; 2 wrong usage; 3 records were rejected."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -86,10 +89,16 @@ fn main() -> ExitCode {
         Ok(code) => code,
         // Whoever read our output has gone, as `head` does: nothing is wrong.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("defenderbeat: {}", message(&error));
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast_ref::<clap::Error>() {
+            Some(usage) => {
+                let _ = usage.print();
+                ExitCode::from(2)
+            }
+            None => {
+                say(format_args!("defenderbeat: {}", message(&error)));
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 

@@ -347,6 +347,8 @@ fn rejects_are_shown_and_what_is_wrong_is_said() {
     assert!(code == Some(1) && text.contains("there-is-no-such-file"), "{text}");
     let (code, text) = said(&["alert", "--feed", "machines=x"]);
     assert!(code == Some(2) && text.contains("no such feed"), "{text}");
+    let (code, text) = said(&["alert", "--inventory"]);
+    assert!(code == Some(2) && text.contains("--inventory: alert keeps none"), "{text}");
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), r#"{"tgas":[]}"#).unwrap();
     let (code, text) = said(&["alert", "--settings", file.path().to_str().unwrap()]);

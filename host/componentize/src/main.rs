@@ -4,14 +4,12 @@
 //! (the component precompiled). The same modules give the same bytes; a file whose bytes stay is not touched, so that
 //! nothing is built again that embeds it.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use defenderbeat_runtime::{Engine, Options};
-use sha2::{Digest, Sha256};
 use wit_component::ComponentEncoder;
 
 #[derive(Parser)]
@@ -20,18 +18,9 @@ struct Arguments {
     /// Where the components go.
     #[arg(long, value_name = "DIR", default_value = "target/components")]
     out: PathBuf,
-    /// Where copies for other hosts go: components, the WIT and their SHA-256 digests.
-    #[arg(long, value_name = "DIR", requires = "distribute")]
-    dist: Option<PathBuf>,
-    /// Modules whose components go there.
-    #[arg(long, value_name = "NAME")]
-    distribute: Vec<String>,
     /// Modules whose components are also precompiled for the target's baseline CPU.
     #[arg(long, value_name = "NAME")]
     precompile: Vec<String>,
-    /// The contract that `--dist` carries along.
-    #[arg(long, value_name = "FILE", default_value = "wit/pipeline.wit")]
-    wit: PathBuf,
     /// Modules, as `NAME=FILE`.
     #[arg(required = true, value_name = "NAME=FILE", value_parser = module)]
     modules: Vec<Module>,
@@ -59,9 +48,6 @@ fn main() -> Result<()> {
         componentize(name, file, &arguments.out, precompile)
             .with_context(|| format!("componentizing {}", file.display()))?;
     }
-    if let Some(dist) = &arguments.dist {
-        distribute(&arguments, dist).with_context(|| format!("writing {}", dist.display()))?;
-    }
     Ok(())
 }
 
@@ -79,24 +65,6 @@ fn componentize(name: &str, file: &Path, out: &Path, precompile: bool) -> Result
         write(&out.join(format!("{name}.cwasm")), &code)?;
     }
     write(&out.join(format!("{name}.core.wasm")), &core)
-}
-
-fn distribute(arguments: &Arguments, dist: &Path) -> Result<()> {
-    let mut files = Vec::new();
-    for name in &arguments.distribute {
-        files.push((format!("{name}.wasm"), read(&arguments.out.join(format!("{name}.wasm")))?));
-    }
-    files.push(("pipeline.wit".to_owned(), read(&arguments.wit)?));
-    files.sort();
-    let mut digests = String::new();
-    for (name, bytes) in &files {
-        write(&dist.join(name), bytes)?;
-        for byte in Sha256::digest(bytes) {
-            write!(digests, "{byte:02x}")?;
-        }
-        writeln!(digests, "  {name}")?;
-    }
-    write(&dist.join("SHA256SUMS"), digests.as_bytes())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

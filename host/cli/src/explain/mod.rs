@@ -6,54 +6,35 @@ mod table;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use clap::builder::PossibleValuesParser;
-use defenderbeat_runtime::{Batch, Bytes, Engine, Options, Part, Pipeline, Reject, SinkError, Transform};
+use defenderbeat_runtime::{Batch, Bytes, Part, Pipeline, Reject, SinkError, Transform};
 use serde_json::{Map, Value, json};
 
-use crate::components;
-use crate::feeds::{self, FeedFile};
-use crate::opening::Opening;
+use crate::feeds::Input;
+use crate::opening::{Opened, Opening};
+use crate::stderr::say;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// What the records are.
-    #[arg(value_parser = PossibleValuesParser::new(components::DATASETS))]
-    dataset: String,
-    /// A file of payloads, or `-` for standard input: a record or a few, in any form that `transform` takes.
-    #[arg(default_value = "-")]
-    file: PathBuf,
-    /// A file of payloads for one of the component's feeds, as for `transform`.
-    #[arg(long = "feed", value_name = "NAME=FILE", conflicts_with = "file")]
-    feeds: Vec<FeedFile>,
+    #[command(flatten)]
+    opening: Opening,
     /// Prints what the component says, a line of JSON for each document.
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    opening: Opening,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let Arguments { dataset, file, feeds, json, opening } = arguments;
-    let component = opening.component(&Engine::new(Options::default())?, dataset)?;
-    let inputs = match feeds::inputs(component.descriptor(), feeds, file) {
-        Ok(inputs) => inputs,
-        Err(error) => {
-            eprintln!("defenderbeat explain: {error}");
-            return Ok(ExitCode::from(2));
-        }
-    };
-    let (first, _) = inputs.first().context("the component has no feed")?;
-    let setup = opening.setup(first)?;
+    let Arguments { opening, json } = arguments;
+    let Opened { component, setup, inputs, ends } = opening.open()?;
     let settings = explained(&setup.settings)?;
     let mut pipeline = Pipeline::open(&component, setup.with_settings(settings))?;
     let mut show = |part: Part| show(&part, *json);
     let (mut rejected, mut documents, mut dropped) = (0, 0, 0);
-    for (feed, file) in &inputs {
+    for Input { feed, file } in &inputs {
         let payload = read(file)?;
         let batch =
             Batch { feed: feed.name.clone(), received_at: opening.received_at(), payloads: vec![payload.clone()] };
@@ -68,11 +49,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             show_reject(reject, *json)?;
         }
     }
-    if !feeds.is_empty() {
+    if ends {
         let receipt = pipeline.finish(&mut show)?;
         documents += receipt.tallies.iter().map(|tally| tally.documents).sum::<u32>();
     }
-    eprintln!("{dataset}: {documents} documents, {dropped} dropped, {rejected} rejected");
+    say(format_args!("{}: {documents} documents, {dropped} dropped, {rejected} rejected", opening.dataset()));
     Ok(if rejected > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 

@@ -7,6 +7,8 @@ use defenderbeat_runtime::{Drift, Tally};
 
 /// Unknown names that are shown one by one.
 const SHOWN: usize = 10;
+/// Unknown names that are remembered, so that a pipe of years needs no more memory; of further ones it is only said that there are.
+const REMEMBERED: usize = 1_000;
 /// How names of drift begin that count what a join did not find.
 const UNMATCHED: &str = "unmatched ";
 
@@ -20,6 +22,8 @@ pub(super) struct Summary {
     dropped: u64,
     unmatched: BTreeMap<String, u64>,
     unknown: BTreeMap<String, u64>,
+    /// Whether there were unknown names that are not remembered.
+    forgot: bool,
 }
 
 impl Summary {
@@ -33,6 +37,10 @@ impl Summary {
         for drift in drift {
             let (names, name) = match drift.name.strip_prefix(UNMATCHED) {
                 Some(what) => (&mut self.unmatched, what.to_owned()),
+                None if self.unknown.len() >= REMEMBERED && !self.unknown.contains_key(&drift.name) => {
+                    self.forgot = true;
+                    continue;
+                }
                 None => (&mut self.unknown, drift.name),
             };
             *names.entry(name).or_default() += u64::from(drift.count);
@@ -42,7 +50,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bytes, records, rejected, documents, held, dropped, unmatched, unknown } = self;
+        let Self { bytes, records, rejected, documents, held, dropped, unmatched, unknown, forgot } = self;
         write!(
             formatter,
             "{bytes} bytes, {records} records, {documents} documents, {dropped} dropped, {rejected} rejected"
@@ -56,8 +64,25 @@ impl fmt::Display for Summary {
         if !unknown.is_empty() {
             let names: Vec<&str> = unknown.keys().take(SHOWN).map(String::as_str).collect();
             let more = if unknown.len() > SHOWN { ", .." } else { "" };
-            write!(formatter, ", {} unknown properties ({}{more})", unknown.len(), names.join(", "))?;
+            let count = if *forgot { "more than " } else { "" };
+            write!(formatter, ", {count}{} unknown properties ({}{more})", unknown.len(), names.join(", "))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_without_end_are_not_remembered_without_end() {
+        let mut summary = Summary::default();
+        for number in 0..2 * REMEMBERED {
+            summary.count(&[], vec![Drift { name: format!("name-{number:05}"), count: 1 }]);
+        }
+        assert_eq!(summary.unknown.len(), REMEMBERED);
+        let text = summary.to_string();
+        assert!(text.contains("more than 1000 unknown properties (name-00000, name-00001,"), "{text}");
     }
 }

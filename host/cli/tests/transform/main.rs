@@ -1,4 +1,4 @@
-//! `transform` as a step of a shell pipe.
+//! `transform`: what it makes of its input, and what it says.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,12 +8,14 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use defenderbeat_simulator::{EventOptions, events};
 use serde_json::Value;
+
+mod pipe;
 
 fn start(arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_defenderbeat"));
@@ -114,36 +116,6 @@ fn a_record_beyond_the_limit_is_kept_whole() {
     let reject: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!((&reject["code"], &reject["message"].as_str().unwrap()[..10]), (&"oversized".into(), "67108873 b"));
     assert_eq!(reject["record_base64"].as_str().unwrap().len(), long.len().div_ceil(3) * 4);
-}
-
-#[test]
-fn a_line_from_a_pipe_is_answered_before_the_next_is_written() {
-    let mut child = start(&["alert"]);
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    for id in 0..3 {
-        writeln!(stdin, "{}", alert(id)).unwrap();
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        assert!(line.contains(&format!("alert-{id}")), "{line}");
-    }
-    drop(stdin);
-    assert!(child.wait().unwrap().success());
-}
-
-#[test]
-fn a_reader_that_has_enough_ends_it_quietly() {
-    let mut child = start(&["alert"]);
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || {
-        let line = alert(1) + "\n";
-        while stdin.write_all(line.as_bytes()).is_ok() {}
-    });
-    let mut some = [0; 100];
-    child.stdout.take().unwrap().read_exact(&mut some).unwrap();
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()));
 }
 
 #[test]
