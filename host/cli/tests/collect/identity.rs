@@ -128,27 +128,3 @@ fn app_service_gives_tokens_to_its_own_and_a_missing_permission_is_named() {
         shows_no_secret(&(log(&output) + &said), "");
     }
 }
-
-#[test]
-fn options_of_another_type_are_refused() {
-    let tenant = tenant(AccessOptions::default());
-    for (options, words) in [
-        (&["inputs.0.auth.type=certificate"][..], "auth.certificate: is missing"),
-        (&["inputs.0.auth.token_file=/token"], "auth.type: is missing"),
-        (
-            &["inputs.0.auth.type=certificate", "inputs.0.auth.token_file=/token"],
-            "auth.token_file: is for auth.type workload_identity, not for certificate",
-        ),
-        (&["inputs.0.auth.type=managed_identity"], "tenant_id: is for auth.type client_secret or certificate"),
-        (&["inputs.0.auth.type=client_secret"], "auth.client_secret: is missing"),
-        (
-            &["inputs.0.auth.type=client_secret", "inputs.0.auth.tenant_id=contoso"],
-            "tenant_id: is written twice: as auth.tenant_id too",
-        ),
-        (&["inputs.0.auth.type=certifcate"], "did you mean certificate?"),
-    ] {
-        let output = program(&tenant, options).command(&["test", "config"]).output().unwrap();
-        assert!(!output.status.success());
-        assert!(log(&output).contains(words), "{options:?}: {}", log(&output));
-    }
-}

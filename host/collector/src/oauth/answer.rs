@@ -91,7 +91,9 @@ pub(super) fn advice(code: &str, identity: &Identity) -> &'static str {
         ("AADSTS90002" | "AADSTS900023" | "AADSTS900021", _) => {
             "; tenant_id is wrong, or login_url belongs to another cloud"
         }
-        ("AADSTS900382" | "AADSTS900439", _) => "; the tenant belongs to another cloud: check login_url, url and scopes",
+        ("AADSTS900382" | "AADSTS900439", _) => {
+            "; the tenant belongs to another cloud: check login_url, url and scopes"
+        }
         ("AADSTS70011" | "AADSTS1002012", _) => "; scopes must be one API's root followed by /.default",
         ("AADSTS500011" | "AADSTS500014", _) => "; the API is not available in this tenant: check scopes and url",
         ("AADSTS7000112", _) => "; the application is disabled: enable it in Entra",

@@ -63,10 +63,8 @@ impl Requests {
             Ok(mut path) => _ = path.pop_if_empty().push(&application.tenant_id).extend(["oauth2", "v2.0", "token"]),
             Err(()) => return Err(Error::Settings { option: "login_url", message: "has no path".into() }),
         }
-        let mut fields = vec![
-            ("client_id".to_owned(), application.client_id.clone()),
-            ("scope".to_owned(), scopes.join(" ")),
-        ];
+        let mut fields =
+            vec![("client_id".to_owned(), application.client_id.clone()), ("scope".to_owned(), scopes.join(" "))];
         if !endpoint_params.contains_key("grant_type") {
             fields.push(("grant_type".to_owned(), "client_credentials".to_owned()));
         }

@@ -27,7 +27,8 @@ pub(super) fn sign(
     send_chain: bool,
 ) -> Result<Secret, String> {
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": URL_SAFE_NO_PAD.encode(certificate.thumbprint()) });
+    let mut header =
+        json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": URL_SAFE_NO_PAD.encode(certificate.thumbprint()) });
     if send_chain && let Some(header) = header.as_object_mut() {
         let chain = certificate.chain.iter().map(|certificate| STANDARD.encode(certificate));
         header.insert("x5c".into(), chain.collect());

@@ -76,7 +76,8 @@ impl CertificateFiles {
 
     /// Reads the files.
     pub(super) fn read(&self) -> Result<Contents, String> {
-        let read = |path: &Path| std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
         Ok(Contents { certificate: read(&self.certificate)?, key: self.key.as_deref().map(read).transpose()? })
     }
 
@@ -104,7 +105,8 @@ impl CertificateFiles {
         };
         // A key that does not belong is found out here, and the certificate that it belongs to among others.
         let public = key.public().as_ref();
-        let own = chain.iter().position(|certificate: &Vec<u8>| certificate.windows(public.len()).any(|part| part == public));
+        let own =
+            chain.iter().position(|certificate: &Vec<u8>| certificate.windows(public.len()).any(|part| part == public));
         match own {
             _ if chain.is_empty() => Err(format!("{name} holds no certificate")),
             None => Err(format!("the key belongs to no certificate in {name}")),
@@ -144,8 +146,8 @@ impl CertificateFiles {
             format!("{name} is neither PEM nor a PFX that auth.certificate_password opens ({error})")
         })?;
         let bag = archive.keys.first().ok_or_else(|| format!("{name} holds no private key"))?;
-        let key = KeyPair::from_pkcs8(bag.key.as_der())
-            .map_err(|error| unusable(&self.certificate, &error.to_string()))?;
+        let key =
+            KeyPair::from_pkcs8(bag.key.as_der()).map_err(|error| unusable(&self.certificate, &error.to_string()))?;
         Ok((archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect(), key))
     }
 }

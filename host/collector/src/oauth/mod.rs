@@ -27,6 +27,6 @@ mod tokens;
 
 pub use certificate::CertificateFiles;
 pub use identity::{Application, Credentials, Host, Identity, ManagedIdentity, Proof};
-pub(crate) use settings::{Environment, LOGIN, Short};
 pub use settings::{AuthSettings, IdentityType};
+pub(crate) use settings::{Environment, LOGIN, Short};
 pub use tokens::{Token, Tokens};

@@ -193,7 +193,11 @@ impl AuthSettings {
         let is_secret = |secret: &Option<Secret>| secret.as_ref().is_some_and(|secret| !secret.expose().is_empty());
         [
             ("auth.tenant_id", !self.tenant_id.is_empty(), &[ClientSecret, Certificate, WorkloadIdentity]),
-            ("auth.client_id", !self.client_id.is_empty(), &[ClientSecret, Certificate, WorkloadIdentity, ManagedIdentity]),
+            (
+                "auth.client_id",
+                !self.client_id.is_empty(),
+                &[ClientSecret, Certificate, WorkloadIdentity, ManagedIdentity],
+            ),
             ("auth.client_secret", is_secret(&self.client_secret), &[ClientSecret]),
             ("auth.certificate", !self.certificate.is_empty(), &[Certificate]),
             ("auth.key", !self.key.is_empty(), &[Certificate]),
@@ -249,7 +253,10 @@ impl AuthSettings {
             _ if !self.endpoint.is_empty() => {
                 let url = parsed("auth.endpoint", &self.endpoint)?;
                 if !is_loopback(&url) {
-                    return wrong("auth.endpoint", "must be on loopback: whoever answers there would learn what it is asked for");
+                    return wrong(
+                        "auth.endpoint",
+                        "must be on loopback: whoever answers there would learn what it is asked for",
+                    );
                 }
                 Host::Imds(parsed("auth.endpoint", &format!("{}{IMDS_PATH}", self.endpoint.trim_end_matches('/')))?)
             }

@@ -198,8 +198,7 @@ impl Tokens {
     }
 
     async fn ask_machine(&self, requests: &managed::Requests) -> Result<(Token, Duration), Failure> {
-        let response =
-            requests.ask(&self.client).await.map_err(|error| Failure(error, Next::Later(None)))?;
+        let response = requests.ask(&self.client).await.map_err(|error| Failure(error, Next::Later(None)))?;
         if response.status().is_success() {
             return self.grant(response).await;
         }

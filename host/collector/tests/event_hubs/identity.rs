@@ -29,11 +29,8 @@ async fn simulator() -> Arc<Simulator> {
 
 /// Without a secret.
 fn with_certificate(simulator: &Simulator) -> EventHubSettings {
-    let mut settings = EventHubSettings {
-        auth_type: AuthType::default(),
-        client_secret: None,
-        ..with_client_secret(simulator)
-    };
+    let mut settings =
+        EventHubSettings { auth_type: AuthType::default(), client_secret: None, ..with_client_secret(simulator) };
     settings.auth.kind = Some(IdentityType::Certificate);
     settings.auth.certificate = certificate("first.pem").display().to_string();
     settings

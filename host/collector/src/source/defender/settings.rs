@@ -38,7 +38,6 @@ pub struct DefenderSettings {
     pub client_secret: Secret,
 
     /// Another identity than an application with a secret, or the same written in full.
-    #[schemars(description = "")]
     pub auth: AuthSettings,
 
     /// The login server. GCC High and DoD: `https://login.microsoftonline.us`.

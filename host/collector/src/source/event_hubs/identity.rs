@@ -115,8 +115,7 @@ impl Credential {
             return Ok(tokens.clone());
         }
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let credentials =
-            Credentials { identity: self.identity.clone(), scopes, endpoint_params: Default::default() };
+        let credentials = Credentials { identity: self.identity.clone(), scopes, endpoint_params: Default::default() };
         let tokens = Arc::new(Tokens::new(self.client.clone(), &self.settings, &credentials)?);
         known.push((key, tokens.clone()));
         Ok(tokens)

@@ -57,7 +57,6 @@ pub struct EventHubSettings {
 
     /// The identity that reads, and asks the storage account where that has no key. What is written here is left out above. The
     /// identity needs the role Azure Event Hubs Data Receiver.
-    #[schemars(description = "")]
     pub auth: AuthSettings,
 
     /// How the event hub is reached.
@@ -81,7 +80,6 @@ pub struct EventHubSettings {
 
     /// Another identity for the storage account than the one that reads the event hubs, such as beside a `connection_string`: the
     /// same options as `auth`.
-    #[schemars(description = "")]
     pub storage_account_auth: AuthSettings,
 
     /// The container for checkpoints; it is made where there is none. Without it: `azure-eventhub-input-` and the name of the

@@ -32,7 +32,6 @@ pub struct GraphSettings {
     pub client_secret: Secret,
 
     /// Another identity than an application with a secret, or the same written in full.
-    #[schemars(description = "")]
     pub auth: AuthSettings,
 
     /// The login server. Sovereign clouds have their own, such as `https://login.microsoftonline.us`.
@@ -139,11 +138,7 @@ impl GraphSettings {
         } else {
             self.scopes.clone()
         };
-        Ok(Credentials {
-            identity: self.identity()?,
-            scopes,
-            endpoint_params: self.endpoint_params.clone(),
-        })
+        Ok(Credentials { identity: self.identity()?, scopes, endpoint_params: self.endpoint_params.clone() })
     }
 
     /// Who asks.
