@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hyper::StatusCode;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use webpki::types::pem::PemObject;
-use webpki::types::{CertificateDer, SignatureVerificationAlgorithm};
 use webpki::{EndEntityCert, ring};
 
 use crate::login::Refusal;
@@ -101,9 +101,8 @@ fn check_signed(
         );
         invalid(700_027, message)
     };
-    let registered = access.certificates.iter().filter_map(|file| read(file));
+    let mut registered = access.certificates.iter().filter_map(|file| read(file));
     let certificate = registered
-        .into_iter()
         .find(|certificate| URL_SAFE_NO_PAD.encode(Sha256::digest(certificate)) == thumbprint)
         .ok_or_else(unknown)?;
     let key = EndEntityCert::try_from(&certificate).map_err(|_| unknown())?;

@@ -22,7 +22,7 @@ pub(crate) fn imds(tenant: &Tenant, query: &str, headers: &HeaderMap) -> Answer 
         return refuse(StatusCode::BAD_REQUEST, "bad_request", "Required metadata header not specified");
     }
     if let Some(keys) = &tenant.options.access.arc_keys
-        && let Err(challenge) = arc(tenant, keys, headers)
+        && let Some(challenge) = arc(tenant, keys, headers)
     {
         return challenge;
     }
@@ -37,19 +37,19 @@ pub(crate) fn app_service(tenant: &Tenant, query: &str, headers: &HeaderMap) -> 
     answer(tenant, query, "2019-08-01", false)
 }
 
-/// Who can read a file that only may be read by some is one of them.
-fn arc(tenant: &Tenant, keys: &Path, headers: &HeaderMap) -> Result<(), Answer> {
+/// The challenge, unless it is met: who can read a file that only some may read is one of them.
+fn arc(tenant: &Tenant, keys: &Path, headers: &HeaderMap) -> Option<Answer> {
     let mut dice = Dice::new(tenant.options.alerts.seed, "arc", 0);
     let (file, key) = (keys.join("simulated.key"), dice.hex(32));
     if header(headers, AUTHORIZATION.as_str()) == format!("Basic {key}") {
-        return Ok(());
+        return None;
     }
     if std::fs::write(&file, &key).is_err() {
-        return Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The key cannot be written"));
+        return Some(refuse(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The key cannot be written"));
     }
     let mut challenge = refuse(StatusCode::UNAUTHORIZED, "unauthorized", "Authorization is required");
     answer::set(&mut challenge, WWW_AUTHENTICATE, format!("Basic realm={}", file.display()));
-    Err(challenge)
+    Some(challenge)
 }
 
 fn answer(tenant: &Tenant, query: &str, version: &str, with_lifetime: bool) -> Answer {

@@ -27,14 +27,17 @@ pub(super) struct Form {
     pub(super) signed: bool,
 }
 
+/// A certificate, with what its files were.
+type Known = Mutex<Option<(Vec<u8>, Arc<Certificate>)>>;
+
 /// Makes the requests of an application.
 pub(super) struct Requests {
     application: Application,
     pub(super) url: Url,
     /// Fields without the proof.
     fields: Vec<(String, String)>,
-    /// The certificate that was read last, with what its files were.
-    certificate: Arc<Mutex<Option<(Vec<u8>, Arc<Certificate>)>>>,
+    /// The one that was read last.
+    certificate: Arc<Known>,
 }
 
 impl Requests {
@@ -130,10 +133,7 @@ impl Requests {
 }
 
 /// The certificate that the files hold now, made anew only where they have changed.
-fn current(
-    files: &CertificateFiles,
-    known: &Mutex<Option<(Vec<u8>, Arc<Certificate>)>>,
-) -> Result<(Vec<u8>, Arc<Certificate>), String> {
+fn current(files: &CertificateFiles, known: &Known) -> Result<(Vec<u8>, Arc<Certificate>), String> {
     let contents = files.read()?;
     let digest = contents.digest();
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -89,7 +89,7 @@ impl CertificateFiles {
     pub(super) fn parse(&self, contents: &Contents) -> Result<Certificate, String> {
         let name = self.certificate.display();
         let is_pem = contents.certificate.windows(11).any(|text| text == b"-----BEGIN ");
-        let (mut chain, key) = if is_pem {
+        let (mut chain, key): (Vec<Vec<u8>>, KeyPair) = if is_pem {
             let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&contents.certificate).collect();
             let chain = chain.map_err(|error| format!("{name} is no valid PEM: {error}"))?;
             let (text, holder) = match (&contents.key, &self.key) {

@@ -153,7 +153,7 @@ impl AuthSettings {
             IdentityType::WorkloadIdentity => self.environment.clone(),
             IdentityType::ClientSecret | IdentityType::Certificate => Environment::default(),
         };
-        let wanted = |option, written: &str, environment: Option<String>, what: &str| {
+        let wanted = |option: &'static str, written: &str, environment: Option<String>, what: &str| {
             let given = Some(written.to_owned()).filter(|written| !written.trim().is_empty()).or(environment);
             // Who uses the short form looks for its names.
             let option = option.strip_prefix("auth.").filter(|_| self.kind.is_none()).unwrap_or(option);
