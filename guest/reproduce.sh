@@ -37,7 +37,7 @@ for product; do
     shift
 done
 guest/dist.sh "$sbom" "$@"
-diff -r "$here/dist" dist >&2 || {
+diff "$here/dist/SHA256SUMS" dist/SHA256SUMS >&2 && (cd "$here/dist" && sha256sum --check --quiet SHA256SUMS) || {
     echo "guest/reproduce.sh: two builds differ; is dist/ of these sources (make components)?" >&2
     exit 1
 }

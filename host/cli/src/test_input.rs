@@ -59,6 +59,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 println!("{id} ({kind})... ERROR: {error}");
             }
         }
+        if let Ok(Some(identity)) = input.source.identity() {
+            println!("  as {identity}");
+        }
     }
     runtime.shutdown_background();
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -1,4 +1,5 @@
-//! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint, `alerts_v2` and `incidents`
+//! A Microsoft Defender tenant on loopback, for tests and demonstrations: the token endpoint and those of managed
+//! identities, `alerts_v2` and `incidents`
 //! of Graph Security v1.0, machines, vulnerabilities, exports and changes of the Defender for Endpoint API, and an Event Hubs
 //! namespace with the event stream; with seeded, realistic alerts and records, and with the faults that a real tenant has. It
 //! also makes records without a server: [`alerts`], [`Vulnerabilities`], and of all tables [`events`].
@@ -27,11 +28,14 @@
 //! ```
 
 mod answer;
+mod assertion;
 mod defender;
 mod event_hubs;
 mod faults;
 mod generate;
 mod graph;
+mod login;
+mod managed;
 mod options;
 mod server;
 mod stream;

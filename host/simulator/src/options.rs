@@ -1,5 +1,6 @@
 //! What a tenant holds and how it behaves. Each option is a field here and a flag of the command.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -124,6 +125,28 @@ pub struct AccessOptions {
     /// The application's secret. It is no flag, because process lists show flags; the command uses the default.
     #[arg(skip = AccessOptions::default().client_secret)]
     pub client_secret: String,
+    /// PEM files with the application's certificates, separated by commas; read at each request for a token.
+    #[arg(long, value_delimiter = ',', value_name = "FILES")]
+    pub certificates: Vec<PathBuf>,
+    /// Subjects whose tokens the application trusts that the tenant itself gives in the place of a Kubernetes cluster,
+    /// separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECTS")]
+    pub federated_subjects: Vec<String>,
+    /// Managed identities of the machine: client ids of user-assigned ones, and `system`; separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "IDS")]
+    pub managed_identities: Vec<String>,
+    /// Statuses that the first requests for a token of a managed identity are answered with, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "STATUSES")]
+    pub managed_failures: Vec<u16>,
+    /// What App Service's token endpoint, `/msi/token`, wants to see. It is no flag; the command uses the default.
+    #[arg(skip = AccessOptions::default().identity_header)]
+    pub identity_header: String,
+    /// With Azure Arc's way of asking for managed identities: the folder that its keys are written to.
+    #[arg(long, value_name = "FOLDER")]
+    pub arc_keys: Option<PathBuf>,
+    /// By how many seconds the login server's clock is ahead; below zero, behind.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub clock_ahead: i64,
     /// Seconds that a token lives.
     #[arg(long, default_value_t = AccessOptions::default().token_lifetime, value_name = "SECONDS")]
     pub token_lifetime: u32,
@@ -138,6 +161,13 @@ impl Default for AccessOptions {
             tenant_id: "3adb963c-8e61-48e8-a06d-6dbb0dacea39".into(),
             client_id: "0b1d5c2e-5a54-4d62-9f0e-27a8f7c1d2b4".into(),
             client_secret: "simulated-secret".into(),
+            certificates: Vec::new(),
+            federated_subjects: Vec::new(),
+            managed_identities: Vec::new(),
+            managed_failures: Vec::new(),
+            identity_header: "simulated-header".into(),
+            arc_keys: None,
+            clock_ahead: 0,
             token_lifetime: 3599,
             missing_role: false,
         }
@@ -150,6 +180,13 @@ impl std::fmt::Debug for AccessOptions {
             .field("tenant_id", &self.tenant_id)
             .field("client_id", &self.client_id)
             .field("client_secret", &"[redacted]")
+            .field("certificates", &self.certificates)
+            .field("federated_subjects", &self.federated_subjects)
+            .field("managed_identities", &self.managed_identities)
+            .field("managed_failures", &self.managed_failures)
+            .field("identity_header", &"[redacted]")
+            .field("arc_keys", &self.arc_keys)
+            .field("clock_ahead", &self.clock_ahead)
             .field("token_lifetime", &self.token_lifetime)
             .field("missing_role", &self.missing_role)
             .finish()

@@ -20,7 +20,8 @@ use crate::event_hubs::{self, EventHubs};
 use crate::generate::vulnerability::Vulnerabilities;
 use crate::options::Options;
 use crate::tenant::{Counters, Expected, ExpectedIncident, Tenant};
-use crate::{defender, graph, token};
+use crate::token::Audience;
+use crate::{assertion, defender, graph, login, managed};
 
 /// After a failed accept, such as for want of file descriptors, the server waits before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -124,6 +125,17 @@ impl Simulator {
         self.tenant.tokens.revoke();
     }
 
+    /// A token of another issuer that the application trusts, as a Kubernetes cluster gives its pods: for one of its subjects, good
+    /// for so long from now on.
+    pub fn federated_token(&self, subject: &str, lifetime: Duration) -> String {
+        assertion::federated_token(&self.tenant, subject, lifetime)
+    }
+
+    /// Whether a token is good for storage accounts.
+    pub fn is_for_storage(&self, token: &str) -> bool {
+        self.tenant.tokens.until(token, Audience::Storage).is_ok()
+    }
+
     /// Stops, and waits for the answers under way.
     pub async fn stop(self) {
         self.stop.send_replace(());
@@ -175,7 +187,13 @@ async fn route(tenant: Arc<Tenant>, request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (request.method(), segments.as_slice()) {
-        (&Method::POST, [directory, "oauth2", "v2.0", "token"]) => token::answer(&tenant, directory, request).await,
+        (&Method::POST, [directory, "oauth2", "v2.0", "token"]) => login::answer(&tenant, directory, request).await,
+        (&Method::GET, ["metadata", "identity", "oauth2", "token"]) => {
+            managed::imds(&tenant, request.uri().query().unwrap_or_default(), request.headers())
+        }
+        (&Method::GET, ["msi", "token"]) => {
+            managed::app_service(&tenant, request.uri().query().unwrap_or_default(), request.headers())
+        }
         (method, ["v1.0", resource @ ..]) => {
             graph::answer(&tenant, method, resource, request.uri().query().unwrap_or_default(), request.headers())
         }

@@ -1,7 +1,9 @@
 //! What all requests share.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::defender::{Published, State};
 use crate::generate::Corpus;
@@ -20,6 +22,8 @@ pub(crate) struct Tenant {
     /// What has happened at the Defender for Endpoint API.
     pub(crate) defender: State,
     pub(crate) tokens: Tokens,
+    /// Ids of assertions that were seen.
+    pub(crate) assertions: Mutex<HashSet<String>>,
     pub(crate) tally: Tally,
     /// The server's own address, `http://127.0.0.1:PORT`.
     pub(crate) url: String,
@@ -51,6 +55,10 @@ pub struct Counters {
     pub requests: u64,
     /// Tokens given.
     pub tokens: u64,
+    /// Requests for a token of a managed identity, whatever the answer.
+    pub managed: u64,
+    /// Assertions that were refused.
+    pub assertions_refused: u64,
     /// API requests without a good token.
     pub unauthorized: u64,
     /// API requests that the API refused with 400.
@@ -74,6 +82,8 @@ pub struct Counters {
 pub(crate) struct Tally {
     pub(crate) requests: AtomicU64,
     pub(crate) tokens: AtomicU64,
+    pub(crate) managed: AtomicU64,
+    pub(crate) assertions_refused: AtomicU64,
     pub(crate) unauthorized: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) overloaded: AtomicU64,
@@ -95,6 +105,8 @@ impl Tally {
         Counters {
             requests: read(&self.requests),
             tokens: read(&self.tokens),
+            managed: read(&self.managed),
+            assertions_refused: read(&self.assertions_refused),
             unauthorized: read(&self.unauthorized),
             refused: read(&self.refused),
             overloaded: read(&self.overloaded),
@@ -116,6 +128,7 @@ impl Tenant {
             published: Published::default(),
             defender: State::default(),
             tokens: Tokens::new(options.alerts.seed),
+            assertions: Mutex::default(),
             tally: Tally::default(),
             started: Instant::now(),
             options,
@@ -126,6 +139,13 @@ impl Tenant {
     /// When it is: a tenant whose time is given stays there.
     pub(crate) fn present(&self) -> Ticks {
         self.options.alerts.now.map_or_else(time::now, time::from_utc)
+    }
+
+    /// When it is by the clock of the login server.
+    pub(crate) fn login_time(&self) -> SystemTime {
+        let ahead = self.options.access.clock_ahead;
+        let (now, by) = (SystemTime::now(), Duration::from_secs(ahead.unsigned_abs()));
+        if ahead < 0 { now - by } else { now + by }
     }
 
     /// Whether late alerts are visible to the n-th API request.

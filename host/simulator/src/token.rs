@@ -1,26 +1,16 @@
-//! The token endpoint of the login server, for client credentials, and the tokens it gave.
-//!
-//! Refusals have the codes and the form that Microsoft Entra documents (AADSTS error codes).
+//! The tokens that were given, and what for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap};
-use hyper::{Request, StatusCode};
-use serde_json::json;
+use hyper::header::{AUTHORIZATION, HeaderMap};
 
-use crate::answer::{self, Answer};
 use crate::generate::Dice;
-use crate::tenant::{Tenant, count};
-use crate::time;
+use crate::tenant::Tenant;
 
-/// A longer form is none.
-const FORM: usize = 64 * 1024;
-/// What tokens are for: the roots of Graph and of the Defender for Endpoint API in Microsoft's clouds, and Event Hubs.
-const RESOURCES: [(&str, Audience); 9] = [
+/// What tokens are for: the roots of Graph and of the Defender for Endpoint API in Microsoft's clouds, Event Hubs, and storage.
+const RESOURCES: [(&str, Audience); 10] = [
     ("https://graph.microsoft.com", Audience::Graph),
     ("https://graph.microsoft.us", Audience::Graph),
     ("https://dod-graph.microsoft.us", Audience::Graph),
@@ -30,6 +20,7 @@ const RESOURCES: [(&str, Audience); 9] = [
     ("https://api-gcc.securitycenter.microsoft.us", Audience::Defender),
     ("https://api-gov.securitycenter.microsoft.us", Audience::Defender),
     ("https://eventhubs.azure.net", Audience::EventHubs),
+    ("https://storage.azure.com", Audience::Storage),
 ];
 
 /// Who accepts a token. Nobody else does.
@@ -38,6 +29,7 @@ pub(crate) enum Audience {
     Graph,
     Defender,
     EventHubs,
+    Storage,
 }
 
 /// The tokens that are good.
@@ -73,7 +65,7 @@ impl Tokens {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give(&self, audience: Audience, lifetime: Duration) -> String {
+    pub(crate) fn give(&self, audience: Audience, lifetime: Duration) -> String {
         let mut state = self.state();
         let now = Instant::now();
         state.good.retain(|_, (until, _)| *until > now);
@@ -110,92 +102,9 @@ impl Tokens {
     }
 }
 
-/// A refusal: status, OAuth error, number, message.
-struct Refusal(StatusCode, &'static str, u32, String);
-
-/// Answers a request for a token.
-pub(crate) async fn answer(tenant: &Tenant, directory: &str, request: Request<Incoming>) -> Answer {
-    let Ok(body) = Limited::new(request.into_body(), FORM).collect().await else {
-        return answer::json(StatusCode::PAYLOAD_TOO_LARGE, "");
-    };
-    let form: BTreeMap<String, String> = url::form_urlencoded::parse(&body.to_bytes()).into_owned().collect();
-    match check(tenant, directory, &form) {
-        Ok(audience) => {
-            let lifetime = tenant.options.access.token_lifetime;
-            let token = tenant.tokens.give(audience, Duration::from_secs(lifetime.into()));
-            count(&tenant.tally.tokens);
-            let text = json!({
-                "token_type": "Bearer",
-                "expires_in": lifetime,
-                "ext_expires_in": lifetime,
-                "access_token": token,
-            });
-            let mut answer = answer::json(StatusCode::OK, text.to_string());
-            answer::set(&mut answer, CACHE_CONTROL, "no-store, no-cache");
-            answer
-        }
-        Err(refusal) => refuse(&refusal, tenant.tally.read().requests),
-    }
-}
-
-fn check(tenant: &Tenant, directory: &str, form: &BTreeMap<String, String>) -> Result<Audience, Refusal> {
-    let access = &tenant.options.access;
-    let bad = |error, number, message: String| Refusal(StatusCode::BAD_REQUEST, error, number, message);
-    let field = |name: &str| {
-        form.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or_else(|| {
-            let message = format!("The request body must contain the following parameter: '{name}'.");
-            bad("invalid_request", 900_144, message)
-        })
-    };
-    if !directory.eq_ignore_ascii_case(&access.tenant_id) {
-        let message = format!("Tenant '{directory}' not found. Check to make sure you have the correct tenant ID.");
-        return Err(bad("invalid_request", 90_002, message));
-    }
-    let grant = field("grant_type")?;
-    if grant != "client_credentials" {
-        let message = format!("The app requested an unsupported grant type '{grant}'.");
-        return Err(bad("unsupported_grant_type", 70_003, message));
-    }
-    let client = field("client_id")?;
-    if !client.eq_ignore_ascii_case(&access.client_id) {
-        let message = format!("Application with identifier '{client}' was not found in the directory '{directory}'.");
-        return Err(bad("unauthorized_client", 700_016, message));
-    }
-    let scope = field("scope")?;
-    let Some(resource) = scope.strip_suffix("/.default") else {
-        let message = format!(
-            "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with \
-             /.default suffixed to the resource identifier."
-        );
-        return Err(bad("invalid_scope", 1_002_012, message));
-    };
+/// Who accepts tokens for a resource.
+pub(crate) fn audience(tenant: &Tenant, resource: &str) -> Option<Audience> {
     let resource = resource.trim_end_matches('/');
     let known = RESOURCES.into_iter().find(|(known, _)| *known == resource).map(|(_, audience)| audience);
-    let Some(audience) = known.or((resource == tenant.url).then_some(Audience::Graph)) else {
-        let message = format!("The resource principal named {resource} was not found in the tenant.");
-        return Err(bad("invalid_resource", 500_011, message));
-    };
-    if field("client_secret")? != access.client_secret {
-        let message = format!("Invalid client secret provided for app '{client}'.");
-        return Err(Refusal(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, message));
-    }
-    Ok(audience)
-}
-
-fn refuse(Refusal(status, error, number, message): &Refusal, requests: u64) -> Answer {
-    let mut dice = Dice::new(u64::from(*number), "trace", requests);
-    let (trace, correlation) = (dice.guid(), dice.guid());
-    let timestamp = time::text(time::now() / time::SECOND * time::SECOND).replace('T', " ");
-    let text = json!({
-        "error": error,
-        "error_description": format!(
-            "AADSTS{number}: {message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {timestamp}"
-        ),
-        "error_codes": [number],
-        "timestamp": timestamp,
-        "trace_id": trace,
-        "correlation_id": correlation,
-        "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
-    });
-    answer::json(*status, text.to_string())
+    known.or((resource == tenant.url).then_some(Audience::Graph))
 }

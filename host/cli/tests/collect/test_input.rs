@@ -23,6 +23,9 @@ fn a_page_is_fetched_and_mapped_and_nothing_is_saved() {
     assert!(output.status.success(), "{}", log(&output));
     let said = stdout(&output);
     assert!(said.contains("contoso (alert)... OK: 20 records read, 20 documents made"), "{said}");
+    let access = &tenant.simulator.options().access;
+    let identity = format!("as application {} of tenant {} with a client secret", access.client_id, access.tenant_id);
+    assert!(said.contains(&identity), "{said}");
     assert!(saved_nothing(&program));
     let output = program.command(&["test", "input", "fabrikam"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -37,6 +37,9 @@ pub(super) fn source_options(kind: Kind) -> (&'static str, Vec<Opt>) {
     }
 }
 
+/// Options of which those below `auth` take the place.
+const SHORT: [&str; 3] = ["tenant_id", "client_id", "client_secret"];
+
 struct Check<'a> {
     env: Env<'a>,
     problems: Vec<Problem>,
@@ -163,7 +166,11 @@ impl Check<'_> {
             return None;
         };
         let (name, own) = source_options(kind);
-        all.extend(own.iter().cloned());
+        let otherwise = matches!(&node.value, Value::Map(members) if members.contains_key("auth"));
+        all.extend(own.iter().cloned().map(|option| Opt {
+            required: option.required && !(otherwise && SHORT.contains(&option.name.as_str())),
+            ..option
+        }));
         let Json::Object(object) = self.options(node, &all, option)? else { return None };
         let (source, mut object): (Map<_, _>, Map<_, _>) =
             object.into_iter().partition(|(key, _)| own.iter().any(|own| own.name == *key));

@@ -29,6 +29,7 @@ pub use setup::{Lifecycle, SetupOptions};
 use yaml::Node;
 
 use crate::dead_letter::Cap;
+use crate::oauth::Environment;
 
 /// Looks up an environment variable.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -88,15 +89,16 @@ impl Config {
             problems.wrong("", error.to_string());
             problems.into_error()
         })?;
-        Self::resolve(file, &node)
+        Self::resolve(file, &node, env)
     }
 
-    fn resolve(file: model::File, node: &Node) -> Result<Self, ConfigError> {
+    fn resolve(file: model::File, node: &Node, env: Env<'_>) -> Result<Self, ConfigError> {
         let mut problems = Problems::of(node);
         let mut inputs = file.inputs;
         if inputs.is_empty() {
             problems.wrong("inputs", "is missing. Name at least one input");
         }
+        let environment = Environment::read(env);
         let mut ids = BTreeMap::new();
         for (at, input) in inputs.iter_mut().enumerate() {
             let option = |key: &str| format!("inputs.{at}.{key}");
@@ -111,6 +113,7 @@ impl Config {
             if let Err(message) = check_namespace(&input.data_stream.namespace) {
                 problems.wrong(&option("data_stream.namespace"), message);
             }
+            input.source.set_environment(&environment);
             let checked = match &input.source {
                 Source::Graph(settings) => {
                     if input.kind != Kind::Incident && !settings.include_alerts {

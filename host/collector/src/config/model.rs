@@ -13,6 +13,8 @@ use super::schema::in_order;
 use super::setup::SetupOptions;
 use super::units;
 use crate::dead_letter::{WhenFull, timestamp};
+use crate::http::Error;
+use crate::oauth::{Environment, Identity};
 use crate::output::elasticsearch::ElasticsearchSettings;
 use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
@@ -207,6 +209,33 @@ pub enum Source {
     EventHubs(EventHubSettings),
     /// The Defender for Endpoint API.
     Defender(DefenderSettings),
+}
+
+impl Source {
+    /// Tells all identities what the platform says.
+    pub(super) fn set_environment(&mut self, environment: &Environment) {
+        match self {
+            Self::Graph(settings) => settings.auth.environment = environment.clone(),
+            Self::Defender(settings) => settings.auth.environment = environment.clone(),
+            Self::EventHubs(settings) => {
+                settings.auth.environment = environment.clone();
+                settings.storage_account_auth.environment = environment.clone();
+            }
+        }
+    }
+
+    /// Who asks for what is collected; none: a connection string.
+    ///
+    /// # Errors
+    ///
+    /// The option at fault.
+    pub fn identity(&self) -> Result<Option<Identity>, Error> {
+        match self {
+            Self::Graph(settings) => settings.identity().map(Some),
+            Self::Defender(settings) => settings.identity().map(Some),
+            Self::EventHubs(settings) => settings.identity(),
+        }
+    }
 }
 
 fn yes() -> bool {

@@ -103,7 +103,7 @@ fn members(schema: &Map<String, Json>) -> Vec<Opt> {
 fn shape(schema: &Json) -> Shape {
     if let Some(alternatives) = schema.get("anyOf").and_then(Json::as_array) {
         // An option that may be absent.
-        let given = alternatives.iter().find(|alternative| alternative.get("type").is_some_and(|kind| kind != "null"));
+        let given = alternatives.iter().find(|alternative| alternative.get("type").is_none_or(|kind| kind != "null"));
         return given.map_or(Shape::Free, shape);
     }
     let choices = choices(schema);

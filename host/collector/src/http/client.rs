@@ -64,11 +64,6 @@ impl Client {
         Ok(Self { inner })
     }
 
-    /// The connections themselves, for a library that asks for them.
-    pub(crate) fn inner(&self) -> &reqwest::Client {
-        &self.inner
-    }
-
     /// Sends one request once.
     pub(crate) async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, Error> {
         let host = origin(request.url());

@@ -48,11 +48,11 @@ pub enum Error {
         answer: Box<Answer>,
     },
     /// No token; the message says why and what to do.
-    #[error("no token for {tenant} from {host}: {message}{advice}")]
+    #[error("no token for {identity} from {host}: {message}{advice}")]
     Token {
-        /// The tenant asked.
-        tenant: String,
-        /// The login server.
+        /// Who asked.
+        identity: String,
+        /// The login server, or what answers in its place on the machine.
         host: String,
         /// `AADSTS` and a number, or the OAuth error code.
         code: String,

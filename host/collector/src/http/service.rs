@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Answer, Body, Client, Error, HttpSettings, Retry, RetrySettings, client, retry};
-use crate::oauth::{Credentials, Token, Tokens};
+use crate::oauth::{Credentials, Identity, Token, Tokens};
 
 /// Redirects followed in a row, all of them within the service's own origin.
 const REDIRECTS: u32 = 5;
@@ -39,7 +39,7 @@ impl Service {
         permission: &'static str,
     ) -> Result<Self, Error> {
         let client = Client::new(&settings, &base)?;
-        let tokens = Tokens::new(client.clone(), credentials, settings.retry.clone())?;
+        let tokens = Tokens::new(client.clone(), &settings, credentials)?;
         Ok(Self { client, base, tokens, retry: settings.retry, permission })
     }
 
@@ -120,10 +120,13 @@ impl Service {
     fn advice(&self, answer: &Answer) -> String {
         match answer.status {
             401 => "a new token was refused too: check tenant_id, and that scopes and login_url belong to the same cloud as url".into(),
-            403 => format!(
-                "the application lacks the permission {}: add it as an application permission and have an administrator consent to it",
-                self.permission
-            ),
+            403 => {
+                let how = match self.tokens.identity() {
+                    Identity::Application(_) => "add it as an application permission and have an administrator consent to it",
+                    Identity::Managed(_) => "assign it to the identity as an app role",
+                };
+                format!("{} lacks the permission {}: {how}", self.tokens.identity(), self.permission)
+            }
             404 => "nothing is there: check url".into(),
             407 => "the proxy wants credentials: put them into proxy_url".into(),
             _ => String::new(),

@@ -12,6 +12,7 @@
 mod azurite;
 mod failures;
 mod foreign;
+mod identity;
 mod namespace;
 mod reading;
 mod sharing;

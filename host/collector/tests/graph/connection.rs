@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use defenderbeat_collector::http::{Client, HttpSettings, Secret, SslSettings, VerificationMode};
-use defenderbeat_collector::oauth::{Credentials, Tokens};
+use defenderbeat_collector::oauth::{Application, Credentials, Identity, Proof, Tokens};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,16 +17,18 @@ use crate::tenant::Tenant;
 fn tokens(login_url: &str, http: &HttpSettings) -> Tokens {
     let login_url = Url::parse(login_url).unwrap();
     let credentials = Credentials {
-        tenant_id: "contoso".into(),
-        client_id: "app".into(),
-        client_secret: Secret::new("s3cret"),
-        login_url: login_url.clone(),
+        identity: Identity::Application(Application {
+            tenant_id: "contoso".into(),
+            client_id: "app".into(),
+            login_url: login_url.clone(),
+            proof: Proof::Secret(Secret::new("s3cret")),
+        }),
         scopes: vec!["https://graph.microsoft.com/.default".into()],
         endpoint_params: Default::default(),
     };
     let client = Client::new(http, &login_url).unwrap();
     let retry = defenderbeat_collector::http::RetrySettings { max_attempts: 1, ..http.retry.clone() };
-    Tokens::new(client, &credentials, retry).unwrap()
+    Tokens::new(client, &HttpSettings { retry, ..http.clone() }, &credentials).unwrap()
 }
 
 #[tokio::test]

@@ -12,5 +12,6 @@ mod collector;
 mod connection;
 mod expand;
 mod failures;
+mod identity;
 mod paging;
 mod tenant;

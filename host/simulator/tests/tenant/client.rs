@@ -64,6 +64,9 @@ impl Visitor {
                 form.append_pair(name, value);
             }
         }
+        for (name, value) in changes.iter().filter(|(name, _)| name.starts_with("client_assertion")) {
+            form.append_pair(name, value);
+        }
         let url = format!("{}/{tenant}/oauth2/v2.0/token", self.simulator.url());
         let request = self.client.post(url).header("content-type", "application/x-www-form-urlencoded");
         request.body(form.finish()).send().await.unwrap()

@@ -73,3 +73,54 @@ async fn a_missing_role_is_named() {
     assert_eq!((status, &*code), (403, "Forbidden"));
     assert!(message.contains("SecurityAlert.Read.All"), "{message}");
 }
+
+#[tokio::test]
+async fn assertions_are_looked_at() {
+    let federated_subjects = vec!["pod".to_owned()];
+    let visitor = Visitor::new(Options {
+        access: AccessOptions { federated_subjects, ..AccessOptions::default() },
+        ..Options::default()
+    })
+    .await;
+    let hour = std::time::Duration::from_secs(3600);
+    let [good, other] = ["pod", "another"].map(|subject| visitor.simulator.federated_token(subject, hour));
+    let (signed, _) = good.rsplit_once('.').unwrap();
+    let (_, signature) = other.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{signature}");
+    let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    for (kind, assertion, number) in [
+        (jwt, &*good, None),
+        ("password", &good, Some(50_027)),
+        (jwt, "a.b.c", Some(50_027)),
+        (jwt, &forged, Some(700_213)),
+        (jwt, &other, Some(700_213)),
+    ] {
+        let fields = [("client_secret", ""), ("client_assertion_type", kind), ("client_assertion", assertion)];
+        let answer = body(visitor.ask_for_token(&fields).await).await;
+        assert_eq!(answer["error_codes"][0].as_u64(), number, "{kind} {assertion}: {answer}");
+        assert_eq!(answer["access_token"].is_string(), number.is_none());
+    }
+    assert_eq!(visitor.simulator.counters().assertions_refused, 4);
+}
+
+#[tokio::test]
+async fn managed_identities_are_asked_for_as_azure_has_it() {
+    let access = AccessOptions { managed_identities: vec!["system".into()], ..AccessOptions::default() };
+    let visitor = Visitor::new(Options { access, ..Options::default() }).await;
+    let header = visitor.simulator.options().access.identity_header.clone();
+    let imds = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://graph.microsoft.com";
+    let app_service = "/msi/token?api-version=2019-08-01&resource=https://graph.microsoft.com";
+    for (path, (name, value), status) in [
+        (imds, ("metadata", "true"), 200),
+        (imds, ("accept", "*/*"), 400),
+        (&format!("{imds}&client_id=another"), ("metadata", "true"), 400),
+        (&imds.replace("2018", "2017"), ("metadata", "true"), 400),
+        (app_service, ("x-identity-header", &header), 200),
+        (app_service, ("x-identity-header", "guessed"), 401),
+    ] {
+        let url = format!("{}{path}", visitor.simulator.url());
+        let answer = visitor.client.get(url).header(name, value).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path} {name}");
+        assert_eq!(body(answer).await["access_token"].is_string(), status == 200);
+    }
+}

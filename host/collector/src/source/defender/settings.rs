@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::config::{in_order, units};
 use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, address};
-use crate::oauth::Credentials;
+use crate::oauth::{AuthSettings, Credentials, Identity, IdentityType, LOGIN, Short};
 
 /// The longest time from one full export to the next: half of the seven days for which documents of a sync are kept, so
 /// that what did not change is written again before it vanishes, even if one export fails.
@@ -23,7 +23,8 @@ const PAUSE: Duration = Duration::from_secs(900);
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct DefenderSettings {
-    /// Directory (tenant) id, or one of its domains.
+    /// Directory (tenant) id, or one of its domains. It, `client_id` and `client_secret` are the short form of `auth.type:
+    /// client_secret`; where `auth` is written, they may stand there, and are required as its type wants them.
     #[schemars(length(min = 1), example = &"${TENANT_ID}")]
     pub tenant_id: String,
 
@@ -35,6 +36,9 @@ pub struct DefenderSettings {
     /// `file:/run/secrets/client_secret` from a file.
     #[schemars(length(min = 1), example = &"${CLIENT_SECRET}")]
     pub client_secret: Secret,
+
+    /// Another identity than an application with a secret, or the same written in full.
+    pub auth: AuthSettings,
 
     /// The login server. GCC High and DoD: `https://login.microsoftonline.us`.
     #[schemars(length(min = 1))]
@@ -126,7 +130,8 @@ impl Default for DefenderSettings {
             tenant_id: String::new(),
             client_id: String::new(),
             client_secret: Secret::default(),
-            login_url: "https://login.microsoftonline.com".into(),
+            auth: AuthSettings::default(),
+            login_url: LOGIN.into(),
             url: "https://api.security.microsoft.com".into(),
             scopes: vec!["https://api.securitycenter.microsoft.com/.default".into()],
             endpoint_params: BTreeMap::new(),
@@ -187,13 +192,25 @@ impl DefenderSettings {
     /// Who asks, and for what.
     pub(super) fn credentials(&self) -> Result<Credentials, Error> {
         Ok(Credentials {
-            tenant_id: self.tenant_id.clone(),
-            client_id: self.client_id.clone(),
-            client_secret: self.client_secret.clone(),
-            login_url: address("login_url", &self.login_url)?,
+            identity: self.identity()?,
             scopes: self.scopes.clone(),
             endpoint_params: self.endpoint_params.clone(),
         })
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    ///
+    /// The option at fault.
+    pub(crate) fn identity(&self) -> Result<Identity, Error> {
+        let short = Short {
+            tenant_id: &self.tenant_id,
+            client_id: &self.client_id,
+            client_secret: self.client_secret.expose(),
+            login: ("login_url", &self.login_url),
+        };
+        self.auth.identity(IdentityType::ClientSecret, short)
     }
 
     /// How requests are sent.

@@ -40,7 +40,7 @@ enum Access {
     Key(Secret),
     /// A shared access signature: the query that carries it.
     Signature(Secret),
-    /// Tokens of the identity that reads the event hubs.
+    /// Tokens of an identity.
     Identity,
 }
 
@@ -49,7 +49,8 @@ impl Account {
     pub(super) fn of(settings: &EventHubSettings) -> Result<Option<Self>, Error> {
         if let Some(text) = settings.storage_account_connection_string.as_ref().filter(|text| !text.expose().is_empty())
         {
-            return Self::of_connection_string(text.expose()).map(Some);
+            let by_identity = settings.storage_identity()?.is_some();
+            return Self::of_connection_string(text.expose(), by_identity).map(Some);
         }
         let name = settings.storage_account.trim();
         if name.is_empty() {
@@ -64,8 +65,8 @@ impl Account {
         }
         let access = match &settings.storage_account_key {
             Some(key) if !key.expose().is_empty() => Access::Key(decoded("storage_account_key", key.expose())?),
-            _ if settings.auth_type == super::AuthType::ConnectionString => {
-                let message = "is missing: auth_type connection_string gives no access to the storage account, so name its key or its connection string";
+            _ if settings.storage_identity()?.is_none() => {
+                let message = "is missing: auth_type connection_string gives no access to the storage account, so name its key, its connection string or storage_account_auth";
                 return Err(Error::Settings { option: "storage_account_key", message: message.into() });
             }
             _ => Access::Identity,
@@ -77,7 +78,7 @@ impl Account {
 
     /// Reads a connection string
     /// (<https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string>).
-    fn of_connection_string(text: &str) -> Result<Self, Error> {
+    fn of_connection_string(text: &str, by_identity: bool) -> Result<Self, Error> {
         let option = "storage_account_connection_string";
         let wrong = |message: &str| Error::Settings { option, message: message.into() };
         let mut parts = BTreeMap::new();
@@ -104,6 +105,7 @@ impl Account {
         let access = match (part("accountkey"), part("sharedaccesssignature")) {
             (Some(key), _) if !name.is_empty() => Access::Key(decoded(option, key)?),
             (_, Some(signature)) => Access::Signature(Secret::new(signature.trim_start_matches('?'))),
+            (None, None) if by_identity => Access::Identity,
             _ => return Err(wrong("has neither AccountName with AccountKey nor SharedAccessSignature")),
         };
         Ok(Self { name: name.to_owned(), url, access })
@@ -237,7 +239,7 @@ mod tests {
     use super::*;
 
     fn account(text: &str) -> Result<Account, String> {
-        Account::of_connection_string(text).map_err(|error| error.to_string())
+        Account::of_connection_string(text, false).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use azure_messaging_eventhubs::ConnectionString;
 use url::Url;
 
-use super::settings::{AuthType, EventHubSettings, is_loopback};
+use super::settings::{EventHubSettings, is_loopback};
 use crate::http::{Error, Secret};
 
 /// Where a namespace is.
@@ -20,21 +20,20 @@ pub(super) struct Address {
 impl Address {
     /// Reads it from the options.
     pub(super) fn of(settings: &EventHubSettings) -> Result<Self, Error> {
-        let mut address = match settings.auth_type {
-            AuthType::ConnectionString => Self::of_connection_string(settings)?,
-            AuthType::ClientSecret | AuthType::ManagedIdentity => {
-                let name = settings.eventhub_namespace.trim();
-                let option = "eventhub_namespace";
-                if name.is_empty() {
-                    return Err(Error::Settings { option, message: "is missing: name the namespace".into() });
-                }
-                // Only a name that has a domain can be reached; filebeat too wants all of it.
-                if name.contains([':', '/', ' ']) || !name.contains('.') {
-                    let message = "must be a name such as contoso.servicebus.windows.net".into();
-                    return Err(Error::Settings { option, message });
-                }
-                Self { namespace: name.to_owned(), entity: None, endpoint: None }
+        let mut address = if settings.by_connection_string() {
+            Self::of_connection_string(settings)?
+        } else {
+            let name = settings.eventhub_namespace.trim();
+            let option = "eventhub_namespace";
+            if name.is_empty() {
+                return Err(Error::Settings { option, message: "is missing: name the namespace".into() });
             }
+            // Only a name that has a domain can be reached; filebeat too wants all of it.
+            if name.contains([':', '/', ' ']) || !name.contains('.') {
+                let message = "must be a name such as contoso.servicebus.windows.net".into();
+                return Err(Error::Settings { option, message });
+            }
+            Self { namespace: name.to_owned(), entity: None, endpoint: None }
         };
         if !settings.custom_endpoint.is_empty() {
             address.endpoint = Some(endpoint(&settings.custom_endpoint)?);

@@ -1,22 +1,18 @@
 //! Connections to event hubs, and by what they are let in.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use async_trait::async_trait;
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
-use azure_core::http::{ClientOptions, Transport as HttpTransport};
-use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId};
+use azure_core::credentials::TokenCredential;
 use azure_messaging_eventhubs::models::AmqpTransport;
 use azure_messaging_eventhubs::{ConsumerClient, RetryOptions};
 use tokio::time::timeout;
 
 use super::address::Address;
 use super::error::Error;
-use super::settings::{AuthType, EventHubSettings, Transport};
-use crate::http::{self, Client, RetrySettings, Secret};
-use crate::oauth::{Credentials, Tokens};
+use super::identity::Credential;
+use super::settings::{EventHubSettings, Transport};
+use crate::http::{self, Client, Secret};
 
 /// How long a connection may take. Includes a token and TLS.
 const CONNECT: Duration = Duration::from_secs(60);
@@ -28,6 +24,7 @@ const CLOSE: Duration = Duration::from_secs(5);
 pub(super) struct Connector {
     pub(super) address: Address,
     access: Access,
+    storage: Option<Arc<dyn TokenCredential>>,
     group: String,
     transport: Transport,
 }
@@ -44,27 +41,26 @@ impl Connector {
         // Two providers are compiled in, ours and the one that the library's dependencies ask for; without a choice TLS
         // would panic. If somebody else has chosen, that is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let access = match settings.auth_type {
-            AuthType::ConnectionString => {
-                Access::ConnectionString(settings.connection_string.clone().unwrap_or_default())
-            }
-            AuthType::ClientSecret => Access::Identity(Arc::new(Application::new(settings, client.clone())?)),
-            AuthType::ManagedIdentity => Access::Identity(managed_identity(settings, client)?),
+        let access = match settings.identity()? {
+            None => Access::ConnectionString(settings.connection_string.clone().unwrap_or_default()),
+            Some(identity) => Access::Identity(Credential::new(identity, client, settings.http())),
+        };
+        let storage = match &access {
+            Access::Identity(identity) if !settings.storage_account_auth.is_written() => Some(identity.clone()),
+            _ => settings.storage_identity()?.map(|identity| Credential::new(identity, client, settings.http())),
         };
         Ok(Self {
             address: Address::of(settings)?,
             access,
+            storage,
             group: settings.consumer_group.clone(),
             transport: settings.transport,
         })
     }
 
-    /// The identity, where there is one.
-    pub(super) fn identity(&self) -> Option<Arc<dyn TokenCredential>> {
-        match &self.access {
-            Access::Identity(identity) => Some(identity.clone()),
-            Access::ConnectionString(_) => None,
-        }
+    /// The identity for the storage account, where there is one.
+    pub(super) fn storage(&self) -> Option<Arc<dyn TokenCredential>> {
+        self.storage.clone()
     }
 
     /// A new connection, to be ended by [`close`].
@@ -105,70 +101,5 @@ impl Connector {
 pub(super) async fn close(client: ConsumerClient) {
     if let Ok(Err(error)) = timeout(CLOSE, client.close()).await {
         tracing::debug!(%error, "a connection to an event hub did not end well");
-    }
-}
-
-fn managed_identity(settings: &EventHubSettings, client: &Client) -> Result<Arc<dyn TokenCredential>, http::Error> {
-    let id = settings.managed_identity_client_id.trim();
-    let transport = Some(HttpTransport::new(Arc::new(client.inner().clone())));
-    let client_options = ClientOptions { transport, ..ClientOptions::default() };
-    let mut options = ManagedIdentityCredentialOptions { client_options, ..Default::default() };
-    options.user_assigned_id = (!id.is_empty()).then(|| UserAssignedId::ClientId(id.to_owned()));
-    let identity: Arc<dyn TokenCredential> = ManagedIdentityCredential::new(Some(options))
-        .map_err(|error| http::Error::Settings { option: "auth_type", message: error.to_string() })?;
-    Ok(identity)
-}
-
-/// An application that asks for tokens with its secret, as the other sources do.
-struct Application {
-    settings: Credentials,
-    client: Client,
-    retry: RetrySettings,
-    tokens: tokio::sync::Mutex<Vec<(String, Arc<Tokens>)>>,
-}
-
-impl Application {
-    fn new(settings: &EventHubSettings, client: Client) -> Result<Self, http::Error> {
-        let credentials = Credentials {
-            tenant_id: settings.tenant_id.clone(),
-            client_id: settings.client_id.clone(),
-            client_secret: settings.client_secret.clone().unwrap_or_default(),
-            login_url: settings.authority()?,
-            scopes: Vec::new(),
-            endpoint_params: Default::default(),
-        };
-        Ok(Self { settings: credentials, client, retry: settings.retry.clone(), tokens: Default::default() })
-    }
-
-    /// The tokens for one API: of Event Hubs, or of storage.
-    async fn tokens(&self, scopes: &[&str]) -> Result<Arc<Tokens>, http::Error> {
-        let key = scopes.join(" ");
-        let mut known = self.tokens.lock().await;
-        if let Some((_, tokens)) = known.iter().find(|(scopes, _)| *scopes == key) {
-            return Ok(tokens.clone());
-        }
-        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let credentials = Credentials { scopes, ..self.settings.clone() };
-        let tokens = Arc::new(Tokens::new(self.client.clone(), &credentials, self.retry.clone())?);
-        known.push((key, tokens.clone()));
-        Ok(tokens)
-    }
-}
-
-impl fmt::Debug for Application {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Application").field("client_id", &self.settings.client_id).finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl TokenCredential for Application {
-    async fn get_token(&self, scopes: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
-        let token = async { self.tokens(scopes).await?.token_for().await }.await;
-        let (token, rest) = token.map_err(|error| {
-            let message = error.to_string();
-            azure_core::Error::with_error(azure_core::error::ErrorKind::Credential, error, message)
-        })?;
-        Ok(AccessToken::new(token.bearer().to_owned(), (SystemTime::now() + rest).into()))
     }
 }

@@ -257,7 +257,7 @@ impl Container {
 
     fn no_token(&self, error: &azure_core::Error) -> http::Error {
         http::Error::Token {
-            tenant: self.account.name().to_owned(),
+            identity: format!("storage account {}", self.account),
             host: "the login server".into(),
             code: "identity".into(),
             message: error.to_string(),

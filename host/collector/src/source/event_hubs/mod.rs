@@ -31,6 +31,7 @@ mod container;
 mod error;
 mod gather;
 mod hub;
+mod identity;
 mod probe;
 mod progress;
 mod reader;
@@ -181,7 +182,7 @@ impl EventHubs {
         });
         let mut tasks = JoinSet::new();
         for entry in &settings.eventhub {
-            let container = container(settings, entry, &client, common.connector.identity())?;
+            let container = container(settings, entry, &client, common.connector.storage())?;
             tasks.spawn(read(common.clone(), entry.clone(), container));
         }
         let saving = (shared.clone(), settings.retry.clone());

@@ -30,7 +30,7 @@ pub async fn probe(settings: &EventHubSettings) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     for entry in &settings.eventhub {
         if Account::of(settings)?.is_some()
-            && let Some(container) = container(settings, entry, &client, connector.identity())?
+            && let Some(container) = container(settings, entry, &client, connector.storage())?
         {
             container.list(&connector.address.namespace).await?;
         }

@@ -10,7 +10,8 @@ use url::{Host, Url};
 use super::account::Account;
 use super::address::{Address, expand};
 use crate::config::{in_order, units};
-use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, check_secure};
+use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings};
+use crate::oauth::{AuthSettings, LOGIN};
 
 /// Which event hubs are read, and where it is kept how far.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -26,7 +27,7 @@ pub struct EventHubSettings {
     #[schemars(length(min = 1))]
     pub consumer_group: String,
 
-    /// How this collector shows that it may read.
+    /// How this collector shows that it may read. For other identities than these write `auth.type`, which takes its place.
     pub auth_type: AuthType,
 
     /// For `connection_string`: that of the namespace or of the event hub, with the right to listen. As secret as a password;
@@ -54,6 +55,10 @@ pub struct EventHubSettings {
     /// For `managed_identity`: the client id of a user-assigned identity. Without it the system-assigned one is used.
     pub managed_identity_client_id: String,
 
+    /// The identity that reads, and asks the storage account where that has no key. What is written here is left out above. The
+    /// identity needs the role Azure Event Hubs Data Receiver.
+    pub auth: AuthSettings,
+
     /// How the event hub is reached.
     pub transport: Transport,
 
@@ -65,12 +70,17 @@ pub struct EventHubSettings {
     /// under `path.data`, and one process reads all partitions.
     pub storage_account: String,
 
-    /// The account's key. Without it and without a connection string, `auth_type` serves for the storage account too; the
-    /// identity needs the role Storage Blob Data Contributor then.
+    /// The account's key. Without it and without a connection string, the identity that reads serves for the storage account too; it
+    /// needs the role Storage Blob Data Contributor then.
     pub storage_account_key: Option<Secret>,
 
-    /// The account's connection string, instead of `storage_account` and its key.
+    /// The account's connection string, instead of `storage_account` and its key. One that has neither key nor signature says
+    /// where the account is, for an identity.
     pub storage_account_connection_string: Option<Secret>,
+
+    /// Another identity for the storage account than the one that reads the event hubs, such as beside a `connection_string`: the
+    /// same options as `auth`.
+    pub storage_account_auth: AuthSettings,
 
     /// The container for checkpoints; it is made where there is none. Without it: `azure-eventhub-input-` and the name of the
     /// event hub with `_` replaced by `-`, as Elastic's integrations have it; so what they have read is not read again.
@@ -180,13 +190,15 @@ impl Default for EventHubSettings {
             tenant_id: String::new(),
             client_id: String::new(),
             client_secret: None,
-            authority_host: "https://login.microsoftonline.com".into(),
+            authority_host: LOGIN.into(),
             managed_identity_client_id: String::new(),
+            auth: AuthSettings::default(),
             transport: Transport::default(),
             custom_endpoint: String::new(),
             storage_account: String::new(),
             storage_account_key: None,
             storage_account_connection_string: None,
+            storage_account_auth: AuthSettings::default(),
             storage_account_container: String::new(),
             migrate_checkpoint: true,
             processor_update_interval: Duration::from_secs(10),
@@ -211,6 +223,8 @@ impl EventHubSettings {
     /// What can be told to be wrong without asking anybody.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let wrong = |option, message: &str| Err(Error::Settings { option, message: message.into() });
+        self.identity()?;
+        self.storage_identity()?;
         let address = Address::of(self)?;
         let mut hubs = BTreeSet::new();
         for name in &self.eventhub {
@@ -224,21 +238,6 @@ impl EventHubSettings {
         }
         if self.consumer_group.chars().count() > 50 {
             return wrong("consumer_group", "must be of at most 50 characters, as Event Hubs has it");
-        }
-        match self.auth_type {
-            AuthType::ConnectionString | AuthType::ManagedIdentity => {}
-            AuthType::ClientSecret => {
-                for (option, text) in [
-                    ("tenant_id", self.tenant_id.as_str()),
-                    ("client_id", &self.client_id),
-                    ("client_secret", self.client_secret.as_ref().map_or("", Secret::expose)),
-                ] {
-                    if text.trim().is_empty() {
-                        return wrong(option, "is missing: auth_type client_secret wants it");
-                    }
-                }
-                self.authority()?;
-            }
         }
         if self.processor_update_interval < SHORTEST_INTERVAL {
             return wrong("processor_update_interval", "must be at least 1s");
@@ -260,27 +259,17 @@ impl EventHubSettings {
                 }
                 Ok(())
             }
-            None if !self.storage_account_container.is_empty() || self.storage_account_key.is_some() => wrong(
-                "storage_account",
-                "is missing: name the storage account, or leave out all storage options to keep checkpoints under path.data",
-            ),
+            None if !self.storage_account_container.is_empty()
+                || self.storage_account_key.is_some()
+                || self.storage_account_auth.is_written() =>
+            {
+                wrong(
+                    "storage_account",
+                    "is missing: name the storage account, or leave out all storage options to keep checkpoints under path.data",
+                )
+            }
             None => Ok(()),
         }
-    }
-
-    /// The login server.
-    pub(super) fn authority(&self) -> Result<Url, Error> {
-        let option = "authority_host";
-        // filebeat has it with and without the scheme.
-        let text = if self.authority_host.contains("://") {
-            self.authority_host.clone()
-        } else {
-            format!("https://{}", self.authority_host)
-        };
-        let url = Url::parse(&text)
-            .map_err(|error| Error::Settings { option, message: format!("is no address: {error}") })?;
-        check_secure(option, &url)?;
-        Ok(url)
     }
 
     /// How requests to storage and login are sent.

@@ -10,14 +10,15 @@ use url::Url;
 use super::feed::Feed;
 use crate::config::{in_order, units};
 use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, address};
-use crate::oauth::Credentials;
+use crate::oauth::{AuthSettings, Credentials, Identity, IdentityType, LOGIN, Short};
 
 /// Where a tenant's records are and how often they are asked for.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct GraphSettings {
-    /// Directory (tenant) id, or one of its domains.
+    /// Directory (tenant) id, or one of its domains. It, `client_id` and `client_secret` are the short form of `auth.type:
+    /// client_secret`; where `auth` is written, they may stand there, and are required as its type wants them.
     #[schemars(length(min = 1), example = &"${TENANT_ID}")]
     pub tenant_id: String,
 
@@ -29,6 +30,9 @@ pub struct GraphSettings {
     /// `file:/run/secrets/client_secret` from a file.
     #[schemars(length(min = 1), example = &"${CLIENT_SECRET}")]
     pub client_secret: Secret,
+
+    /// Another identity than an application with a secret, or the same written in full.
+    pub auth: AuthSettings,
 
     /// The login server. Sovereign clouds have their own, such as `https://login.microsoftonline.us`.
     #[schemars(length(min = 1))]
@@ -90,7 +94,8 @@ impl Default for GraphSettings {
             tenant_id: String::new(),
             client_id: String::new(),
             client_secret: Secret::default(),
-            login_url: "https://login.microsoftonline.com".into(),
+            auth: AuthSettings::default(),
+            login_url: LOGIN.into(),
             url: "https://graph.microsoft.com".into(),
             scopes: Vec::new(),
             endpoint_params: BTreeMap::new(),
@@ -133,14 +138,22 @@ impl GraphSettings {
         } else {
             self.scopes.clone()
         };
-        Ok(Credentials {
-            tenant_id: self.tenant_id.clone(),
-            client_id: self.client_id.clone(),
-            client_secret: self.client_secret.clone(),
-            login_url: address("login_url", &self.login_url)?,
-            scopes,
-            endpoint_params: self.endpoint_params.clone(),
-        })
+        Ok(Credentials { identity: self.identity()?, scopes, endpoint_params: self.endpoint_params.clone() })
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    ///
+    /// The option at fault.
+    pub(crate) fn identity(&self) -> Result<Identity, Error> {
+        let short = Short {
+            tenant_id: &self.tenant_id,
+            client_id: &self.client_id,
+            client_secret: self.client_secret.expose(),
+            login: ("login_url", &self.login_url),
+        };
+        self.auth.identity(IdentityType::ClientSecret, short)
     }
 
     /// How requests are sent.
