@@ -64,6 +64,11 @@ impl Client {
         Ok(Self { inner })
     }
 
+    /// The connections themselves, for requests that are not retried here.
+    pub(crate) fn inner(&self) -> &reqwest::Client {
+        &self.inner
+    }
+
     /// Sends one request once.
     pub(crate) async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, Error> {
         let host = origin(request.url());
