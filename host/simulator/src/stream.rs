@@ -44,7 +44,7 @@ impl Manner {
 
 enum Encoder {
     Plain(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
 }
 
 /// A body of pieces.
@@ -75,7 +75,7 @@ enum End {
 impl<I: Iterator<Item = Vec<u8>>> Streamed<I> {
     pub(crate) fn new(pieces: I, manner: Manner) -> Self {
         let encoder = if manner.gzip {
-            Encoder::Gzip(GzEncoder::new(Vec::new(), Compression::fast()))
+            Encoder::Gzip(Box::new(GzEncoder::new(Vec::new(), Compression::fast())))
         } else {
             Encoder::Plain(Vec::new())
         };

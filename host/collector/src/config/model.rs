@@ -202,6 +202,7 @@ impl Kind {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "a configuration has a few of them, which live as long as the process")]
 pub enum Source {
     /// The Microsoft Graph security API.
     Graph(GraphSettings),

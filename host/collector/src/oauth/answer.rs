@@ -23,7 +23,7 @@ pub(super) struct Grant {
 #[derive(Default, Deserialize)]
 #[serde(untagged)]
 enum Number {
-    Number(u64),
+    Integer(u64),
     Text(String),
     #[default]
     Absent,
@@ -32,7 +32,7 @@ enum Number {
 impl Number {
     fn value(&self) -> Option<u64> {
         match self {
-            Self::Number(number) => Some(*number),
+            Self::Integer(number) => Some(*number),
             Self::Text(text) => text.parse().ok(),
             Self::Absent => None,
         }

@@ -43,11 +43,11 @@ impl Connector {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let access = match settings.identity()? {
             None => Access::ConnectionString(settings.connection_string.clone().unwrap_or_default()),
-            Some(identity) => Access::Identity(Credential::new(identity, client, settings.http())),
+            Some(identity) => Access::Identity(Credential::shared(identity, client, settings.http())),
         };
         let storage = match &access {
             Access::Identity(identity) if !settings.storage_account_auth.is_written() => Some(identity.clone()),
-            _ => settings.storage_identity()?.map(|identity| Credential::new(identity, client, settings.http())),
+            _ => settings.storage_identity()?.map(|identity| Credential::shared(identity, client, settings.http())),
         };
         Ok(Self {
             address: Address::of(settings)?,

@@ -103,7 +103,7 @@ pub(super) struct Credential {
 }
 
 impl Credential {
-    pub(super) fn new(identity: Identity, client: &Client, settings: HttpSettings) -> Arc<dyn TokenCredential> {
+    pub(super) fn shared(identity: Identity, client: &Client, settings: HttpSettings) -> Arc<dyn TokenCredential> {
         Arc::new(Self { identity, client: client.clone(), settings, tokens: Default::default() })
     }
 
