@@ -161,7 +161,8 @@ fn summary(made: &Made, inputs: &[&PathBuf]) -> Value {
             members.insert(name.to_owned(), value);
         }
     };
-    let fates: [(&str, fn(&Tally) -> u32); 3] =
+    type Count = fn(&Tally) -> u32;
+    let fates: [(&str, Count); 3] =
         [("held", |tally| tally.held), ("dropped", |tally| tally.dropped), ("rejected", |tally| tally.rejected)];
     for (name, count) in fates {
         add(name, total(count).into(), total(count) > 0);
