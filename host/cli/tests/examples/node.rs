@@ -1,12 +1,11 @@
 //! Node.js (`host/examples/node`).
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use crate::{root, run_or_skip, text};
+use crate::{assert_is_a_filter, copy_files, pipe, root, run_or_skip, testdata, text};
 
 /// The component for tests of limits, and those of testdata.
 const COMPONENTS: [&str; 5] = ["hostile", "alert", "incident", "event", "vulnerability"];
@@ -14,13 +13,7 @@ const COMPONENTS: [&str; 5] = ["hostile", "alert", "incident", "event", "vulnera
 /// A copy of the example with its packages and components, or why there is none.
 static PROJECT: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     let project = root().join("target/node");
-    fs::create_dir_all(&project).unwrap();
-    for entry in fs::read_dir(root().join("host/examples/node")).unwrap() {
-        let file = entry.unwrap().path();
-        if file.is_file() {
-            fs::copy(&file, project.join(file.file_name().unwrap())).unwrap();
-        }
-    }
+    copy_files(&root().join("host/examples/node"), &project);
     install(&project)?;
     for component in COMPONENTS {
         let file = root().join(format!("target/components/{component}.wasm"));
@@ -69,19 +62,7 @@ fn node(script: &str) -> Option<Command> {
 
 /// What the filter makes of a payload.
 fn transform(arguments: &[&str], payload: &[u8]) -> Option<Output> {
-    let mut filter = node("transform.mjs")?
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    filter.stdin.take().unwrap().write_all(payload).unwrap();
-    Some(filter.wait_with_output().unwrap())
-}
-
-fn testdata(file: &str) -> Vec<u8> {
-    fs::read(root().join("testdata").join(file)).unwrap()
+    Some(pipe(node("transform.mjs")?.args(arguments), payload))
 }
 
 #[test]
@@ -100,10 +81,7 @@ fn golden_cases_are_the_same_in_node() {
 fn transform_is_a_filter() {
     let received = ["--received-at", "1735689600000"];
     let Some(output) = transform(&received, &testdata("alert/malformed-lines.ndjson")) else { return };
-    assert_eq!(output.status.code(), Some(3), "records were rejected: {}", text(&output));
-    assert_eq!(output.stdout, testdata("alert/malformed-lines.expected.ndjson"));
-    let summary = String::from_utf8(output.stderr).unwrap();
-    assert!(summary.ends_with("10 records: 3 mapped, 0 held, 0 dropped, 7 rejected; 3 documents\n"), "{summary}");
+    assert_is_a_filter(output);
 }
 
 #[test]

@@ -1,23 +1,16 @@
 //! Python (`host/examples/python`).
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use crate::{root, run_or_skip, text};
+use crate::{assert_is_a_filter, copy_files, pipe, root, run_or_skip, testdata, text};
 
 /// A copy of the example with its packages, or why there is none.
 static PROJECT: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     let project = root().join("target/python");
-    fs::create_dir_all(&project).unwrap();
-    for entry in fs::read_dir(root().join("host/examples/python")).unwrap() {
-        let file = entry.unwrap().path();
-        if file.is_file() {
-            fs::copy(&file, project.join(file.file_name().unwrap())).unwrap();
-        }
-    }
+    copy_files(&root().join("host/examples/python"), &project);
     install(&project)?;
     Ok(project)
 });
@@ -62,17 +55,7 @@ fn component(name: &str) -> PathBuf {
 
 /// What `transform` makes of a payload.
 fn transform(name: &str, arguments: &[&str], payload: &[u8]) -> Option<Output> {
-    let mut filter = python("transform.py")?
-        .arg(component(name))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // One that refuses its arguments reads nothing.
-    let _ = filter.stdin.take().unwrap().write_all(payload);
-    Some(filter.wait_with_output().unwrap())
+    Some(pipe(python("transform.py")?.arg(component(name)).args(arguments), payload))
 }
 
 #[test]
@@ -88,13 +71,9 @@ fn golden_cases_are_the_same_in_python() {
 
 #[test]
 fn transform_is_a_filter() {
-    let case = |name: &str| fs::read(root().join("testdata/alert").join(name)).unwrap();
-    let payload = case("malformed-lines.ndjson");
+    let payload = testdata("alert/malformed-lines.ndjson");
     let Some(output) = transform("alert", &["--received-at", "1735689600000"], &payload) else { return };
-    assert_eq!(output.status.code(), Some(3), "records were rejected: {}", text(&output));
-    assert_eq!(output.stdout, case("malformed-lines.expected.ndjson"));
-    let summary = String::from_utf8(output.stderr).unwrap();
-    assert!(summary.ends_with("10 records: 3 mapped, 0 held, 0 dropped, 7 rejected; 3 documents\n"), "{summary}");
+    assert_is_a_filter(output);
 }
 
 #[test]
