@@ -17,6 +17,7 @@ mod damage;
 #[cfg(target_os = "linux")]
 mod discard;
 mod events;
+mod health;
 mod incidents;
 mod kill;
 #[cfg(target_os = "linux")]

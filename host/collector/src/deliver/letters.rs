@@ -6,7 +6,11 @@ use serde_json::value::RawValue;
 use super::{Reject, Session, pause};
 use crate::dead_letter::{Content, DeadLetterFile, Letter, timestamp};
 use crate::http::{Retry, RetrySettings};
+use crate::metrics::OutputMetrics;
 use crate::output::Refusal;
+
+/// The part of the output that takes dead letters.
+const LETTERS: &str = "dead letters";
 
 /// The dead-letter file, and the patience to wait for it.
 #[derive(Clone)]
@@ -28,7 +32,7 @@ pub(super) struct Returned<'a> {
 
 impl Letters {
     /// Sets a record aside that cannot be mapped.
-    pub(super) async fn set_aside(&self, session: &dyn Session, reject: &Reject) {
+    pub(super) async fn set_aside(&self, session: &dyn Session, reject: &Reject, metrics: &OutputMetrics) {
         tracing::warn!(
             input = session.input(),
             code = reject.code,
@@ -52,11 +56,11 @@ impl Letters {
             id: format!("{:032x}", reject.id),
             content: Content::record(&reject.bytes),
         };
-        self.append(session, &letter).await;
+        self.append(session, &letter, metrics).await;
     }
 
     /// Keeps a document that the output does not take.
-    pub(super) async fn keep(&self, session: &dyn Session, returned: &Returned<'_>) {
+    pub(super) async fn keep(&self, session: &dyn Session, returned: &Returned<'_>, metrics: &OutputMetrics) {
         let Returned { document, bytes, stream, refusal: Refusal { code, message }, failure_store } = *returned;
         let (input, index) = (session.input(), stream);
         let id = format!("{:032x}", document.id);
@@ -81,17 +85,19 @@ impl Letters {
             id,
             content: raw.map_or_else(|_| Content::record(bytes), Content::Document),
         };
-        self.append(session, &letter).await;
+        self.append(session, &letter, metrics).await;
     }
 
     /// Writes a letter, however long it takes: what is in it is nowhere else.
-    async fn append(&self, session: &dyn Session, letter: &Letter<'_>) {
+    async fn append(&self, session: &dyn Session, letter: &Letter<'_>, metrics: &OutputMetrics) {
         let mut retry = Retry::new(&self.retry);
         while let Err(error) = self.file.append(letter) {
             let file = self.file.path().display();
             tracing::error!(input = session.input(), %file, %error, "the dead-letter file takes nothing: delivery waits for it");
+            metrics.health.failed(LETTERS, &error);
             pause(&mut retry, None).await;
         }
+        metrics.health.works(LETTERS);
         session.metrics().dead_letters.add(1_u64);
     }
 }

@@ -31,6 +31,7 @@ mod container;
 mod error;
 mod gather;
 mod hub;
+mod lag;
 mod probe;
 mod progress;
 mod reader;
@@ -39,7 +40,7 @@ mod store;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use azure_core::credentials::TokenCredential;
 use futures_util::future::join_all;
@@ -52,7 +53,7 @@ pub use probe::{Found, probe};
 pub use progress::CursorError;
 pub use settings::{AuthType, EventHubSettings, StartAt, Strategy, Transport};
 
-use super::{Delivery, Position, Source, Start};
+use super::{Delivery, Lag, Position, Source, Start};
 use crate::http::{self, Client, Retry, RetrySettings};
 use account::Account;
 use address::expand;
@@ -60,12 +61,15 @@ use connection::Connector;
 use container::Container;
 use gather::Gather;
 use hub::{Common, Entry, HubTask};
+use lag::Lags;
 use progress::{Hub, Progress};
 use reader::Item;
 use store::BlobStore;
 
 /// Checkpoints that are sent at once.
 const SAVES: usize = 16;
+/// The part of an input that keeps checkpoints.
+const CONTAINER: &str = "container for checkpoints";
 /// How long connections may take to end.
 const CLOSE: Duration = Duration::from_secs(10);
 
@@ -87,6 +91,7 @@ struct Shared {
     unsaved: Notify,
     /// One at a time tells it.
     saving: tokio::sync::Mutex<()>,
+    lags: Lags,
 }
 
 impl Shared {
@@ -176,6 +181,7 @@ impl EventHubs {
             stop: stopped,
             owner: start.owner.clone(),
             sent_since: start.sent_since,
+            metrics: start.metrics,
             once: start.once,
             hubs,
         });
@@ -234,7 +240,10 @@ async fn open_store(common: &Common, container: Container) -> Option<BlobStore> 
             _ = stop.wait_for(|stop| *stop) => return None,
         };
         let error = match opened {
-            Ok(store) => return Some(store),
+            Ok(store) => {
+                common.metrics.health.works(CONTAINER);
+                return Some(store);
+            }
             Err(error) => error,
         };
         if common.once || !error.is_transient() {
@@ -242,6 +251,7 @@ async fn open_store(common: &Common, container: Container) -> Option<BlobStore> 
             return None;
         }
         let wait = common.settings.retry.wait_max;
+        common.metrics.part_failed(CONTAINER, &error);
         tracing::warn!(%error, ?wait, "the container for checkpoints cannot be opened yet");
         tokio::select! {
             () = sleep(wait) => {}
@@ -275,6 +285,10 @@ impl Source for EventHubs {
 
     fn saved(&self, _: u64) {
         self.shared.progress().saved();
+    }
+
+    fn lag(&self) -> Lag {
+        self.shared.lags.sum(SystemTime::now())
     }
 
     async fn close(&self) {
