@@ -46,6 +46,11 @@ impl Health {
         self.state().failing.remove(part);
     }
 
+    /// Notes that all parts but one are made anew.
+    pub fn forget_all_but(&self, part: &str) {
+        self.state().failing.retain(|name, _| name == part);
+    }
+
     /// Notes that it has ended and will not go on by itself.
     pub fn ended(&self, reason: &impl fmt::Display) {
         self.state().ended = Some(reason.to_string());
@@ -82,6 +87,11 @@ mod tests {
         assert_eq!(health.reasons(), reasons[1..]);
         health.works("reading");
         assert!(health.reasons().is_empty());
+        health.failed("partition 1", &"no right");
+        health.failed("running", &"broken");
+        health.forget_all_but("running");
+        assert_eq!(health.reasons(), ["has failed for 0s (running): broken"]);
+        health.works("running");
         health.ended(&"gone");
         assert_eq!(health.reasons(), ["has ended: gone"]);
     }

@@ -210,6 +210,8 @@ impl Metrics {
     /// Notes that the input failed and is started again.
     pub(crate) fn run_failed(&self, reason: &impl fmt::Display) {
         self.part_failed(Self::RUNNING, reason);
+        // Partitions may be another collector's when it runs again.
+        self.health.forget_all_but(Self::RUNNING);
     }
 
     /// Notes that the input runs.

@@ -28,7 +28,7 @@ fn definitions_keep_to_the_rules_of_prometheus() {
         assert_eq!(base.ends_with("bytes"), *unit == "bytes", "{name}");
         assert!(help.ends_with('.') && !help.contains(['\n', '|']), "{name}: {help}");
     }
-    assert!(names.len() > 50);
+    assert!(names.len() >= 50);
 }
 
 #[test]
