@@ -278,7 +278,8 @@ fn the_log_is_ecs_where_no_terminal_is_and_what_is_repeated_is_said_once() {
     let rejected = said("a record cannot be mapped");
     assert_eq!(rejected.len(), 1, "{text}");
     assert_eq!((&rejected[0]["log.level"], &rejected[0]["log.logger"]), (&"warn".into(), &"deliver.letters".into()));
-    assert_eq!(rejected[0]["defenderbeat"]["input"], "contoso");
+    let fields = &rejected[0]["defenderbeat"];
+    assert_eq!((&fields["input"], &fields["reason"]), (&"contoso".into(), &"not a JSON object".into()));
     let repeated = said("repeated 49 times: a record cannot be mapped");
     assert_eq!((repeated.len(), &repeated[0]["log.level"]), (1, &"warn".into()), "{text}");
     // What ends the process is a line like the others.

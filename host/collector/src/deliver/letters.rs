@@ -37,7 +37,7 @@ impl Letters {
             input = session.input(),
             code = reject.code,
             path = reject.path,
-            message = reject.message,
+            reason = reject.message,
             bytes = reject.bytes.len(),
             file = %self.file.path().display(),
             "a record cannot be mapped and goes to the dead letters"
@@ -69,7 +69,7 @@ impl Letters {
         } else {
             "the output refuses a document: it goes to the dead letters"
         };
-        tracing::warn!(input, index, id, code, message, "{fate}");
+        tracing::warn!(input, index, id, code, reason = message, "{fate}");
         let raw = serde_json::from_slice::<&RawValue>(bytes);
         let letter = Letter {
             timestamp: timestamp(chrono::Utc::now().timestamp_millis()),
