@@ -297,10 +297,9 @@ impl<O: Output> Deliver<O> {
 
 /// Waits before something is tried again; says how long that was.
 async fn pause(retry: &mut Retry<'_>, retry_after: Option<Duration>) -> Duration {
-    let wait = retry.failed(retry_after).unwrap_or_default();
-    if !wait.is_zero() {
-        tokio::time::sleep(wait).await;
-    }
+    let Some(wait) = retry.failed(retry_after) else { return Duration::ZERO };
+    // Others go on meanwhile, however short it is.
+    tokio::time::sleep(wait).await;
     wait
 }
 
