@@ -94,9 +94,10 @@ lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
 	else echo "the advisory database cannot be fetched: advisories are not checked"; \
 		cargo deny --locked check --hide-inclusion-graph licenses bans sources; fi
 
-reference: build ## writes docs/reference, the fields of documents, anew
+reference: build ## writes docs/reference, the fields of documents, and docs/metrics.md anew
 	@mkdir -p docs/reference
 	@for dataset in $(GUESTS); do $(DEFENDERBEAT) docs fields $$dataset > docs/reference/$$dataset.md; done
+	@$(DEFENDERBEAT) docs metrics > docs/metrics.md
 
 bless: reference ## writes the expectations of golden cases, the references of fields and options, and fuel figures anew
 	@$(DEFENDERBEAT) golden --bless testdata

@@ -6,11 +6,16 @@ mod explain;
 mod feeds;
 mod fields;
 mod golden;
+mod log;
 mod opening;
+mod progress;
 mod replay;
 mod run;
 mod setup;
+mod shell;
+mod status;
 mod stderr;
+mod tap;
 mod test_input;
 mod test_output;
 mod transform;
@@ -18,7 +23,7 @@ mod transform;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::stderr::say;
 
@@ -47,6 +52,11 @@ enum Command {
     Export(setup::ExportArguments),
     /// Sends dead letters again, once their cause is mended.
     Replay(replay::Arguments),
+    /// Shows how a running process is: what it has collected, how far it is behind, what fails. Takes `http.enabled`. Ends with
+    /// status 1 where it is not ready.
+    Status(status::Arguments),
+    /// Shows samples of documents and rejected records of a running process as they pass, one a line. Takes `http.tap.enabled`.
+    Tap(tap::Arguments),
     /// Maps raw payloads to documents: a step of a shell pipe.
     Transform(transform::Arguments),
     /// Says which row of the mapping made each field of documents, and which columns of records none took.
@@ -56,6 +66,10 @@ enum Command {
     Docs(docs::Docs),
     /// Runs golden cases: records with the documents expected of them.
     Golden(golden::Arguments),
+    /// Prints the script by which a shell completes commands and options.
+    Completions(shell::Completions),
+    /// Prints the manual page.
+    Man(shell::Man),
     /// Says what this is: version, components and the versions they follow.
     Version,
 }
@@ -82,7 +96,12 @@ fn main() -> ExitCode {
         Command::Transform(arguments) => transform::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Docs(docs::Docs::Fields(arguments)) => docs::run(&arguments),
+        Command::Docs(docs::Docs::Metrics) => docs::metrics(),
         Command::Golden(arguments) => golden::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Tap(arguments) => tap::run(&arguments),
+        Command::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
+        Command::Man(arguments) => shell::man(&arguments, Arguments::command()),
         Command::Version => version(),
     };
     match result {

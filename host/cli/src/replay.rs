@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use defenderbeat_collector::metrics::Counter;
 use defenderbeat_collector::replay::{Options, Summary, replay};
 use tokio::sync::watch;
 
-use crate::run::{ConfigArguments, data, load, log, signals};
+use crate::log;
+use crate::progress::Progress;
+use crate::run::{ConfigArguments, data, load, signals};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -29,7 +32,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
-    log(config.log_level);
+    let progress = Progress::of(&config);
+    let _log = log::start(&config.logging, &progress);
     if let Some(unknown) = arguments.only.iter().find(|only| !config.inputs.iter().any(|input| input.id == **only)) {
         bail!("--only {unknown}: there is no such input in the configuration");
     }
@@ -40,7 +44,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (only, failure_store) = (arguments.only.clone(), arguments.failure_store);
     let summary = runtime.block_on(async {
         tokio::spawn(signals(tell));
-        replay(&config, Options { file, components, lookup, only, failure_store, stop }).await
+        let read = Arc::<Counter>::default();
+        let length = std::fs::metadata(&file).map_or(0, |file| file.len());
+        let _shown = progress.replaying(length, &read);
+        replay(&config, Options { file, components, lookup, only, failure_store, read, stop }).await
     });
     runtime.shutdown_background();
     let Summary { letters, records, documents, duplicates, failing, left_out } = summary?;

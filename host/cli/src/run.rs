@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use defenderbeat_collector::config::{Config, GeoipOptions, Kind, LogLevel};
+use defenderbeat_collector::config::{Config, GeoipOptions, Kind};
 use defenderbeat_collector::lookup::Data;
+use defenderbeat_collector::metrics::Registry;
 use defenderbeat_collector::run::{self, Options};
 use defenderbeat_runtime::{Component, Engine};
 use tokio::sync::watch;
-use tracing_subscriber::filter::LevelFilter;
 
-use crate::components;
+use crate::progress::Progress;
+use crate::{components, log, message};
 
 #[derive(Args)]
 pub(crate) struct ConfigArguments {
@@ -32,6 +34,10 @@ pub(crate) struct Arguments {
     /// Ends after one cycle of every input.
     #[arg(long)]
     once: bool,
+    /// Counts what components execute, for the metric fuel. They are compiled anew at the start, which takes seconds, and
+    /// mapping takes longer.
+    #[arg(long)]
+    fuel: bool,
 }
 
 impl ConfigArguments {
@@ -43,11 +49,14 @@ impl ConfigArguments {
 
 /// The components that the inputs of a configuration need.
 pub(crate) fn load(config: &Config) -> Result<Vec<(Kind, Component)>> {
-    let engine = Engine::new(defenderbeat_runtime::Options::default())?;
+    load_into(&Engine::new(defenderbeat_runtime::Options::default())?, config)
+}
+
+fn load_into(engine: &Engine, config: &Config) -> Result<Vec<(Kind, Component)>> {
     let mut components: Vec<(Kind, Component)> = Vec::new();
     for input in &config.inputs {
         if !components.iter().any(|(kind, _)| *kind == input.kind) {
-            components.push((input.kind, components::load(&engine, input.kind.name(), None)?));
+            components.push((input.kind, components::load(engine, input.kind.name(), None)?));
         }
     }
     Ok(components)
@@ -59,40 +68,34 @@ pub(crate) fn data(config: &Config) -> Result<Data> {
     Data::open(city.as_deref(), asn.as_deref()).context("geoip")
 }
 
-pub(crate) fn log(level: LogLevel) {
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warning => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-    };
-    // Libraries beneath are heard at their warnings, whose debug output could show what requests hold.
-    let filter = tracing_subscriber::filter::Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target("defenderbeat", level)
-        .with_target("defenderbeat_collector", level)
-        .with_target("defenderbeat_runtime", level);
-    use tracing_subscriber::prelude::*;
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
-    tracing_subscriber::registry().with(text).with(filter).init();
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
-    log(config.log_level);
-    let components = load(&config)?;
+    let (progress, began) = (Progress::of(&config), Instant::now());
+    let log = log::start(&config.logging, &progress);
+    let fuel = defenderbeat_runtime::Options { fuel: arguments.fuel, ..defenderbeat_runtime::Options::default() };
+    let components = load_into(&Engine::new(fuel)?, &config)?;
     let lookup = Arc::new(data(&config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let (tell, stop) = watch::channel(false);
+    let metrics = Registry::new(&config);
     let result = runtime.block_on(async {
         tokio::spawn(signals(tell));
-        run::run(&config, Options { once: arguments.once, components, lookup, stop }).await
+        let _shown = progress.collecting(&metrics);
+        let options = Options { once: arguments.once, components, lookup, metrics: metrics.clone(), stop };
+        run::run(&config, options).await
     });
     // Threads that are in the middle of something do not keep the process from ending.
     runtime.shutdown_background();
-    result?;
-    Ok(ExitCode::SUCCESS)
+    progress.summary(&metrics, began);
+    match result {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        // Who reads lines of JSON gets nothing else.
+        Err(error) if log.is_json() => {
+            tracing::error!("{}", message(&error.into()));
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Tells everything to end at the first SIGINT or SIGTERM, and ends the process at the second.

@@ -8,7 +8,9 @@ use clap::Args;
 use defenderbeat_collector::probe::{Probed, probe};
 use defenderbeat_collector::run::check;
 
-use crate::run::{ConfigArguments, data, load, log};
+use crate::log;
+use crate::progress::Progress;
+use crate::run::{ConfigArguments, data, load};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -21,7 +23,7 @@ pub(crate) struct Arguments {
 #[allow(clippy::print_stdout, reason = "what was asked for")]
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
-    log(config.log_level);
+    let _log = log::start(&config.logging, &Progress::none());
     let components = load(&config)?;
     check(&config, &components)?;
     let lookup = Arc::new(data(&config)?);

@@ -147,3 +147,59 @@ fn an_unknown_dataset_is_wrong_usage() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("vulnerability"));
 }
+
+#[test]
+fn the_page_of_metrics_is_what_the_program_prints() {
+    let output = Command::new(env!("CARGO_BIN_EXE_defenderbeat")).args(["docs", "metrics"]).output().unwrap();
+    let page = root("docs/metrics.md");
+    let text = fs::read_to_string(&page).unwrap_or_default();
+    assert!(
+        text == String::from_utf8(output.stdout).unwrap(),
+        "{} is out of date: run `make reference`",
+        page.display()
+    );
+}
+
+/// The words of an expression that are no functions, labels or variables of Grafana.
+fn metrics_of(expression: &str) -> Vec<&str> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = expression.split(|c| !word(c));
+    words.filter(|word| word.starts_with("defenderbeat_") || word.starts_with("process_")).collect()
+}
+
+#[test]
+fn the_dashboard_asks_for_metrics_that_there_are() {
+    let known: Vec<&str> = defenderbeat_collector::metrics::definitions().map(|definition| definition.name).collect();
+    let text = fs::read_to_string(root("docs/dashboards/grafana.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
+    let mut asked = 0;
+    for panel in panels {
+        let targets = panel["targets"].as_array().unwrap();
+        let expressions = targets.iter().map(|target| target["expr"].as_str().unwrap());
+        for expression in expressions {
+            let metrics = metrics_of(expression);
+            assert!(!metrics.is_empty(), "{}: {expression}", panel["title"]);
+            for metric in metrics {
+                assert!(known.contains(&metric), "{}: there is no metric {metric}", panel["title"]);
+                let is_counter = metric.ends_with("_total");
+                assert!(
+                    !is_counter || expression.contains("rate(") || expression.contains("increase("),
+                    "{expression}"
+                );
+                asked += 1;
+            }
+        }
+    }
+    for variable in dashboard["templating"]["list"].as_array().unwrap() {
+        for metric in metrics_of(variable["definition"].as_str().unwrap_or_default()) {
+            assert!(known.contains(&metric), "there is no metric {metric}");
+        }
+    }
+    assert!(asked > 25);
+    // What operations.md says is worth an alarm can be asked for too.
+    let operations = fs::read_to_string(root("docs/operations.md")).unwrap();
+    for metric in metrics_of(&operations) {
+        assert!(known.contains(&metric), "docs/operations.md: there is no metric {metric}");
+    }
+}

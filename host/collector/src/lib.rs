@@ -15,6 +15,7 @@ pub mod http;
 pub mod lookup;
 mod mapper;
 pub mod metrics;
+pub mod monitor;
 pub mod oauth;
 pub mod output;
 pub mod probe;

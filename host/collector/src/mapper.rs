@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use defenderbeat_runtime::{Batch, Error, Part, Receipt, Result, Sink, Transform};
+use defenderbeat_runtime::{Batch, Error, Part, Receipt, Result, Sink, Transform, Usage};
 
 use crate::facts::{Facts, News, Place};
 
@@ -15,6 +15,8 @@ pub(crate) struct Mapper<T> {
     pipeline: T,
     facts: Option<Arc<Facts>>,
     place: Place,
+    /// What pipelines used that are gone.
+    used: Usage,
 }
 
 impl<T: Transform> Mapper<T> {
@@ -25,7 +27,7 @@ impl<T: Transform> Mapper<T> {
     /// It refuses its settings, or traps at once.
     pub(crate) fn new(open: Open<T>, facts: Option<Arc<Facts>>) -> Result<Self> {
         let pipeline = open(None)?;
-        Ok(Self { open, pipeline, facts, place: Place::default() })
+        Ok(Self { open, pipeline, facts, place: Place::default(), used: Usage::default() })
     }
 
     /// Maps a batch with all facts that are known by now, and adds those found in it for all to learn.
@@ -53,8 +55,19 @@ impl<T: Transform> Mapper<T> {
     ///
     /// It refuses its settings, or traps at once.
     pub(crate) fn reopen(&mut self, sync_start: Option<i64>) -> Result<()> {
-        self.pipeline = (self.open)(sync_start)?;
+        let pipeline = (self.open)(sync_start)?;
+        self.replace(pipeline);
         Ok(())
+    }
+
+    fn replace(&mut self, pipeline: T) {
+        self.used = self.used.with_gone(self.pipeline.usage());
+        self.pipeline = pipeline;
+    }
+
+    /// What the component has used so far, and takes now.
+    pub(crate) fn usage(&self) -> Usage {
+        self.used.with(self.pipeline.usage())
     }
 
     /// Ends a sync: what was held leaves.
@@ -71,8 +84,11 @@ impl<T: Transform> Mapper<T> {
     /// # Errors
     ///
     /// As [`Transform::push`].
-    pub(crate) fn try_alone(&self, sync_start: i64, batch: &Batch) -> Result<()> {
-        (self.open)(Some(sync_start))?.push(batch, &mut |_: Part| Ok(())).map(drop)
+    pub(crate) fn try_alone(&mut self, sync_start: i64, batch: &Batch) -> Result<()> {
+        let mut alone = (self.open)(Some(sync_start))?;
+        let tried = alone.push(batch, &mut |_: Part| Ok(()));
+        self.used = self.used.with_gone(alone.usage());
+        tried.map(drop)
     }
 
     fn learn(&mut self, facts: &Facts) -> Result<()> {
@@ -80,7 +96,8 @@ impl<T: Transform> Mapper<T> {
             let learned = match news {
                 News::More(news) => self.pipeline.learn(&news),
                 News::Anew(all) => {
-                    self.pipeline = (self.open)(None)?;
+                    let pipeline = (self.open)(None)?;
+                    self.replace(pipeline);
                     self.pipeline.learn(&all)
                 }
             };

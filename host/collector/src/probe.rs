@@ -47,6 +47,7 @@ pub async fn probe(input: &Input, component: &Component, lookup: Arc<dyn Lookup>
         budget: Budget::default(),
         max_record_size: input.max_record_size,
         dead_letters: Arc::new(Nowhere),
+        metrics: Arc::default(),
     };
     let nobody = Agent { id: String::new(), name: String::new(), version: String::new(), ephemeral_id: String::new() };
     let open = |sync_start| {

@@ -20,6 +20,8 @@ use crate::config::{Agent, Config, Kind, Source as InputSource};
 use crate::dead_letter::DeadLetterFile;
 use crate::deliver::{Deliver, Delivered};
 use crate::facts::Facts;
+use crate::metrics::Registry;
+use crate::monitor::Monitor;
 use crate::output::{self, AnyOutput, Output as _};
 use crate::source::{defender, event_hubs, graph};
 pub use error::{InputCause, InputError, RunError};
@@ -43,6 +45,8 @@ pub struct Options {
     pub components: Vec<(Kind, Component)>,
     /// The host's own data.
     pub lookup: Arc<dyn Lookup>,
+    /// What is counted, made of the same configuration.
+    pub metrics: Arc<Registry>,
     /// Becomes true when everything is to end.
     pub stop: watch::Receiver<bool>,
 }
@@ -79,8 +83,10 @@ pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), Ru
 ///
 /// What kept it from starting or going on. State on disk is such that the next start goes on where this one was settled.
 pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
-    let Options { once, components, lookup, stop } = options;
+    let Options { once, components, lookup, metrics, stop } = options;
     check(config, &components)?;
+    let taps = (config.http.enabled && config.http.tap.enabled).then(Arc::default);
+    let _monitor = Monitor::start(&config.http, metrics.clone(), taps.clone()).await?;
     let checkpoints = Arc::new(LocalCheckpoints::open(&config.data_path)?);
     let failed = |path: PathBuf| move |source| RunError::File { path, source };
     let meta = config.data_path.join("meta.json");
@@ -93,7 +99,8 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     let output = AnyOutput::open(&config.output)?;
     let lanes = output.limits().lanes;
     let (events, received) = mpsc::channel(EVENTS);
-    let deliver = Deliver::new(output, letters.clone(), checkpoints.clone());
+    let deliver = Deliver::new(output, letters.clone(), checkpoints.clone()).counting(metrics.output().clone());
+    metrics.collects_as(&agent);
     let (end_delivery, mut end) = watch::channel(false);
     let mut delivered = on_thread("delivery".to_owned(), move || {
         let runtime =
@@ -115,7 +122,9 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
         facts.insert(*kind, Arc::new(Facts::load(&config.data_path, kind.name())));
     }
     let _saver = Saver::start(facts.values().cloned().collect());
-    let shared = Arc::new(Shared { once, agent, first_start, is_new, checkpoints, letters, lookup, facts, events });
+    let shared =
+        Shared { once, agent, first_start, is_new, checkpoints, letters, lookup, facts, metrics, taps, events };
+    let shared = Arc::new(shared);
     let mut inputs = JoinSet::new();
     for input in config.inputs.iter().filter(|input| input.enabled) {
         let component = component(input, &components)?.clone();

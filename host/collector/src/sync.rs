@@ -156,7 +156,7 @@ pub(crate) fn is_unmatched(drift: &Drift) -> bool {
 }
 
 /// The records of a batch that trap alone in a new instance, as rejects.
-fn culprits<T: Transform>(mapper: &Mapper<T>, start: i64, batch: &Batch) -> Result<Receipt> {
+fn culprits<T: Transform>(mapper: &mut Mapper<T>, start: i64, batch: &Batch) -> Result<Receipt> {
     let mut receipt = Receipt { tallies: vec![Tally::default(); batch.payloads.len()], ..Receipt::default() };
     for (at, (payload, tally)) in (0..).zip(batch.payloads.iter().zip(&mut receipt.tallies)) {
         let alone = Batch { payloads: vec![payload.clone()], ..batch.clone() };

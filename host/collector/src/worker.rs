@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use defenderbeat_runtime::{Batch, Part, Receipt, SinkError, Transform};
+use defenderbeat_runtime::{Batch, Part, Receipt, SinkError, Transform, Usage};
 use tokio::sync::mpsc;
 
 use crate::checkpoint::{CheckpointError, Checkpoints, Generation};
 use crate::deliver::{Event, Reject, Selection, Session};
 use crate::mapper::Mapper;
-use crate::metrics::Metrics;
+use crate::metrics::{Call, Metrics};
+use crate::monitor::Taps;
 use crate::output::Documents;
 use crate::source::{Delivery, Origin, Position, Source, Trapped};
 use crate::sync::{Syncs, is_unmatched};
@@ -29,6 +30,7 @@ pub(crate) struct Run<S> {
     /// Unknown names that were logged.
     known: Mutex<BTreeSet<String>>,
     turns: Turns<Mapped>,
+    taps: Option<Arc<Taps>>,
 }
 
 /// What is to be told of a delivery that is mapped.
@@ -49,7 +51,12 @@ impl<S: Source> Run<S> {
         workers: usize,
     ) -> Self {
         let (generation, known, turns) = (Mutex::new(generation), Mutex::default(), Turns::new(workers));
-        Self { input, streams, metrics, source, generation, known, turns }
+        Self { input, streams, metrics, source, generation, known, turns, taps: None }
+    }
+
+    /// Shows samples of what passes.
+    pub(crate) fn tapped(self, taps: Option<Arc<Taps>>) -> Self {
+        Self { taps, ..self }
     }
 }
 
@@ -167,12 +174,46 @@ fn work<S: Source, T: Transform>(
     // The lock is held while waiting, so deliveries are taken in order; it is given back before one is mapped.
     let take = || deliveries.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
     let mut syncs = Syncs::default();
+    let mut used = Used::new(&run.metrics);
+    used.note(mapper.usage());
     while !run.turns.is_given_up()
         && let Some(delivery) = take()
     {
-        map(mapper, &mut syncs, run, delivery, events)?;
+        let mapped = map(mapper, &mut syncs, run, delivery, events);
+        used.note(mapper.usage());
+        mapped?;
     }
     Ok(())
+}
+
+/// Adds what a worker's component uses to that of the others.
+struct Used<'a> {
+    metrics: &'a Metrics,
+    before: Usage,
+}
+
+impl<'a> Used<'a> {
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.workers.add(1);
+        Self { metrics, before: Usage::default() }
+    }
+}
+
+impl Used<'_> {
+    fn note(&mut self, now: Usage) {
+        let Usage { memory, traps, fuel } = std::mem::replace(&mut self.before, now);
+        self.metrics.memory.add(now.memory);
+        self.metrics.memory.sub(memory);
+        self.metrics.traps.add(now.traps.saturating_sub(traps));
+        self.metrics.fuel.add(now.fuel.saturating_sub(fuel));
+    }
+}
+
+impl Drop for Used<'_> {
+    fn drop(&mut self) {
+        self.note(Usage { memory: 0, ..self.before });
+        self.metrics.workers.sub(1);
+    }
 }
 
 fn map<S: Source, T: Transform>(
@@ -184,15 +225,21 @@ fn map<S: Source, T: Transform>(
 ) -> Result<(), WorkerError> {
     let Delivery { sequence, feed, received_at, payloads, origins, step, sent_since } = delivery;
     let session: Arc<dyn Session> = run.clone();
+    let call = Call::begin(&run.metrics);
     let payloads = syncs.begin(mapper, step, payloads, &run.metrics).map_err(WorkerError::Mapping)?;
     let batch = Batch { feed: feed.to_owned(), received_at, payloads };
     let mut sink = |part: Part| -> Result<(), SinkError> {
+        run.metrics.documents.add(part.documents.len());
         let part = fresh(run, sequence, part);
         if part.documents.is_empty() {
             return Ok(());
         }
         let documents = Documents { part, streams: run.streams.clone(), sent_since };
-        events.blocking_send(Event::Documents(session.clone(), documents)).map_err(|_| WorkerError::Gone.into())
+        if let Some(taps) = &run.taps {
+            taps.documents(&run.input, &documents);
+        }
+        let event = Event::Documents(session.clone(), documents);
+        call.outside(|| events.blocking_send(event)).map_err(|_| WorkerError::Gone.into())
     };
     let failed = |error| match error {
         defenderbeat_runtime::Error::Sink(_) => WorkerError::Gone,
@@ -205,10 +252,14 @@ fn map<S: Source, T: Transform>(
     };
     count(run, &batch, &receipt);
     let rejects = rejects(run, sequence, &batch, &origins, &receipt);
+    if let Some(taps) = &run.taps {
+        rejects.iter().for_each(|reject| taps.reject(&run.input, reject));
+    }
     let positions = receipt.tallies.iter().map(|tally| tally.position).collect();
     if trapped.is_none() {
         trapped = syncs.end(mapper, step, &run.input, &run.metrics, &mut sink).map_err(failed)?;
     }
+    drop(call);
     // All documents of it have left before, whoever tells.
     run.turns.end(sequence, Mapped { positions, rejects, trapped }, |sequence, mapped| {
         let Mapped { positions, rejects, trapped } = mapped;
@@ -286,7 +337,7 @@ fn count<S: Source>(run: &Run<S>, batch: &Batch, receipt: &Receipt) {
             metrics.unmatched.add(drift.count);
             continue;
         }
-        metrics.drift.add(drift.count);
+        metrics.drift.add(&drift.name, drift.count);
         if known.len() < DRIFT_NAMES && known.insert(drift.name.clone()) {
             tracing::info!(
                 input = run.input,

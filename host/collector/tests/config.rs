@@ -81,7 +81,7 @@ fn what_is_not_written_is_the_default() {
     assert_eq!(config.output, Output::Console(ConsoleOutput::default()));
     assert_eq!(config.data_path, Path::new("data"));
     assert_eq!(config.dead_letter_path, Path::new("data/dead-letter"));
-    assert_eq!(config.log_level, LogLevel::Info);
+    assert_eq!(config.logging.level, LogLevel::Info);
     assert_eq!(config.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(config.name, None);
     let settings = graph(&config);
@@ -141,7 +141,7 @@ shutdown_timeout: 5s
     assert_eq!(config.name.as_deref(), Some("collector-1"));
     assert_eq!(config.data_path, Path::new("/var/lib/defenderbeat"));
     assert_eq!(config.dead_letter_path, Path::new("/var/log/dead"));
-    assert_eq!((config.log_level, config.shutdown_timeout), (LogLevel::Warning, Duration::from_secs(5)));
+    assert_eq!((config.logging.level, config.shutdown_timeout), (LogLevel::Warning, Duration::from_secs(5)));
     assert_eq!(
         graph(&load(&input("ssl.verification_mode: strict"), &[]).unwrap()).ssl.verification_mode,
         VerificationMode::Full
@@ -233,7 +233,7 @@ fn overrides_are_put_over_the_file() {
     assert_eq!(config.inputs[0].tags, ["c"]);
     assert_eq!(config.output, Output::Console(ConsoleOutput { pretty: true, ..ConsoleOutput::default() }));
     assert_eq!(config.name.as_deref(), Some("a=b"));
-    assert_eq!(config.log_level, LogLevel::Error);
+    assert_eq!(config.logging.level, LogLevel::Error);
     let more = "inputs.1={id: b, type: alert, tenant_id: t, client_id: c, client_secret: s}";
     assert_eq!(load(&text, &[more]).unwrap().inputs.len(), 2);
 }

@@ -33,6 +33,8 @@ pub(crate) struct Host {
     diagnostics: Arc<dyn Diagnostics>,
     routes: usize,
     memory: usize,
+    /// Calls that ended in a trap.
+    traps: u32,
     call: Call,
 }
 
@@ -141,12 +143,17 @@ impl Host {
         diagnostics: Arc<dyn Diagnostics>,
         routes: usize,
     ) -> Self {
-        Self { limits, lookup, diagnostics, routes, memory: 0, call: Call::default() }
+        Self { limits, lookup, diagnostics, routes, memory: 0, traps: 0, call: Call::default() }
     }
 
     /// Linear memory in bytes, of all the component's memories together.
     pub(crate) fn memory(&self) -> usize {
         self.memory
+    }
+
+    /// Calls that ended in a trap.
+    pub(crate) fn traps(&self) -> u32 {
+        self.traps
     }
 
     /// Bytes that wasmtime may copy out of the guest in one go: a part as large as allowed with its entries, or a
@@ -201,6 +208,7 @@ impl Host {
                 None => (Code::Trap, error.root_cause().to_string()),
             },
         };
+        self.traps = self.traps.saturating_add(1);
         Failure::Trap { code, message }
     }
 

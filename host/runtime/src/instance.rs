@@ -15,7 +15,7 @@ use crate::host::{Failure, Host, Passage, Progress, SINK, cut};
 use crate::imports::Sink;
 use crate::limits::Limits;
 use crate::pipeline::Setup;
-use crate::types::{Descriptor, Receipt};
+use crate::types::{Descriptor, Receipt, Usage};
 use crate::verify;
 
 /// Fuel of a store that counts it: more than any run uses.
@@ -127,9 +127,11 @@ impl Instance {
         self.calls >= calls || self.store.data().memory() > large
     }
 
-    /// Fuel used since the instance was made.
-    pub(crate) fn fuel(&self) -> u64 {
-        self.store.get_fuel().map_or(0, |left| FUEL - left)
+    /// What it has used and takes.
+    pub(crate) fn usage(&self) -> Usage {
+        let host = self.store.data();
+        let fuel = self.store.get_fuel().map_or(0, |left| FUEL - left);
+        Usage { memory: host.memory(), traps: host.traps().into(), fuel }
     }
 
     fn call<R>(

@@ -72,4 +72,4 @@ pub use error::{Error, Result, SinkError};
 pub use imports::{Diagnostics, Lookup, Sink};
 pub use limits::Limits;
 pub use pipeline::{Pipeline, Setup, Transform};
-pub use types::{Batch, Code, Descriptor, Document, Drift, Feed, Level, Part, Receipt, Reject, State, Tally};
+pub use types::{Batch, Code, Descriptor, Document, Drift, Feed, Level, Part, Receipt, Reject, State, Tally, Usage};

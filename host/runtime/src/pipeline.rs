@@ -8,7 +8,7 @@ use crate::imports::{Diagnostics, Lookup, Sink};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::search::Run;
-use crate::types::{Batch, Descriptor, Feed, Level, Receipt, State};
+use crate::types::{Batch, Descriptor, Feed, Level, Receipt, State, Usage};
 
 /// Bytes of facts that are kept as they came; a longer log is replaced by what the guest makes of it, and then each time
 /// it has doubled.
@@ -47,6 +47,11 @@ pub trait Transform: Send {
     ///
     /// The component trapped.
     fn facts(&mut self) -> Result<Vec<u8>>;
+
+    /// What it has used so far, and takes now.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
 }
 
 /// How to open a [`Pipeline`]: with settings, limits, and what the host gives. By default there are no settings, no data
@@ -141,7 +146,8 @@ pub struct Pipeline {
     compact_at: usize,
     /// Whether the instance holds records of a sync that is not finished.
     syncing: bool,
-    fuel: u64,
+    /// What instances used that are gone.
+    used: Usage,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -161,7 +167,7 @@ impl Pipeline {
     pub fn open(component: &Component, setup: Setup) -> Result<Self> {
         let instance = Some(Instance::open(component, &setup)?);
         let (component, learned) = (component.clone(), Vec::new());
-        Ok(Self { component, setup, instance, learned, compact_at: LOG, syncing: false, fuel: 0 })
+        Ok(Self { component, setup, instance, learned, compact_at: LOG, syncing: false, used: Usage::default() })
     }
 
     /// What the component is.
@@ -171,7 +177,7 @@ impl Pipeline {
 
     /// Fuel that all instances used so far, where the engine counts it.
     pub fn fuel_used(&self) -> u64 {
-        self.fuel.saturating_add(self.instance.as_ref().map_or(0, Instance::fuel))
+        self.usage().fuel
     }
 
     /// The instance, a new one where there is none.
@@ -193,14 +199,14 @@ impl Pipeline {
         let (bytes, error) = (self.learned.len(), Error::from(failure));
         let message = format!("{bytes} bytes of facts could not be learned again and were forgotten: {error}");
         self.setup.diagnostics.report(Level::Warn, &message);
-        self.fuel = self.fuel.saturating_add(instance.fuel());
+        self.used = self.used.with_gone(instance.usage());
         self.learned.clear();
         Instance::open(&self.component, &self.setup)
     }
 
     pub(crate) fn retire(&mut self) {
         if let Some(instance) = self.instance.take() {
-            self.fuel = self.fuel.saturating_add(instance.fuel());
+            self.used = self.used.with_gone(instance.usage());
         }
     }
 
@@ -268,5 +274,9 @@ impl Transform for Pipeline {
         self.learned.clone_from(&facts);
         self.compact_at = LOG.max(facts.len().saturating_mul(2));
         Ok(facts)
+    }
+
+    fn usage(&self) -> Usage {
+        self.instance.as_ref().map_or(self.used, |instance| self.used.with(instance.usage()))
     }
 }

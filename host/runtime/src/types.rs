@@ -223,3 +223,30 @@ pub enum Level {
     /// For a developer.
     Debug,
 }
+
+/// What a pipeline has used so far, and takes now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Linear memory of its instance, in bytes.
+    pub memory: usize,
+    /// Calls of all its instances that ended in a trap.
+    pub traps: u64,
+    /// Fuel that all its instances used, where the engine counts it.
+    pub fuel: u64,
+}
+
+impl Usage {
+    /// This and what another has used.
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.saturating_add(other.memory),
+            traps: self.traps.saturating_add(other.traps),
+            fuel: self.fuel.saturating_add(other.fuel),
+        }
+    }
+
+    /// This and what another has used that is gone: its memory is free.
+    pub fn with_gone(self, other: Self) -> Self {
+        Self { memory: self.memory, ..self.with(other) }
+    }
+}

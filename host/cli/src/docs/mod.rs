@@ -22,6 +22,8 @@ const ALL: &str = "all";
 pub(crate) enum Docs {
     /// Lists the fields that documents may have, with an example document.
     Fields(Arguments),
+    /// Lists the metrics that a running process tells.
+    Metrics,
 }
 
 #[derive(Args)]
@@ -61,6 +63,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             format!("{}\n", serde_json::to_string_pretty(&all)?)
         }
     };
+    std::io::stdout().write_all(text.as_bytes()).context("writing the reference")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints `docs/metrics.md`.
+pub(crate) fn metrics() -> Result<ExitCode> {
+    let text = defenderbeat_collector::metrics::reference();
     std::io::stdout().write_all(text.as_bytes()).context("writing the reference")?;
     Ok(ExitCode::SUCCESS)
 }

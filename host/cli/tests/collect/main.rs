@@ -17,6 +17,7 @@ mod damage;
 #[cfg(target_os = "linux")]
 mod discard;
 mod events;
+mod health;
 mod identity;
 mod incidents;
 mod kill;

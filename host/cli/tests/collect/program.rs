@@ -111,6 +111,7 @@ output.file:
   rotate_every_kb: 4096
   number_of_files: 1024
 path.data: FOLDER/data
+logging.json: false
 "
         );
         let config = config.replace("FOLDER", &folder.path().display().to_string());

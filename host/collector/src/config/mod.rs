@@ -7,7 +7,9 @@
 
 mod check;
 mod error;
+mod http;
 mod inventory;
+mod logging;
 mod model;
 mod reference;
 mod schema;
@@ -21,8 +23,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::{ConfigError, Place, Problem};
+pub use http::{HttpOptions, TapOptions};
 pub use inventory::{Inventory, InventorySizes};
-pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, GeoipOptions, Input, Kind, LogLevel, Output, Source};
+pub use logging::{LogLevel, LoggingOptions};
+pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, GeoipOptions, Input, Kind, Output, Source};
 pub use reference::reference;
 pub(crate) use schema::in_order;
 pub use setup::{Lifecycle, SetupOptions};
@@ -53,8 +57,10 @@ pub struct Config {
     pub dead_letter_cap: Cap,
     /// Databases of addresses.
     pub geoip: GeoipOptions,
-    /// What is logged.
-    pub log_level: LogLevel,
+    /// What is logged, and how.
+    pub logging: LoggingOptions,
+    /// What the process tells of itself.
+    pub http: HttpOptions,
     /// How long a stop waits.
     pub shutdown_timeout: Duration,
 }
@@ -160,6 +166,12 @@ impl Config {
                 None
             }
         };
+        for (at, message) in file.logging.check() {
+            problems.wrong(&format!("logging.selectors.{at}"), message);
+        }
+        if let Err((option, message)) = file.http.check() {
+            problems.wrong(option, message);
+        }
         let data_path = file.path.data;
         match output {
             Some(output) if problems.found.is_empty() => Ok(Self {
@@ -171,7 +183,8 @@ impl Config {
                 dead_letter_path: file.dead_letter.path.unwrap_or_else(|| data_path.join("dead-letter")),
                 data_path,
                 geoip: file.geoip,
-                log_level: file.logging.level,
+                logging: file.logging,
+                http: file.http,
                 shutdown_timeout: file.shutdown_timeout,
             }),
             _ => Err(problems.into_error()),

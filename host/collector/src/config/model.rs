@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::http::HttpOptions;
 use super::inventory::{Inventory, InventorySizes};
+use super::logging::LoggingOptions;
 use super::schema::in_order;
 use super::setup::SetupOptions;
 use super::units;
@@ -50,6 +52,8 @@ pub(super) struct File {
 
     pub(super) logging: LoggingOptions,
 
+    pub(super) http: HttpOptions,
+
     /// The name of this collector in `agent.name` of each document. Without it: the name of the host.
     pub(super) name: Option<String>,
 
@@ -71,6 +75,7 @@ impl Default for File {
             dead_letter: DeadLetterOptions::default(),
             geoip: GeoipOptions::default(),
             logging: LoggingOptions::default(),
+            http: HttpOptions::default(),
             name: None,
             shutdown_timeout: Duration::from_secs(30),
         }
@@ -270,6 +275,15 @@ impl Input {
         format!("logs-m365_defender.{}-{}", self.kind.name(), self.data_stream.namespace)
     }
 
+    /// How long it waits before it reads again, after a failure too.
+    pub(crate) fn interval(&self) -> Duration {
+        match &self.source {
+            Source::Graph(settings) => settings.interval,
+            Source::EventHubs(settings) => settings.retry.wait_max,
+            Source::Defender(settings) => settings.pause(),
+        }
+    }
+
     /// The JSON text that the input's component is opened with. Its processors are this input's, which
     /// [`Config::load`](super::Config::load) has followed by the global ones. The component checks processors and rows, and
     /// names the one at fault. `facts`: whether the component remembers facts, so that it has an inventory. `sync_start`: when
@@ -333,6 +347,18 @@ pub enum Output {
     File(FileOutput),
     /// Nowhere; for measuring.
     Discard,
+}
+
+impl Output {
+    /// Its name in the file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Elasticsearch(_) => "elasticsearch",
+            Self::Console(_) => "console",
+            Self::File(_) => "file",
+            Self::Discard => "discard",
+        }
+    }
 }
 
 /// Writes documents to standard output, one a line.
@@ -458,27 +484,4 @@ pub struct GeoipOptions {
 
     /// The file of a database of autonomous systems, such as `GeoLite2-ASN.mmdb`. Without it documents have no `as` fields.
     pub asn: Option<PathBuf>,
-}
-
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(transform = in_order::<Self>)]
-pub(super) struct LoggingOptions {
-    /// What is logged, to standard error: this level and the ones before it.
-    pub(super) level: LogLevel,
-}
-
-/// How much is logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// What ends an input or loses a record.
-    Error,
-    /// What an operator should look at, such as a cycle that failed.
-    Warning,
-    /// What starts, ends and how much was collected.
-    #[default]
-    Info,
-    /// Each request, without secrets. For finding out.
-    Debug,
 }

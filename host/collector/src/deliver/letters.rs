@@ -6,7 +6,11 @@ use serde_json::value::RawValue;
 use super::{DeliverError, Reject, Session, pause};
 use crate::dead_letter::{Content, DeadLetterFile, Letter, timestamp};
 use crate::http::{Retry, RetrySettings};
+use crate::metrics::OutputMetrics;
 use crate::output::Refusal;
+
+/// The part of the output that takes dead letters.
+const LETTERS: &str = "dead letters";
 
 /// The dead-letter file, and the patience to wait for it.
 #[derive(Clone)]
@@ -32,12 +36,12 @@ impl Letters {
     /// # Errors
     ///
     /// What was written before may be lost.
-    pub(super) async fn set_aside(&self, session: &dyn Session, reject: &Reject) -> Result<(), DeliverError> {
+    pub(super) async fn set_aside(&self, session: &dyn Session, reject: &Reject, metrics: &OutputMetrics) -> Result<(), DeliverError> {
         tracing::warn!(
             input = session.input(),
             code = reject.code,
             path = reject.path,
-            message = reject.message,
+            reason = reject.message,
             bytes = reject.bytes.len(),
             file = %self.file.path().display(),
             "a record cannot be mapped and goes to the dead letters"
@@ -56,7 +60,7 @@ impl Letters {
             id: format!("{:032x}", reject.id),
             content: Content::record(&reject.bytes),
         };
-        self.append(session, &letter).await
+        self.append(session, &letter, metrics).await
     }
 
     /// Keeps a document that the output does not take.
@@ -64,7 +68,7 @@ impl Letters {
     /// # Errors
     ///
     /// As of [`set_aside`](Self::set_aside).
-    pub(super) async fn keep(&self, session: &dyn Session, returned: &Returned<'_>) -> Result<(), DeliverError> {
+    pub(super) async fn keep(&self, session: &dyn Session, returned: &Returned<'_>, metrics: &OutputMetrics) -> Result<(), DeliverError> {
         let Returned { document, bytes, stream, refusal: Refusal { code, message }, failure_store } = *returned;
         let (input, index) = (session.input(), stream);
         let id = format!("{:032x}", document.id);
@@ -73,7 +77,7 @@ impl Letters {
         } else {
             "the output refuses a document: it goes to the dead letters"
         };
-        tracing::warn!(input, index, id, code, message, "{fate}");
+        tracing::warn!(input, index, id, code, reason = message, "{fate}");
         let raw = serde_json::from_slice::<&RawValue>(bytes);
         let letter = Letter {
             timestamp: timestamp(chrono::Utc::now().timestamp_millis()),
@@ -89,11 +93,11 @@ impl Letters {
             id,
             content: raw.map_or_else(|_| Content::record(bytes), Content::Document),
         };
-        self.append(session, &letter).await
+        self.append(session, &letter, metrics).await
     }
 
     /// Writes a letter, however long it takes: what is in it is nowhere else.
-    async fn append(&self, session: &dyn Session, letter: &Letter<'_>) -> Result<(), DeliverError> {
+    async fn append(&self, session: &dyn Session, letter: &Letter<'_>, metrics: &OutputMetrics) -> Result<(), DeliverError> {
         let mut retry = Retry::new(&self.retry);
         while let Err(error) = self.file.append(letter) {
             if self.file.is_lost() {
@@ -101,8 +105,10 @@ impl Letters {
             }
             let file = self.file.path().display();
             tracing::error!(input = session.input(), %file, %error, "the dead-letter file takes nothing: delivery waits for it");
+            metrics.health.failed(LETTERS, &error);
             pause(&mut retry, None).await;
         }
+        metrics.health.works(LETTERS);
         session.metrics().dead_letters.add(1_u64);
         Ok(())
     }

@@ -29,7 +29,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::checkpoint::{CheckpointError, Checkpoints};
 use crate::dead_letter::DeadLetterFile;
 use crate::http::{Retry, RetrySettings};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OutputMetrics};
 use crate::output::{Documents, Limits, Output, OutputError};
 use crate::source::Origin;
 use lane::{Booked, Lane};
@@ -135,6 +135,7 @@ pub struct Delivered<O> {
 /// The stage itself.
 pub struct Deliver<O> {
     output: Arc<O>,
+    metrics: Arc<OutputMetrics>,
     limits: Limits,
     letters: Letters,
     checkpoints: Arc<dyn Checkpoints>,
@@ -161,6 +162,7 @@ impl<O: Output> Deliver<O> {
             limits,
             output: Arc::new(output),
             letters: Letters { file: letters, retry },
+            metrics: Arc::default(),
             checkpoints,
             queue: Queue::default(),
             tickets: Tickets::default(),
@@ -169,6 +171,12 @@ impl<O: Output> Deliver<O> {
             bytes: 0,
             since: Instant::now(),
         }
+    }
+
+    /// Counts in metrics that somebody reads.
+    #[must_use]
+    pub fn counting(self, metrics: Arc<OutputMetrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Delivers until there are no more workers, or until `end`; then saves what is settled. Has to be called within a tokio
@@ -245,12 +253,13 @@ impl<O: Output> Deliver<O> {
             Event::Documents(session, documents) => {
                 let bytes = documents.part.ndjson.len();
                 self.bytes += bytes;
+                self.metrics.in_flight.add(bytes);
                 let label = self.tickets.give(session, documents.part.documents.len(), bytes);
                 self.queue.add(label, documents);
             }
             Event::Mapped { session, sequence, rejects } => {
                 for reject in rejects {
-                    self.letters.set_aside(&*session, &reject).await?;
+                    self.letters.set_aside(&*session, &reject, &self.metrics).await?;
                 }
                 self.tickets.mapped(&session, sequence);
             }
@@ -264,6 +273,7 @@ impl<O: Output> Deliver<O> {
         let parcel = self.queue.next(&self.limits);
         let lane = Lane {
             output: self.output.clone(),
+            metrics: self.metrics.clone(),
             letters: self.letters.clone(),
             booked: self.booked.0.clone(),
             free: self.free.clone(),
@@ -286,10 +296,12 @@ impl<O: Output> Deliver<O> {
     }
 }
 
-async fn pause(retry: &mut Retry<'_>, retry_after: Option<Duration>) {
-    if let Some(wait) = retry.failed(retry_after) {
-        tokio::time::sleep(wait).await;
-    }
+/// Waits before something is tried again; says how long that was.
+async fn pause(retry: &mut Retry<'_>, retry_after: Option<Duration>) -> Duration {
+    let Some(wait) = retry.failed(retry_after) else { return Duration::ZERO };
+    // Others go on meanwhile, however short it is.
+    tokio::time::sleep(wait).await;
+    wait
 }
 
 #[cfg(test)]

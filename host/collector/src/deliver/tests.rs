@@ -22,7 +22,12 @@ struct Scripted {
     sends: Mutex<VecDeque<Result<Vec<Fate>, OutputError>>>,
     flush: Mutex<Option<OutputError>>,
     limits: Limits,
+    watch: Option<Watch>,
+    seen: Arc<Mutex<Vec<(usize, i64)>>>,
 }
+
+/// Looks at something before each send.
+type Watch = Box<dyn Fn() -> (usize, i64) + Send + Sync>;
 
 impl Output for Scripted {
     fn limits(&self) -> Limits {
@@ -35,10 +40,11 @@ impl Output for Scripted {
 
     async fn send(&self, documents: &[Documents]) -> Result<Sent, OutputError> {
         let text = text(documents);
+        self.seen.lock().unwrap().extend(self.watch.as_ref().map(|watch| watch()));
         self.journal.lock().unwrap().push(format!("send {text}"));
         let fates = self.sends.lock().unwrap().pop_front();
         let fates = fates.unwrap_or(Ok(vec![Fate::Delivered; text.split(' ').count()]))?;
-        Ok(Sent { fates, retry_after: None })
+        Ok(Sent { fates, ..Sent::default() })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {
@@ -114,6 +120,9 @@ struct Case {
     limits: Limits,
     /// A sync of the dead letters has failed, and the file was moved away since.
     lost: bool,
+    metrics: Arc<OutputMetrics>,
+    watch: Option<Watch>,
+    seen: Arc<Mutex<Vec<(usize, i64)>>>,
 }
 
 impl Case {
@@ -128,6 +137,9 @@ impl Case {
             commits: Vec::new(),
             limits: Limits { documents: 100, bytes: 1 << 20, lanes: 1 },
             lost: false,
+            metrics: Arc::default(),
+            watch: None,
+            seen: Arc::default(),
         }
     }
 
@@ -146,7 +158,8 @@ impl Case {
             fs::rename(self.letters(), self.folder.path().join("moved")).unwrap();
         }
         let (sends, flush) = (Mutex::new(self.sends.drain(..).collect()), Mutex::new(self.flush.take()));
-        let output = Scripted { journal: self.journal.clone(), sends, flush, limits: self.limits };
+        let (watch, seen) = (self.watch.take(), self.seen.clone());
+        let output = Scripted { journal: self.journal.clone(), sends, flush, limits: self.limits, watch, seen };
         let failures = Mutex::new(std::mem::take(&mut self.commits));
         let checkpoints = Arc::new(Store { journal: self.journal.clone(), failures });
         let (sender, receiver) = mpsc::channel(events.len().max(1));
@@ -154,7 +167,8 @@ impl Case {
             sender.try_send(event).ok().unwrap();
         }
         drop(sender);
-        Deliver::new(output, letters, checkpoints).run(receiver, std::future::pending()).await.map(drop)
+        let deliver = Deliver::new(output, letters, checkpoints).counting(self.metrics.clone());
+        deliver.run(receiver, std::future::pending()).await.map(drop)
     }
 
     fn letters(&self) -> PathBuf {
@@ -371,4 +385,27 @@ async fn delivery_ends_where_dead_letters_may_be_lost() {
     let error = case.run(events).await.unwrap_err();
     assert!(matches!(error, DeliverError::DeadLetters(_)), "{error}");
     assert_eq!(case.journal(), ["send 1"], "nothing is settled");
+}
+
+#[tokio::test]
+async fn an_output_that_refuses_is_told_until_it_takes_something_and_all_is_counted() {
+    let mut case = Case::new();
+    case.sends = vec![
+        Err(file_error()),
+        Ok(vec![Fate::Retry; 3]),
+        Ok(vec![Fate::Delivered, Fate::Retry, refused()]),
+        Ok(vec![Fate::Delivered]),
+    ];
+    let metrics = case.metrics.clone();
+    let session = case.session.clone();
+    case.watch = Some(Box::new(move || (metrics.health.reasons().len(), session.metrics.in_flight.get())));
+    let events = vec![case.documents(&["1", "2", "3"]), case.mapped(1, Vec::new())];
+    case.run(events).await.unwrap();
+    // Before each send: whether the output fails, and what is not settled.
+    assert_eq!(*case.seen.lock().unwrap(), [(0, 6), (1, 6), (1, 6), (0, 6)]);
+    let metrics = &case.metrics;
+    assert_eq!((metrics.sends.get(), metrics.failures.get(), metrics.bytes.get()), (4, 2, 6 + 6 + 6 + 2));
+    assert_eq!((metrics.delivered.get(), metrics.refused.get(), metrics.retried.get()), (2, 1, 3 + 1));
+    assert_eq!((metrics.in_flight.get(), case.session.metrics.in_flight.get(), metrics.sending.get()), (0, 0, 0));
+    assert!(metrics.success.get().is_some() && case.session.metrics.checkpoint.0.get().is_some());
 }

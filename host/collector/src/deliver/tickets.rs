@@ -38,6 +38,7 @@ struct Track {
 
 struct Open {
     documents: usize,
+    bytes: usize,
     /// What was taken until then, its own bytes included.
     taken: u64,
 }
@@ -55,7 +56,7 @@ impl Track {
         if let Some(sequence) = self.unsaved {
             self.session.settle(sequence, checkpoints)?;
             self.unsaved = None;
-            self.session.metrics().checkpoints.add(1_u64);
+            self.session.metrics().saved();
         }
         Ok(())
     }
@@ -87,10 +88,11 @@ impl Tickets {
     pub(super) fn give(&mut self, session: Arc<dyn Session>, documents: usize, bytes: usize) -> Label {
         self.taken += bytes as u64;
         let taken = self.taken;
+        session.metrics().in_flight.add(bytes);
         let track = self.track(&session);
         let ticket = track.next;
         track.next += 1;
-        track.open.insert(ticket, Open { documents, taken });
+        track.open.insert(ticket, Open { documents, bytes, taken });
         Label { session, ticket }
     }
 
@@ -100,6 +102,7 @@ impl Tickets {
         if let Some(open) = track.open.get_mut(&label.ticket) {
             open.documents = open.documents.saturating_sub(documents);
             if open.documents == 0 {
+                label.session.metrics().in_flight.sub(open.bytes);
                 track.open.remove(&label.ticket);
                 track.advance();
             }

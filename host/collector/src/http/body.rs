@@ -43,6 +43,11 @@ impl Body {
         Ok(text)
     }
 
+    /// The status that it came with.
+    pub(crate) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
     /// Bytes that have arrived, decompressed.
     pub fn received(&self) -> u64 {
         self.received

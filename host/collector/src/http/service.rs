@@ -1,5 +1,6 @@
 //! One API: where it is, how it is authorised, how often it is asked again.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Answer, Body, Client, Error, HttpSettings, Retry, RetrySettings, client, retry};
+use crate::metrics::Metrics;
 use crate::oauth::{Credentials, Identity, Token, Tokens};
 
 /// Redirects followed in a row, all of them within the service's own origin.
@@ -24,6 +26,7 @@ pub struct Service {
     retry: RetrySettings,
     /// The permission that the application needs, named when the API answers 403.
     permission: &'static str,
+    metrics: Arc<Metrics>,
 }
 
 impl Service {
@@ -40,7 +43,13 @@ impl Service {
     ) -> Result<Self, Error> {
         let client = Client::new(&settings, &base)?;
         let tokens = Tokens::new(client.clone(), &settings, credentials)?;
-        Ok(Self { client, base, tokens, retry: settings.retry, permission })
+        Ok(Self { client, base, tokens, retry: settings.retry, permission, metrics: Arc::default() })
+    }
+
+    /// Counts in metrics that somebody reads.
+    #[must_use]
+    pub(crate) fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The address of `path` below the base.
@@ -99,6 +108,8 @@ impl Service {
                 }
                 Err(error) => error,
             };
+            let throttled = error.status() == Some(429);
+            self.metrics.throttled.add(u64::from(throttled));
             if !error.is_transient() {
                 return Err(error);
             }
@@ -113,6 +124,9 @@ impl Service {
             let Some(wait) = retry.failed(wished) else { return Err(error) };
             tracing::debug!(host = %client::origin(&url), wait_ms = wait.as_millis() as u64, %error, "request is tried again");
             tokio::time::sleep(wait).await;
+            if throttled {
+                self.metrics.throttled_time.add(wait);
+            }
         }
     }
 

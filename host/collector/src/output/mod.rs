@@ -90,13 +90,15 @@ pub struct Sent {
     pub fates: Vec<Fate>,
     /// How long the receiver asks to wait before what is left is sent again.
     pub retry_after: Option<Duration>,
+    /// The receiver is asked too much: it answered 429 for what is left.
+    pub throttled: bool,
 }
 
 impl Sent {
     /// All documents were delivered.
     fn delivered(documents: &[Documents]) -> Self {
         let count = documents.iter().map(|documents| documents.part.documents.len()).sum();
-        Self { fates: vec![Fate::Delivered; count], retry_after: None }
+        Self { fates: vec![Fate::Delivered; count], ..Self::default() }
     }
 }
 
@@ -196,6 +198,11 @@ impl OutputError {
             Self::Elasticsearch(error) => error.is_transient(),
             _ => false,
         }
+    }
+
+    /// Whether the receiver is asked too much.
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::Elasticsearch(error) if error.is_throttled())
     }
 
     /// How long to wait before they are sent again, where that is not for the backoff to say.

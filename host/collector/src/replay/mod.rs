@@ -23,7 +23,7 @@ use crate::config::{Agent, Config, Kind, Output};
 use crate::dead_letter::DeadLetterFile;
 use crate::dead_letter::is_same;
 use crate::deliver::{Deliver, DeliverError, Delivered, Event, Session};
-use crate::metrics::Metrics;
+use crate::metrics::{Counter, Metrics};
 use crate::output::{AnyOutput, Output as _, OutputError};
 use crate::run::DEAD_LETTERS;
 use line::Lines;
@@ -47,6 +47,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Also documents that the failure store has.
     pub failure_store: bool,
+    /// Bytes of letters that were read, for whoever shows how far it is.
+    pub read: Arc<Counter>,
     /// Becomes true when everything is to end.
     pub stop: watch::Receiver<bool>,
 }
@@ -303,6 +305,7 @@ fn send(
             return Err(ReplayError::Stopped { path: options.file.clone() });
         }
         sender.take(&line)?;
+        options.read.add(line.length);
     }
     // What came before is all there is, so that it is flushed.
     for session in sender.sessions.values() {

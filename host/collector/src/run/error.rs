@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::checkpoint::CheckpointError;
 use crate::deliver::DeliverError;
+use crate::monitor::MonitorError;
 use crate::output::OutputError;
 use crate::source::{defender, event_hubs, graph};
 use crate::worker::WorkerError;
@@ -25,6 +26,9 @@ pub enum RunError {
         /// The cause.
         source: io::Error,
     },
+    /// What the process tells of itself cannot be asked for.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
     /// The output cannot be used.
     #[error(transparent)]
     Output(#[from] OutputError),

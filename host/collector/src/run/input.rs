@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use defenderbeat_runtime::{Component, Diagnostics, Level, Limits, Lookup, Pipeline, Setup, State};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{InputCause, InputError, RunError};
 use crate::checkpoint::{Checkpoints, Generation};
@@ -15,15 +15,19 @@ use crate::dead_letter::DeadLetterFile;
 use crate::deliver::Event;
 use crate::facts::Facts;
 use crate::mapper::{Mapper, Open};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Registry};
+use crate::monitor::Taps;
 use crate::source::defender::Defender;
 use crate::source::event_hubs::EventHubs;
 use crate::source::graph::{ALERTS, Feed, Graph, INCIDENTS};
-use crate::source::{Budget, Source, Start};
+use crate::source::{Budget, Lag, Source, Start};
 use crate::worker::{Crew, Run};
 
 /// How often an input that works says what it has done.
 const REPORT_EVERY: Duration = Duration::from_secs(30);
+
+/// How often it is looked how far an input is behind.
+const OBSERVE_EVERY: Duration = Duration::from_secs(1);
 
 /// What the sessions of all inputs share.
 pub(super) struct Shared {
@@ -38,6 +42,8 @@ pub(super) struct Shared {
     pub(super) letters: DeadLetterFile,
     pub(super) lookup: Arc<dyn Lookup>,
     pub(super) facts: BTreeMap<Kind, Arc<Facts>>,
+    pub(super) metrics: Arc<Registry>,
+    pub(super) taps: Option<Arc<Taps>>,
     pub(super) events: mpsc::Sender<Event>,
 }
 
@@ -112,22 +118,20 @@ pub(super) async fn run_input(
     component: Component,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), InputError> {
-    let metrics = Arc::new(Metrics::default());
+    let metrics = shared.metrics.input(&input.id);
     let mut sent_since = (!shared.is_new).then_some(shared.first_start);
     let result = loop {
         let cause = match run_session(&shared, &input, &component, &metrics, sent_since, &mut stop).await {
             Ok(()) => break Ok(()),
             Err(cause) if shared.once || !cause.is_transient() => {
+                metrics.health.ended(&cause);
                 break Err(InputError { input: input.id.clone(), cause });
             }
             Err(cause) => cause,
         };
         sent_since = Some(shared.first_start);
-        let wait = match &input.source {
-            InputSource::Graph(settings) => settings.interval,
-            InputSource::EventHubs(settings) => settings.retry.wait_max,
-            InputSource::Defender(settings) => settings.pause(),
-        };
+        let wait = input.interval();
+        metrics.run_failed(&cause);
         tracing::error!(input = input.id, error = %cause, ?wait, "the input failed; it starts again where it was settled");
         tokio::select! {
             () = sleep(wait) => {}
@@ -149,6 +153,9 @@ async fn run_session(
 ) -> Result<(), InputCause> {
     let checkpoint = shared.checkpoints.load(&input.id)?;
     let generation = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation);
+    if let Some(checkpoint) = &checkpoint {
+        metrics.checkpoint.0.set(checkpoint.saved_at);
+    }
     let start = Start {
         sent_since: checkpoint.as_ref().map_or(sent_since, |checkpoint| Some(checkpoint.saved_at)),
         cursor: checkpoint.map(|checkpoint| checkpoint.cursor),
@@ -157,6 +164,7 @@ async fn run_session(
         budget: Budget::default(),
         max_record_size: input.max_record_size,
         dead_letters: shared.letters.of_input(&input.id, input.max_record_size, metrics.clone()),
+        metrics: metrics.clone(),
     };
     match &input.source {
         InputSource::Graph(settings) => {
@@ -199,7 +207,8 @@ where
     let mappers = (0..workers).map(|_| Mapper::new(open.clone(), facts.cloned()));
     let mappers = mappers.collect::<Result<Vec<_>, _>>()?;
     let streams = streams(input, component);
-    let run = Arc::new(Run::new(input.id.clone(), streams, metrics.clone(), source, generation, workers));
+    let run = Run::new(input.id.clone(), streams, metrics.clone(), source, generation, workers);
+    let run = Arc::new(run.tapped(shared.taps.clone()));
 
     let (sender, deliveries) = mpsc::channel(1);
     let mut crew = Crew::start(mappers, &run, deliveries, &shared.events)?;
@@ -231,9 +240,22 @@ where
             }
         }
     };
+    let observe = async {
+        let began = Instant::now();
+        loop {
+            let Lag { seconds, records } = run.source.lag();
+            metrics.lag.set(seconds);
+            metrics.lag_records.set(records.map(|records| records as f64));
+            if began.elapsed() > input.interval() {
+                metrics.runs();
+            }
+            sleep(OBSERVE_EVERY).await;
+        }
+    };
     let mut early = None;
     let fed: Result<(), S::Error> = tokio::select! {
         fed = feed => fed,
+        () = observe => Ok(()),
         _ = stop.wait_for(|stop| *stop) => Ok(()),
         ended = crew.ended() => {
             early = ended.err();

@@ -7,6 +7,8 @@ use std::{fmt, io};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Metrics;
+
 pub mod defender;
 pub mod event_hubs;
 pub mod graph;
@@ -46,11 +48,25 @@ pub trait Source: Send + Sync + 'static {
     /// source gave since is let pass unread, until it begins a sync anew or gives this one up.
     fn trapped(&self, _sequence: u64, _trapped: Trapped) {}
 
+    /// How far it is behind, as far as it knows.
+    fn lag(&self) -> Lag {
+        Lag::default()
+    }
+
     /// Ends what it has under way and saves what is settled wherever else that is kept. Called once, after the last
     /// [`settled`](Self::settled).
     fn close(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
+}
+
+/// How far a source is behind what there is to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Lag {
+    /// In time.
+    pub seconds: Option<f64>,
+    /// In records, or messages.
+    pub records: Option<u64>,
 }
 
 /// What a delivery means for a sync: for feeds whose records build on each other, or that share its start.
@@ -129,6 +145,8 @@ pub struct Start {
     pub max_record_size: usize,
     /// Where longer ones go.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// What is to be counted while reading, and where failures are told.
+    pub metrics: Arc<Metrics>,
 }
 
 /// How much a delivery may hold: whichever is reached first.

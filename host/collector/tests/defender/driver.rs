@@ -97,6 +97,7 @@ impl Driver {
             budget: Budget { bytes: 1 << 20, records: 3 },
             max_record_size: 1 << 10,
             dead_letters: Arc::new(letters.clone()),
+            metrics: Arc::default(),
         };
         let source = Defender::open(settings, start)?;
         let ended = self.drive(&source, once).await;

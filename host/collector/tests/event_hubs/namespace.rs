@@ -111,6 +111,7 @@ impl Collector {
             budget: Budget::default(),
             max_record_size: 64 << 20,
             dead_letters: Arc::new(NoLetters),
+            metrics: Arc::default(),
         };
         let source = EventHubs::open(settings, start)?;
         Ok(Self { source, read: Read::new(), cursor: None, sequence: 0, since: BTreeMap::new() })

@@ -100,6 +100,7 @@ pub(crate) fn start(cursor: Option<String>) -> Start {
         budget,
         max_record_size: 2 << 20,
         dead_letters: Arc::new(Letters::default()),
+        metrics: Arc::default(),
     }
 }
 

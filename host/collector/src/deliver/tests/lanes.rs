@@ -32,7 +32,7 @@ impl Output for Arc<Gated> {
         let mut fates = self.fates.lock().unwrap();
         let scripted = fates.iter().position(|(begin, _)| text.starts_with(begin)).and_then(|at| fates.remove(at));
         let delivered = || vec![Fate::Delivered; text.split(' ').count()];
-        Ok(Sent { fates: scripted.map_or_else(delivered, |(_, fates)| fates), retry_after: None })
+        Ok(Sent { fates: scripted.map_or_else(delivered, |(_, fates)| fates), ..Sent::default() })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {

@@ -87,6 +87,11 @@ impl Error {
         }
     }
 
+    /// Whether the server is asked too much.
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.status() == Some(429)
+    }
+
     /// The status that the server refused the request with.
     pub(super) fn status(&self) -> Option<u16> {
         match self {

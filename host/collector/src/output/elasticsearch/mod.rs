@@ -247,9 +247,9 @@ impl Output for Elasticsearch {
             Some(error) if fates.iter().all(|fate| *fate == Fate::Retry) => Err(error.into()),
             Some(error) => {
                 tracing::warn!(%error, "not all documents are delivered: the others are sent again");
-                Ok(Sent { fates, retry_after: error.retry_after() })
+                Ok(Sent { fates, retry_after: error.retry_after(), throttled: error.is_throttled() })
             }
-            None => Ok(Sent { fates, retry_after: None }),
+            None => Ok(Sent { throttled: fates.contains(&Fate::Retry), fates, ..Sent::default() }),
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::settings::{DefenderSettings, Mode};
 use super::{Error, Shared};
 use crate::http::{Client, Service};
+use crate::metrics::Metrics;
 use crate::source::records::{error_record, unix_millis};
 use crate::source::{Budget, DeadLetters, Delivery, Start, Step, Trapped};
 
@@ -57,6 +58,7 @@ pub(super) struct Collector {
     pub(super) budget: Budget,
     pub(super) max_record_size: usize,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) shared: Arc<Shared>,
     /// Since when what is read now may have been delivered before.
     pub(super) sent_since: Option<i64>,
@@ -75,7 +77,7 @@ impl Collector {
         shared: Arc<Shared>,
         deliveries: mpsc::Sender<Delivery>,
     ) -> Self {
-        let Start { budget, max_record_size, dead_letters, once, .. } = start;
+        let Start { budget, max_record_size, dead_letters, metrics, once, .. } = start;
         Self {
             settings,
             storage,
@@ -83,6 +85,7 @@ impl Collector {
             budget,
             max_record_size,
             dead_letters,
+            metrics,
             shared,
             sent_since: None,
             deliveries,
@@ -106,6 +109,13 @@ impl Collector {
                 Err(Stop::Failed(error)) => Err(error),
                 Err(Stop::Gone) => return,
             };
+            match &result {
+                Ok(()) => {
+                    self.shared.state().read = Some(start);
+                    self.metrics.cycle_ended();
+                }
+                Err(error) => self.metrics.cycle_failed(error),
+            }
             if let Err(error) = &result
                 && self.report(error).await.is_err()
             {

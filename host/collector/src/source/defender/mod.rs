@@ -32,8 +32,8 @@ use tokio::task::JoinHandle;
 pub use cursor::CursorError;
 pub use settings::{DefenderSettings, Mode};
 
-use super::records::ReadError;
-use super::{Delivery, Position, Source, Start, Trapped};
+use super::records::{ReadError, unix_millis};
+use super::{Delivery, Lag, Position, Source, Start, Trapped};
 use crate::http::{Client, Service};
 use cursor::Progress;
 use cycle::Collector;
@@ -162,6 +162,8 @@ struct State {
     progress: Progress,
     /// The highest position of all records since it was last taken.
     highest: Position,
+    /// When the last cycle began that read all there is, milliseconds since 1970-01-01T00:00:00Z.
+    read: Option<i64>,
     /// How the one cycle of `once` ended.
     ended: Option<Result<(), Error>>,
 }
@@ -178,8 +180,10 @@ impl Defender {
     pub fn open(settings: &DefenderSettings, start: Start) -> Result<Self, Error> {
         let progress = Progress::load(start.cursor.as_deref(), settings.mode)?;
         let (storage, service) = connect(settings)?;
+        let service = service.counting(start.metrics.clone());
+        let read = progress.cursor.full;
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { progress, highest: 0, ended: None }),
+            state: Mutex::new(State { progress, highest: 0, read, ended: None }),
             mapped: watch::Sender::new(0),
             saved: watch::Sender::new(0),
             trapped: watch::Sender::new(None),
@@ -240,6 +244,11 @@ impl Source for Defender {
 
     fn saved(&self, sequence: u64) {
         self.shared.saved.send_replace(sequence);
+    }
+
+    fn lag(&self) -> Lag {
+        let seconds = |read: i64| unix_millis().saturating_sub(read).max(0) as f64 / 1e3;
+        Lag { seconds: self.shared.state().read.map(seconds), records: None }
     }
 
     fn trapped(&self, _: u64, trapped: Trapped) {

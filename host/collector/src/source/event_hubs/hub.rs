@@ -21,6 +21,7 @@ use super::settings::{EventHubSettings, StartAt};
 use super::store::{BlobStore, Kept};
 use crate::checkpoint::millis;
 use crate::http::{Retry, RetrySettings};
+use crate::metrics::Metrics;
 
 /// How long an answer about a hub may take.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -45,6 +46,7 @@ pub(super) struct Common {
     pub(super) owner: String,
     /// Since when messages past the local cursor may have been delivered.
     pub(super) sent_since: Option<i64>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) once: bool,
     /// Hubs of the input.
     pub(super) hubs: usize,
@@ -110,13 +112,14 @@ impl HubTask {
 
     /// Its partitions; none where it is not there or cannot be read, which is said.
     async fn find(&self) -> Option<Vec<Partition>> {
-        let Common { settings, once, items, .. } = &*self.common;
+        let Common { settings, once, items, metrics, .. } = &*self.common;
         let patient = RetrySettings { max_attempts: u32::MAX, ..settings.retry.clone() };
         let mut retry = Retry::new(if *once { &settings.retry } else { &patient });
         let mut missing = false;
         loop {
             let error = match self.ask().await {
                 Ok(partitions) => {
+                    metrics.health.works(&self.hub.eventhub);
                     if *once {
                         let ids = partitions.iter().map(|partition| partition.id.clone()).collect();
                         let _ = items.send(Item::Hub { eventhub: self.name(), partitions: ids }).await;
@@ -142,6 +145,7 @@ impl HubTask {
                 let _ = items.send(Item::Failed(error)).await;
                 return None;
             };
+            metrics.part_failed(&self.hub.eventhub, &error);
             tracing::warn!(hub = %self.hub, %error, ?wait, "the event hub cannot be reached yet");
             sleep(wait).await;
         }
@@ -217,6 +221,7 @@ impl Sharing {
     async fn run(&mut self, stop: &mut watch::Receiver<bool>) {
         let interval = self.task.common.settings.processor_update_interval;
         let mut asked = Instant::now();
+        let sharing = format!("sharing {}", self.task.hub.eventhub);
         loop {
             let next = Instant::now() + interval;
             if asked.elapsed() > LOOK_AGAIN && !self.task.common.once {
@@ -230,6 +235,11 @@ impl Sharing {
                 shared = self.share() => shared,
                 _ = stop.wait_for(|stop| *stop) => break,
             };
+            let metrics = &self.task.common.metrics;
+            match &shared {
+                Ok(()) => metrics.health.works(&sharing),
+                Err(error) => metrics.part_failed(&sharing, error),
+            }
             if let Err(error) = shared {
                 let hub = &self.task.hub;
                 tracing::warn!(%hub, %error, "partitions cannot be shared out for now; those held are read on");
@@ -369,6 +379,8 @@ impl Sharing {
             credit: u32::try_from(share.clamp(1, CREDIT)).unwrap_or(1),
             last: unread.and_then(|last| last.place.sequence_number),
             retry: common.settings.retry.clone(),
+            metrics: common.metrics.clone(),
+            shared: common.shared.clone(),
             once: common.once,
             stop: common.stop.clone(),
         };

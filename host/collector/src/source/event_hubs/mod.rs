@@ -32,6 +32,7 @@ mod error;
 mod gather;
 mod hub;
 mod identity;
+mod lag;
 mod probe;
 mod progress;
 mod reader;
@@ -40,7 +41,7 @@ mod store;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use azure_core::credentials::TokenCredential;
 use futures_util::future::join_all;
@@ -53,7 +54,7 @@ pub use probe::{Found, probe};
 pub use progress::CursorError;
 pub use settings::{AuthType, EventHubSettings, StartAt, Strategy, Transport};
 
-use super::{Delivery, Position, Source, Start};
+use super::{Delivery, Lag, Position, Source, Start};
 use crate::http::{self, Client, Retry, RetrySettings};
 use account::Account;
 use address::expand;
@@ -61,12 +62,15 @@ use connection::Connector;
 use container::Container;
 use gather::Gather;
 use hub::{Common, Entry, HubTask};
+use lag::Lags;
 use progress::{Hub, Progress};
 use reader::Item;
 use store::BlobStore;
 
 /// Checkpoints that are sent at once.
 const SAVES: usize = 16;
+/// The part of an input that keeps checkpoints.
+const CONTAINER: &str = "container for checkpoints";
 /// How long connections may take to end.
 const CLOSE: Duration = Duration::from_secs(10);
 
@@ -88,6 +92,7 @@ struct Shared {
     unsaved: Notify,
     /// One at a time tells it.
     saving: tokio::sync::Mutex<()>,
+    lags: Lags,
 }
 
 impl Shared {
@@ -177,6 +182,7 @@ impl EventHubs {
             stop: stopped,
             owner: start.owner.clone(),
             sent_since: start.sent_since,
+            metrics: start.metrics,
             once: start.once,
             hubs,
         });
@@ -235,7 +241,10 @@ async fn open_store(common: &Common, container: Container) -> Option<BlobStore> 
             _ = stop.wait_for(|stop| *stop) => return None,
         };
         let error = match opened {
-            Ok(store) => return Some(store),
+            Ok(store) => {
+                common.metrics.health.works(CONTAINER);
+                return Some(store);
+            }
             Err(error) => error,
         };
         if common.once || !error.is_transient() {
@@ -243,6 +252,7 @@ async fn open_store(common: &Common, container: Container) -> Option<BlobStore> 
             return None;
         }
         let wait = common.settings.retry.wait_max;
+        common.metrics.part_failed(CONTAINER, &error);
         tracing::warn!(%error, ?wait, "the container for checkpoints cannot be opened yet");
         tokio::select! {
             () = sleep(wait) => {}
@@ -276,6 +286,10 @@ impl Source for EventHubs {
 
     fn saved(&self, _: u64) {
         self.shared.progress().saved();
+    }
+
+    fn lag(&self) -> Lag {
+        self.shared.lags.sum(SystemTime::now())
     }
 
     async fn close(&self) {

@@ -12,10 +12,12 @@ use futures_util::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::Shared;
 use super::connection::{Connector, close};
 use super::error::{Error, Fault};
 use super::progress::{Hold, Place, WINDOW};
 use crate::http::{Retry, RetrySettings};
+use crate::metrics::Metrics;
 
 /// A connection on which nothing comes for so long is made anew: nothing else tells that the other end is gone.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -63,6 +65,8 @@ pub(super) struct Reader {
     /// The last message that was there at the start; with `once`.
     pub(super) last: Option<i64>,
     pub(super) retry: RetrySettings,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) shared: Arc<Shared>,
     pub(super) once: bool,
     /// Becomes true when everything is to end.
     pub(super) stop: watch::Receiver<bool>,
@@ -87,7 +91,16 @@ enum End {
 impl Reader {
     /// Reads until the hold ends, which it does too when somebody else takes the partition.
     pub(super) async fn run(mut self) {
-        let hold = self.hold.clone();
+        let (hold, part) = (self.hold.clone(), part(&self.hold));
+        let (shared, metrics) = (self.shared.clone(), self.metrics.clone());
+        shared.lags.read(&hold, &self.place, None);
+        self.run_on(&hold, &part).await;
+        shared.lags.forget(&hold);
+        // Where it fails for good the input does.
+        metrics.health.works(&part);
+    }
+
+    async fn run_on(&mut self, hold: &Arc<Hold>, part: &str) {
         let mut stop = self.stop.clone();
         let settings = RetrySettings { max_attempts: u32::MAX, ..self.retry.clone() };
         let mut retry = Retry::new(&settings);
@@ -97,7 +110,7 @@ impl Reader {
             let begin = Item::Begin(hold.clone(), self.place.clone());
             let begun = tokio::select! {
                 begun = self.items.send(begin) => begun.is_ok(),
-                () = ended(&hold, &mut stop) => false,
+                () = ended(hold, &mut stop) => false,
             };
             if !begun {
                 return;
@@ -129,10 +142,11 @@ impl Reader {
                 return;
             }
             let Some(wait) = retry.failed(None) else { return };
+            self.metrics.part_failed(part, &error);
             tracing::warn!(%hub, partition, %error, ?wait, "reading a partition failed; it goes on after the last message that was read");
             tokio::select! {
                 () = sleep(wait) => {}
-                () = ended(&hold, &mut stop) => return,
+                () = ended(hold, &mut stop) => return,
             }
         }
     }
@@ -149,9 +163,17 @@ impl Reader {
             Ok(client) => client,
             Err(error) => return End::Failed(error),
         };
+        let (shared, metrics, part) = (self.shared.clone(), self.metrics.clone(), part(&hold));
+        let proven = async {
+            sleep(PROVEN).await;
+            metrics.health.works(&part);
+            std::future::pending().await
+        };
         let end = tokio::select! {
+            () = proven => End::Gone,
             end = self.receive(&client) => end,
             () = ended(&hold, &mut stop) => End::Gone,
+            () = shared.lags.watch(&hold, &client) => End::Gone,
         };
         close(client).await;
         end
@@ -187,6 +209,7 @@ impl Reader {
                 }
             };
             let place = Place { offset: event.offset().clone(), sequence_number: event.sequence_number() };
+            let enqueued = event.enqueued_time();
             if let Some(number) = place.sequence_number {
                 self.hold.within_window(number, self.place.sequence_number).await;
             }
@@ -196,6 +219,8 @@ impl Reader {
                 return End::Gone;
             }
             let finished = self.last.is_some_and(|last| place.sequence_number.is_some_and(|number| number >= last));
+            self.shared.lags.read(&self.hold, &place, enqueued);
+            self.metrics.part_works(&part(&self.hold));
             self.place = place;
             if finished {
                 self.last = None;
@@ -236,6 +261,11 @@ impl Reader {
         }
         Some(since)
     }
+}
+
+/// Its name among the parts of an input.
+fn part(hold: &Hold) -> String {
+    format!("partition {} of {}", hold.partition, hold.hub.eventhub)
 }
 
 /// Waits until there is no more to read: the partition is another's, or everything ends.

@@ -131,6 +131,11 @@ impl Progress {
         self.boundary.saturating_sub(self.overlap).max(self.floor)
     }
 
+    /// Everything below was read.
+    pub(super) fn boundary(&self) -> Position {
+        self.boundary
+    }
+
     /// How records are asked for.
     pub(super) fn mode(&self) -> Mode {
         self.mode

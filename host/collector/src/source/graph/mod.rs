@@ -37,7 +37,7 @@ pub use feed::{ALERTS, Expand, Feed, INCIDENTS, Split};
 pub use settings::GraphSettings;
 
 use super::records::ReadError;
-use super::{Delivery, Position, Source, Start};
+use super::{Delivery, Lag, Position, Source, Start};
 use crate::http::Service;
 use cursor::Progress;
 use poll::Poller;
@@ -101,6 +101,8 @@ struct Shared {
 struct State {
     progress: Progress,
     order: page::Order,
+    /// When the last cycle began that read all there is.
+    read: Position,
     /// How the one cycle of `once` ended.
     ended: Option<Result<(), Error>>,
 }
@@ -120,8 +122,8 @@ impl Graph {
             Some(cursor) => Progress::load(cursor, overlap)?,
             None => Progress::new(now().saturating_sub(ticks(settings.initial_interval)), overlap),
         };
-        let service = service(feed, settings)?;
-        let state = State { progress, order: page::Order::default(), ended: None };
+        let service = service(feed, settings)?.counting(start.metrics.clone());
+        let state = State { progress, order: page::Order::default(), read: 0, ended: None };
         let shared = Arc::new(Shared { state: Mutex::new(state), mapped: watch::Sender::new(0) });
         // One delivery waits while another is mapped and a third is filled.
         let (sender, receiver) = mpsc::channel(1);
@@ -171,6 +173,14 @@ impl Source for Graph {
 
     fn settled(&self, sequence: u64) -> String {
         self.shared.state().progress.settle(sequence)
+    }
+
+    fn lag(&self) -> Lag {
+        let read = {
+            let state = self.shared.state();
+            state.progress.boundary().max(state.read)
+        };
+        Lag { seconds: Some(now().saturating_sub(read) as f64 / 1e7), records: None }
     }
 }
 

@@ -16,6 +16,7 @@ use super::page::Order;
 use super::window::{Window, timestamp};
 use super::{Error, GraphSettings, Shared, now};
 use crate::http::{self, Retry, RetrySettings, Service};
+use crate::metrics::Metrics;
 use crate::source::records::{Batch, error_record};
 use crate::source::{Budget, DeadLetters, Delivery, Position, Start};
 
@@ -69,6 +70,7 @@ pub(super) struct Poller {
     pub(super) budget: Budget,
     pub(super) max_record_size: usize,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) shared: Arc<Shared>,
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) sequence: u64,
@@ -124,6 +126,7 @@ impl Poller {
             budget: start.budget,
             max_record_size: start.max_record_size,
             dead_letters: start.dead_letters,
+            metrics: start.metrics,
             shared,
             deliveries,
             sequence: 0,
@@ -138,12 +141,19 @@ impl Poller {
     /// Runs cycles until nobody takes records any more, or one with `once`.
     pub(super) async fn run(mut self) {
         loop {
-            let next = Instant::now() + self.interval;
+            let (began, next) = (now(), Instant::now() + self.interval);
             let result = match self.cycle(next).await {
                 Ok(()) => Ok(()),
                 Err(Stop::Failed(error)) => Err(error),
                 Err(Stop::Gone) => return,
             };
+            match &result {
+                Ok(()) => {
+                    self.shared.state().read = began;
+                    self.metrics.cycle_ended();
+                }
+                Err(error) => self.metrics.cycle_failed(error),
+            }
             if self.report(&result).await.is_err() {
                 return;
             }
