@@ -9,7 +9,7 @@ use clap::Args;
 use defenderbeat_collector::replay::{Options, Summary, replay};
 use tokio::sync::watch;
 
-use crate::run::{ConfigArguments, data, load, log, signals};
+use crate::run::{ConfigArguments, data, give_up_privileges, load, log, signals};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -30,6 +30,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     log(config.log_level);
+    give_up_privileges(&config)?;
     if let Some(unknown) = arguments.only.iter().find(|only| !config.inputs.iter().any(|input| input.id == **only)) {
         bail!("--only {unknown}: there is no such input in the configuration");
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use defenderbeat_collector::config::{Config, GeoipOptions, Kind, LogLevel};
 use defenderbeat_collector::lookup::Data;
+use defenderbeat_collector::privileges;
 use defenderbeat_collector::run::{self, Options};
 use defenderbeat_runtime::{Component, Engine};
 use tokio::sync::watch;
@@ -78,9 +79,18 @@ pub(crate) fn log(level: LogLevel) {
     tracing_subscriber::registry().with(text).with(filter).init();
 }
 
+/// Gives up privileges, unless a configuration says otherwise. To be called before threads are started.
+pub(crate) fn give_up_privileges(config: &Config) -> Result<()> {
+    if config.seccomp && !privileges::give_up()? {
+        tracing::debug!("there is no way on this system to give up privileges: seccomp.enabled does nothing");
+    }
+    Ok(())
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     log(config.log_level);
+    give_up_privileges(&config)?;
     let components = load(&config)?;
     let lookup = Arc::new(data(&config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;

@@ -8,7 +8,7 @@ use clap::Args;
 use defenderbeat_collector::probe::{Probed, probe};
 use defenderbeat_collector::run::check;
 
-use crate::run::{ConfigArguments, data, load, log};
+use crate::run::{ConfigArguments, data, give_up_privileges, load, log};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -22,6 +22,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     log(config.log_level);
+    give_up_privileges(&config)?;
     let components = load(&config)?;
     check(&config, &components)?;
     let lookup = Arc::new(data(&config)?);

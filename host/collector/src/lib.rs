@@ -17,6 +17,7 @@ mod mapper;
 pub mod metrics;
 pub mod oauth;
 pub mod output;
+pub mod privileges;
 pub mod probe;
 pub mod replay;
 pub mod run;

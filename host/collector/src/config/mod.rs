@@ -54,6 +54,8 @@ pub struct Config {
     pub geoip: GeoipOptions,
     /// What is logged.
     pub log_level: LogLevel,
+    /// Whether privileges are given up before anything is collected.
+    pub seccomp: bool,
     /// How long a stop waits.
     pub shutdown_timeout: Duration,
 }
@@ -169,6 +171,7 @@ impl Config {
                 data_path,
                 geoip: file.geoip,
                 log_level: file.logging.level,
+                seccomp: file.seccomp.enabled,
                 shutdown_timeout: file.shutdown_timeout,
             }),
             _ => Err(problems.into_error()),

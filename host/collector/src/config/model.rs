@@ -48,6 +48,8 @@ pub(super) struct File {
 
     pub(super) logging: LoggingOptions,
 
+    pub(super) seccomp: SeccompOptions,
+
     /// The name of this collector in `agent.name` of each document. Without it: the name of the host.
     pub(super) name: Option<String>,
 
@@ -69,6 +71,7 @@ impl Default for File {
             dead_letter: DeadLetterOptions::default(),
             geoip: GeoipOptions::default(),
             logging: LoggingOptions::default(),
+            seccomp: SeccompOptions::default(),
             name: None,
             shutdown_timeout: Duration::from_secs(30),
         }
@@ -436,6 +439,22 @@ pub struct GeoipOptions {
 pub(super) struct LoggingOptions {
     /// What is logged, to standard error: this level and the ones before it.
     pub(super) level: LogLevel,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct SeccompOptions {
+    /// Gives up, before anything is collected, what collecting does not need: system calls such as exec and ptrace, new privileges,
+    /// core dumps, and the capabilities of root but for reading and writing files of others. On Linux (x86_64, aarch64); elsewhere it
+    /// does nothing. Turn it off to look into the process with a debugger.
+    pub(super) enabled: bool,
+}
+
+impl Default for SeccompOptions {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 /// How much is logged.
