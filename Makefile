@@ -19,7 +19,7 @@ TENANT := --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilit
 underscore = $(subst -,_,$1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools build sbom components reproduce run demo elasticsearch playground chaos test lint bless reference bench fuzz docs clean
+.PHONY: help setup tools build sbom components reproduce static dist run demo elasticsearch playground chaos test lint bless reference bench fuzz docs clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,6 +56,16 @@ reproduce: components ## builds the components once more, in another folder, and
 
 build: $(COMPONENTS)/.made ## builds target/release/defenderbeat, the simulator and what starts Elasticsearch
 	@cargo build $(CARGO_PROFILE) $(LOCKED) --workspace --bin defenderbeat --bin defenderbeat-simulator --bin defenderbeat-elasticsearch --test forms
+
+# C libraries differ in what resolves names; this one is the GNU one, whose files and DNS work without any other file.
+static: TARGET = $(shell uname -m)-unknown-linux-gnu
+static: $(COMPONENTS)/.made ## builds target/static/defenderbeat, which takes no library of the system; on Linux, and takes as long as a first build
+	@flags=CARGO_TARGET_$$(echo $(TARGET) | tr a-z- A-Z_)_RUSTFLAGS; \
+	env "$$flags=-C target-feature=+crt-static" cargo build --release $(LOCKED) --target $(TARGET) --target-dir target/static --package defenderbeat --bin defenderbeat
+	@cp target/static/$(TARGET)/release/defenderbeat target/static/defenderbeat
+
+dist: components build static ## builds all packages that this machine can into dist/, and says what it cannot
+	@host/packages/dist.sh
 
 run: build ## collects alerts, incidents, events and vulnerabilities from the bundled tenant simulator and prints documents
 	@rm -rf target/run

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::log;
 use crate::progress::Progress;
-use crate::run::{ConfigArguments, data, load, signals};
+use crate::run::{ConfigArguments, data, give_up_privileges, load, signals};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -32,6 +32,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
+    give_up_privileges(&config)?;
     let progress = Progress::of(&config);
     let _log = log::start(&config.logging, &progress);
     if let Some(unknown) = arguments.only.iter().find(|only| !config.inputs.iter().any(|input| input.id == **only)) {

@@ -10,6 +10,7 @@ use clap::Args;
 use defenderbeat_collector::config::{Config, GeoipOptions, Kind};
 use defenderbeat_collector::lookup::Data;
 use defenderbeat_collector::metrics::Registry;
+use defenderbeat_collector::privileges;
 use defenderbeat_collector::run::{self, Options};
 use defenderbeat_runtime::{Component, Engine};
 use tokio::sync::watch;
@@ -68,8 +69,17 @@ pub(crate) fn data(config: &Config) -> Result<Data> {
     Data::open(city.as_deref(), asn.as_deref()).context("geoip")
 }
 
+/// Gives up privileges, unless a configuration says otherwise. To be called before threads are started, as the log does.
+pub(crate) fn give_up_privileges(config: &Config) -> Result<()> {
+    if config.seccomp {
+        privileges::give_up()?;
+    }
+    Ok(())
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
+    give_up_privileges(&config)?;
     let (progress, began) = (Progress::of(&config), Instant::now());
     let log = log::start(&config.logging, &progress);
     let fuel = defenderbeat_runtime::Options { fuel: arguments.fuel, ..defenderbeat_runtime::Options::default() };

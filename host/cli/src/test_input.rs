@@ -10,7 +10,7 @@ use defenderbeat_collector::run::check;
 
 use crate::log;
 use crate::progress::Progress;
-use crate::run::{ConfigArguments, data, load};
+use crate::run::{ConfigArguments, data, give_up_privileges, load};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -23,6 +23,7 @@ pub(crate) struct Arguments {
 #[allow(clippy::print_stdout, reason = "what was asked for")]
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
+    give_up_privileges(&config)?;
     let _log = log::start(&config.logging, &Progress::none());
     let components = load(&config)?;
     check(&config, &components)?;

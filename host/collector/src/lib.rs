@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod monitor;
 pub mod oauth;
 pub mod output;
+pub mod privileges;
 pub mod probe;
 pub mod replay;
 pub mod run;

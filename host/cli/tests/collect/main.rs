@@ -24,6 +24,8 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod memory;
 mod once;
+#[cfg(target_os = "linux")]
+mod privileges;
 mod program;
 mod replay;
 mod stop;

@@ -61,6 +61,8 @@ pub struct Config {
     pub logging: LoggingOptions,
     /// What the process tells of itself.
     pub http: HttpOptions,
+    /// Whether privileges are given up before anything is collected.
+    pub seccomp: bool,
     /// How long a stop waits.
     pub shutdown_timeout: Duration,
 }
@@ -185,6 +187,7 @@ impl Config {
                 geoip: file.geoip,
                 logging: file.logging,
                 http: file.http,
+                seccomp: file.seccomp.enabled,
                 shutdown_timeout: file.shutdown_timeout,
             }),
             _ => Err(problems.into_error()),

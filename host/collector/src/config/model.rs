@@ -53,6 +53,7 @@ pub(super) struct File {
     pub(super) logging: LoggingOptions,
 
     pub(super) http: HttpOptions,
+    pub(super) seccomp: SeccompOptions,
 
     /// The name of this collector in `agent.name` of each document. Without it: the name of the host.
     pub(super) name: Option<String>,
@@ -76,6 +77,7 @@ impl Default for File {
             geoip: GeoipOptions::default(),
             logging: LoggingOptions::default(),
             http: HttpOptions::default(),
+            seccomp: SeccompOptions::default(),
             name: None,
             shutdown_timeout: Duration::from_secs(30),
         }
@@ -484,4 +486,20 @@ pub struct GeoipOptions {
 
     /// The file of a database of autonomous systems, such as `GeoLite2-ASN.mmdb`. Without it documents have no `as` fields.
     pub asn: Option<PathBuf>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct SeccompOptions {
+    /// Gives up, before anything is collected, what collecting does not need: system calls such as exec and ptrace, new privileges,
+    /// core dumps, and the capabilities of root but for reading and writing files of others. On Linux (x86_64, aarch64); elsewhere it
+    /// does nothing. Turn it off to look into the process with a debugger.
+    pub(super) enabled: bool,
+}
+
+impl Default for SeccompOptions {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }

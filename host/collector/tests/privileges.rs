@@ -1,0 +1,81 @@
+//! What the process can and cannot do once it gave up privileges. One test, because it counts for all threads of this process.
+
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use std::process::Command;
+use std::thread;
+
+use defenderbeat_collector::privileges::give_up;
+use libc::*;
+
+/// A call with all arguments 0, which does nothing even where it is allowed; its error.
+fn call(number: c_long) -> Option<i32> {
+    #[allow(unsafe_code, reason = "to call what no library would")]
+    // SAFETY: no call here writes to where 0 points, nor anything else of this process.
+    let result = unsafe { syscall(number, 0, 0, 0, 0, 0, 0) };
+    if result == -1 { io::Error::last_os_error().raw_os_error() } else { None }
+}
+
+fn open_socket(family: c_int) -> bool {
+    #[allow(unsafe_code, reason = "to open what no library would")]
+    // SAFETY: it takes and gives numbers only.
+    let socket = unsafe { socket(family, SOCK_DGRAM, 0) };
+    socket >= 0
+}
+
+#[test]
+fn exec_ptrace_and_the_like_are_refused_and_collecting_is_not() {
+    // Another thread, which was there before.
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let earlier = thread::spawn(move || {
+        told.recv().unwrap();
+        Command::new("/bin/true").status()
+    });
+    assert!(give_up().unwrap());
+
+    let executed = Command::new("/bin/true").status().unwrap_err();
+    assert_eq!(executed.raw_os_error(), Some(ENOSYS), "{executed}");
+    tell.send(()).unwrap();
+    earlier.join().unwrap().unwrap_err();
+    #[rustfmt::skip]
+    let refused = [
+        ("execve", SYS_execve), ("execveat", SYS_execveat), ("ptrace", SYS_ptrace), ("clone3", SYS_clone3),
+        ("process_vm_readv", SYS_process_vm_readv), ("process_vm_writev", SYS_process_vm_writev), ("mount", SYS_mount),
+        ("umount2", SYS_umount2), ("unshare", SYS_unshare), ("setns", SYS_setns), ("chroot", SYS_chroot),
+        ("pivot_root", SYS_pivot_root), ("bpf", SYS_bpf), ("perf_event_open", SYS_perf_event_open), ("keyctl", SYS_keyctl),
+        ("add_key", SYS_add_key), ("init_module", SYS_init_module), ("finit_module", SYS_finit_module), ("swapon", SYS_swapon),
+        ("reboot", SYS_reboot), ("settimeofday", SYS_settimeofday), ("io_uring_setup", SYS_io_uring_setup),
+        ("userfaultfd", SYS_userfaultfd), ("kill", SYS_kill), ("setuid", SYS_setuid), ("seccomp", SYS_seccomp),
+    ];
+    for (name, number) in refused {
+        assert_eq!(call(number), Some(ENOSYS), "{name}");
+    }
+    assert!(!open_socket(AF_PACKET) && open_socket(AF_INET6) | open_socket(AF_INET));
+
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    assert_eq!((value("NoNewPrivs:").as_str(), value("Seccomp:").as_str()), ("1", "2"));
+    for set in ["CapEff:", "CapPrm:", "CapInh:"] {
+        let left = u64::from_str_radix(&value(set), 16).unwrap();
+        assert_eq!(left & !(1 << 1), 0, "{set} nothing but CAP_DAC_OVERRIDE, which is number 1");
+    }
+
+    // What collecting takes: names, connections, threads, files.
+    let listener = TcpListener::bind(("localhost", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = thread::spawn(move || listener.accept().unwrap().0.write_all(b"answer"));
+    assert!(("localhost", port).to_socket_addrs().unwrap().next().is_some());
+    let mut text = String::new();
+    TcpStream::connect(("localhost", port)).unwrap().read_to_string(&mut text).unwrap();
+    answer.join().unwrap().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, renamed) = (folder.path().join("file"), folder.path().join("renamed"));
+    fs::write(&file, &text).unwrap();
+    fs::File::open(&file).unwrap().sync_all().unwrap();
+    fs::rename(&file, &renamed).unwrap();
+    assert_eq!(fs::read_to_string(renamed).unwrap(), "answer");
+}
