@@ -69,6 +69,8 @@ pub(crate) fn log(level: LogLevel) {
     // Libraries beneath are heard at their warnings, whose debug output could show what requests hold.
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        // What it cannot do is said by output.kafka, with what to do about it.
+        .with_target("rskafka", LevelFilter::OFF)
         .with_target("defenderbeat", level)
         .with_target("defenderbeat_collector", level)
         .with_target("defenderbeat_runtime", level);

@@ -14,6 +14,8 @@ use super::setup::SetupOptions;
 use super::units;
 use crate::dead_letter::{WhenFull, timestamp};
 use crate::output::elasticsearch::ElasticsearchSettings;
+use crate::output::kafka::KafkaSettings;
+use crate::output::logstash::LogstashSettings;
 use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
@@ -285,6 +287,8 @@ impl Input {
 #[schemars(transform = in_order::<Self>)]
 pub(super) struct Outputs {
     pub(super) elasticsearch: Option<ElasticsearchSettings>,
+    pub(super) logstash: Option<LogstashSettings>,
+    pub(super) kafka: Option<KafkaSettings>,
     pub(super) console: Option<ConsoleOutput>,
     pub(super) file: Option<FileOutput>,
     /// Counts documents and forgets them. For measuring.
@@ -297,6 +301,10 @@ pub(super) struct Outputs {
 pub enum Output {
     /// Elasticsearch.
     Elasticsearch(Box<ElasticsearchSettings>),
+    /// Logstash.
+    Logstash(Box<LogstashSettings>),
+    /// Kafka.
+    Kafka(Box<KafkaSettings>),
     /// Standard output.
     Console(ConsoleOutput),
     /// Files.
