@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_window_is_as_the_protocol_says() {
-        let document = |length, id| Document { length, id, ..Document::default() };
+        let document = |length, id| Document { payload: 0, length, route: 0, id, time: 0, position: 0 };
         let part = Part { ndjson: "{\"a\":1}\n{\"b\":2}\n".into(), documents: vec![document(8, 1), document(8, 2)] };
         let documents = Documents { part, streams: Arc::new(["logs-x-y".to_owned()]), sent_since: None };
         let origin = origin("my\"beat");
