@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use defenderbeat_collector::config::{Config, Output};
 use defenderbeat_collector::http::Secret;
-use defenderbeat_collector::output::elasticsearch::{Backoff, ElasticsearchSettings};
+use defenderbeat_collector::output::Backoff;
+use defenderbeat_collector::output::elasticsearch::ElasticsearchSettings;
 
 fn load(options: &str) -> Result<ElasticsearchSettings, String> {
     let text = format!(

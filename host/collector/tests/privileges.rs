@@ -35,7 +35,7 @@ fn exec_ptrace_and_the_like_are_refused_and_collecting_is_not() {
         told.recv().unwrap();
         Command::new("/bin/true").status()
     });
-    assert!(give_up().unwrap());
+    give_up().unwrap();
 
     let executed = Command::new("/bin/true").status().unwrap_err();
     assert_eq!(executed.raw_os_error(), Some(ENOSYS), "{executed}");

@@ -61,9 +61,10 @@ fn shows_the_defaults() {
         })
         .collect();
     assert!(with_all.lines().count() > 150 && !with_all.contains("\n#output"));
-    let console = ["output.elasticsearch=null", "output.file=null", "output.discard=null"];
+    let others = ["output.elasticsearch=null", "output.logstash=null", "output.kafka=null", "output.discard=null"];
+    let console = [&others[..], &["output.file=null"]].concat();
     assert_eq!(shown(&with_all, &console), shown(&reference(), &[]));
-    let file = ["output.elasticsearch=null", "output.console=null", "output.discard=null"];
+    let file = [&others[..], &["output.console=null"]].concat();
     let path = "output.file.path=/var/lib/defenderbeat/output";
     assert_eq!(shown(&with_all, &file), shown(&reference(), &["output.console=null", path]));
 }

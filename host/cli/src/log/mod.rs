@@ -63,6 +63,8 @@ fn targets(options: &LoggingOptions) -> Targets {
     let level = filter(all);
     // Libraries beneath are heard at their warnings, whose debug output could show what requests hold.
     let targets = Targets::new().with_default(level.min(LevelFilter::WARN));
+    // What this one cannot do is said by `output.kafka`, with what to do about it.
+    let targets = targets.with_target("rskafka", LevelFilter::OFF);
     let targets = targets.with_targets(CRATES.map(|name| (name, level)));
     let module = |(module, level): (Option<&str>, LogLevel)| {
         Some((format!("{COLLECTOR}::{}", module?.replace('.', "::")), filter(level)))

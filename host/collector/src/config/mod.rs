@@ -143,20 +143,30 @@ impl Config {
             }
             input.processors.extend(file.processors.iter().cloned());
         }
-        let elasticsearch = file.output.elasticsearch.map(|settings| {
-            match settings.check() {
-                Ok(()) => {}
-                Err(crate::http::Error::Settings { option, message }) => {
-                    problems.wrong(&format!("output.elasticsearch.{option}"), message);
-                }
-                Err(error) => problems.wrong("output.elasticsearch", error.to_string()),
+        let mut checked = |output: &str, checked: Result<(), crate::http::Error>| match checked {
+            Ok(()) => {}
+            Err(crate::http::Error::Settings { option, message }) => {
+                problems.wrong(&format!("output.{output}.{option}"), message);
             }
+            Err(error) => problems.wrong(&format!("output.{output}"), error.to_string()),
+        };
+        let elasticsearch = file.output.elasticsearch.map(|settings| {
+            checked("elasticsearch", settings.check());
             Output::Elasticsearch(Box::new(settings))
+        });
+        let logstash = file.output.logstash.map(|settings| {
+            checked("logstash", settings.check());
+            Output::Logstash(Box::new(settings))
+        });
+        let kafka = file.output.kafka.map(|mut settings| {
+            settings.auth.environment = environment;
+            checked("kafka", settings.check());
+            Output::Kafka(Box::new(settings))
         });
         let console = file.output.console.map(Output::Console);
         let to_file = file.output.file.map(Output::File);
         let discard = file.output.discard.map(|_| Output::Discard);
-        let mut outputs = [elasticsearch, console, to_file, discard].into_iter().flatten();
+        let mut outputs = [elasticsearch, logstash, kafka, console, to_file, discard].into_iter().flatten();
         let output = match (outputs.next(), outputs.next()) {
             (Some(output), None) => Some(output),
             (None, _) => {

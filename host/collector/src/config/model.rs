@@ -18,6 +18,8 @@ use crate::dead_letter::{WhenFull, timestamp};
 use crate::http::Error;
 use crate::oauth::{Environment, Identity};
 use crate::output::elasticsearch::ElasticsearchSettings;
+use crate::output::kafka::KafkaSettings;
+use crate::output::logstash::LogstashSettings;
 use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
@@ -331,6 +333,8 @@ impl Input {
 #[schemars(transform = in_order::<Self>)]
 pub(super) struct Outputs {
     pub(super) elasticsearch: Option<ElasticsearchSettings>,
+    pub(super) logstash: Option<LogstashSettings>,
+    pub(super) kafka: Option<KafkaSettings>,
     pub(super) console: Option<ConsoleOutput>,
     pub(super) file: Option<FileOutput>,
     /// Counts documents and forgets them. For measuring.
@@ -343,6 +347,10 @@ pub(super) struct Outputs {
 pub enum Output {
     /// Elasticsearch.
     Elasticsearch(Box<ElasticsearchSettings>),
+    /// Logstash.
+    Logstash(Box<LogstashSettings>),
+    /// Kafka.
+    Kafka(Box<KafkaSettings>),
     /// Standard output.
     Console(ConsoleOutput),
     /// Files.

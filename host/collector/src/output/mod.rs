@@ -1,9 +1,16 @@
 //! Where documents go.
 
+mod address;
+mod backoff;
 mod console;
+mod counts;
+mod dial;
 mod discard;
 pub mod elasticsearch;
 mod file;
+pub mod kafka;
+pub mod logstash;
+mod message;
 pub mod trial;
 
 use std::future::Future;
@@ -17,11 +24,14 @@ use defenderbeat_runtime::{Document, Part};
 use crate::config;
 use crate::http::RetrySettings;
 
+pub use backoff::Backoff;
 pub use console::Console;
 pub use discard::Discard;
 pub use elasticsearch::Elasticsearch;
 pub use file::File;
 pub(crate) use file::{mend, truncate};
+pub use kafka::Kafka;
+pub use logstash::Logstash;
 
 /// Documents of one input, one a line, with what delivering them takes.
 #[derive(Clone, Debug)]
@@ -48,12 +58,7 @@ impl Documents {
         if !metadata {
             return out.write_all(&self.part.ndjson);
         }
-        for (document, bytes) in self.part.iter() {
-            let stream = self.stream(document).unwrap_or_default();
-            write!(out, r#"{{"@metadata":{{"_id":"{:032x}","raw_index":"{stream}"}},"#, document.id)?;
-            out.write_all(bytes.strip_prefix(b"{").unwrap_or(&bytes))?;
-        }
-        Ok(())
+        self.messages("").try_for_each(|message| message.write_line(out))
     }
 }
 
@@ -188,6 +193,12 @@ pub enum OutputError {
     /// Elasticsearch takes nothing.
     #[error(transparent)]
     Elasticsearch(#[from] elasticsearch::Error),
+    /// Kafka takes nothing.
+    #[error(transparent)]
+    Kafka(#[from] kafka::Error),
+    /// Logstash takes nothing.
+    #[error(transparent)]
+    Logstash(#[from] logstash::Error),
 }
 
 impl OutputError {
@@ -196,6 +207,8 @@ impl OutputError {
         match self {
             Self::File { .. } => true,
             Self::Elasticsearch(error) => error.is_transient(),
+            Self::Kafka(error) => error.is_transient(),
+            Self::Logstash(error) => error.is_transient(),
             _ => false,
         }
     }
@@ -209,6 +222,7 @@ impl OutputError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Elasticsearch(error) => error.retry_after(),
+            Self::Kafka(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -224,6 +238,10 @@ pub enum AnyOutput {
     Discard(Box<Discard>),
     /// Elasticsearch.
     Elasticsearch(Box<Elasticsearch>),
+    /// Kafka.
+    Kafka(Box<Kafka>),
+    /// Logstash.
+    Logstash(Box<Logstash>),
 }
 
 impl AnyOutput {
@@ -240,6 +258,8 @@ impl AnyOutput {
             config::Output::Elasticsearch(settings) => {
                 Self::Elasticsearch(Box::new(Elasticsearch::open((**settings).clone())?))
             }
+            config::Output::Kafka(settings) => Self::Kafka(Box::new(Kafka::open((**settings).clone())?)),
+            config::Output::Logstash(settings) => Self::Logstash(Box::new(Logstash::open((**settings).clone())?)),
         })
     }
 }
@@ -252,6 +272,8 @@ impl AnyOutput {
 pub fn check(output: &config::Output) -> Result<(), OutputError> {
     match output {
         config::Output::Elasticsearch(settings) => Elasticsearch::open((**settings).clone()).map(drop)?,
+        config::Output::Kafka(settings) => Kafka::open((**settings).clone()).map(drop)?,
+        config::Output::Logstash(settings) => Logstash::open((**settings).clone()).map(drop)?,
         config::Output::Console(_) | config::Output::File(_) | config::Output::Discard => {}
     }
     Ok(())
@@ -264,6 +286,8 @@ impl Output for AnyOutput {
             Self::File(output) => output.limits(),
             Self::Discard(output) => output.limits(),
             Self::Elasticsearch(output) => output.limits(),
+            Self::Kafka(output) => output.limits(),
+            Self::Logstash(output) => output.limits(),
         }
     }
 
@@ -273,6 +297,8 @@ impl Output for AnyOutput {
             Self::File(output) => output.retry(),
             Self::Discard(output) => output.retry(),
             Self::Elasticsearch(output) => output.retry(),
+            Self::Kafka(output) => output.retry(),
+            Self::Logstash(output) => output.retry(),
         }
     }
 
@@ -282,6 +308,8 @@ impl Output for AnyOutput {
             Self::File(output) => output.send(documents).await,
             Self::Discard(output) => output.send(documents).await,
             Self::Elasticsearch(output) => output.send(documents).await,
+            Self::Kafka(output) => output.send(documents).await,
+            Self::Logstash(output) => output.send(documents).await,
         }
     }
 
@@ -291,6 +319,8 @@ impl Output for AnyOutput {
             Self::File(output) => output.flush().await,
             Self::Discard(output) => output.flush().await,
             Self::Elasticsearch(output) => output.flush().await,
+            Self::Kafka(output) => output.flush().await,
+            Self::Logstash(output) => output.flush().await,
         }
     }
 
@@ -300,6 +330,8 @@ impl Output for AnyOutput {
             Self::File(output) => output.summary(),
             Self::Discard(output) => output.summary(),
             Self::Elasticsearch(output) => output.summary(),
+            Self::Kafka(output) => output.summary(),
+            Self::Logstash(output) => output.summary(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::elasticsearch;
+use super::{elasticsearch, kafka, logstash};
 use crate::config::Output;
 
 /// One step of a trial, with what came of it; shown as Beats show theirs.
@@ -80,6 +80,8 @@ impl<'a> Trial<'a> {
             Output::Elasticsearch(settings) => {
                 elasticsearch::trial::run(settings, streams, templates, &mut self).await;
             }
+            Output::Kafka(settings) => kafka::trial::run(settings, streams, &mut self).await,
+            Output::Logstash(settings) => logstash::trial::run(settings, &mut self).await,
             Output::Console(_) => self.step(0, "console: standard output", Verdict::Fine),
             Output::File(settings) => {
                 self.step(0, format!("file: {}", settings.path.display()), Verdict::Begun);

@@ -17,7 +17,7 @@ pub struct PrivilegesError {
     source: io::Error,
 }
 
-/// Gives up what collecting does not need; whether this system has a way to.
+/// Gives up what collecting does not need.
 ///
 /// For good, and for threads that start later: call it while there is but one. As root it keeps the right to read and write files of
 /// others (`CAP_DAC_OVERRIDE`), because state may be another user's.
@@ -26,12 +26,12 @@ pub struct PrivilegesError {
 ///
 /// The system refuses it, such as a kernel without seccomp. Something may have been given up already, which harms nothing.
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-pub fn give_up() -> Result<bool, PrivilegesError> {
+pub fn give_up() -> Result<(), PrivilegesError> {
     let failed = |what| move |source| PrivilegesError { what, source };
     drop_capabilities().map_err(failed("capabilities"))?;
     forbid_dumps().map_err(failed("core dumps"))?;
     calls::forbid_others().map_err(failed("system calls"))?;
-    Ok(true)
+    Ok(())
 }
 
 /// Gives up nothing on this system.
@@ -40,8 +40,8 @@ pub fn give_up() -> Result<bool, PrivilegesError> {
 ///
 /// None.
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-pub fn give_up() -> Result<bool, PrivilegesError> {
-    Ok(false)
+pub fn give_up() -> Result<(), PrivilegesError> {
+    Ok(())
 }
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use defenderbeat_collector::output::elasticsearch::{Backoff, ElasticsearchSettings};
+use defenderbeat_collector::output::Backoff;
+use defenderbeat_collector::output::elasticsearch::ElasticsearchSettings;
 use defenderbeat_collector::output::{Documents, Elasticsearch};
 use defenderbeat_runtime::{Document, Part};
 use serde_json::{Value as Json, json};

@@ -117,7 +117,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::output::elasticsearch::Backoff;
+    use crate::output::Backoff;
 
     fn hosts(count: usize) -> Hosts {
         let backoff = Backoff { init: Duration::from_secs(4), max: Duration::from_secs(60) };

@@ -29,7 +29,7 @@ use crate::http::RetrySettings;
 
 pub use client::{Client, Reply};
 pub use error::Error;
-pub use settings::{Backoff, ElasticsearchSettings};
+pub use settings::ElasticsearchSettings;
 
 use client::Content;
 use counts::Counts;

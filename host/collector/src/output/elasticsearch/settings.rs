@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::config::{in_order, units};
 use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, check_secure};
+use crate::output::Backoff;
 
 /// The name that stands for no ingest pipeline.
 pub(super) const NO_PIPELINE: &str = "_none";
@@ -88,25 +89,6 @@ pub struct ElasticsearchSettings {
     pub ssl: SslSettings,
 }
 
-/// When documents that were not taken are sent again, and how long a host that failed rests.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(transform = in_order::<Self>)]
-pub struct Backoff {
-    /// The wait after the first failure; it doubles with each further one, and a random part of up to a half is taken off.
-    #[serde(with = "units::Time")]
-    pub init: Duration,
-    /// The longest wait that is chosen here. A longer `Retry-After` of the server is heeded.
-    #[serde(with = "units::Time")]
-    pub max: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { init: Duration::from_secs(1), max: Duration::from_secs(60) }
-    }
-}
-
 impl Default for ElasticsearchSettings {
     fn default() -> Self {
         Self {
@@ -142,10 +124,7 @@ impl ElasticsearchSettings {
         if self.timeout.is_zero() {
             return wrong("timeout", "must be longer than 0");
         }
-        if self.backoff.init > self.backoff.max {
-            return wrong("backoff.init", "must not be longer than backoff.max");
-        }
-        Ok(())
+        self.backoff.check()
     }
 
     /// The nodes' addresses.
@@ -236,7 +215,7 @@ impl ElasticsearchSettings {
 
     /// When what was not taken is sent again: without end.
     pub(super) fn retry(&self) -> RetrySettings {
-        RetrySettings { max_attempts: u32::MAX, wait_min: self.backoff.init, wait_max: self.backoff.max }
+        self.backoff.retry()
     }
 }
 

@@ -1,26 +1,18 @@
 //! `test output`: each node in turn, from its name to what the account may do there.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Method;
-use rustls::pki_types::ServerName;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use url::Url;
 
-use crate::http::{VerificationMode, is_loopback, tls_config};
+use crate::http::is_loopback;
+use crate::output::dial;
 use crate::output::trial::{Trial, Verdict};
 
 use super::look_up::segment;
 use super::{Client, ElasticsearchSettings};
-
-/// How long to wait for a connection.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Privileges on each data stream; without the last documents are delivered, but not looked up.
 const PRIVILEGES: [&str; 3] = ["auto_configure", "create_doc", "read"];
@@ -52,9 +44,10 @@ async fn node(
     if is_proxied(settings, &url) {
         trial.step(1, "connection", Verdict::Told("through a proxy".to_owned()));
     } else {
-        trial.step(1, "connection", Verdict::Begun);
-        let Some(stream) = connect(&url, trial).await else { return };
-        if url.scheme() == "https" && !is_secure(settings, &url, stream, trial).await {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return };
+        let host = host.trim_matches(['[', ']']);
+        let Some(stream) = dial::connect(host, port, " and proxy_url", trial).await else { return };
+        if url.scheme() == "https" && !dial::is_secure(&settings.ssl, host, stream, trial).await {
             return;
         }
     }
@@ -75,47 +68,6 @@ fn is_proxied(settings: &ElasticsearchSettings, url: &Url) -> bool {
     let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
     let by_environment = || !is_loopback(url) && names.iter().any(|name| std::env::var_os(name).is_some());
     !settings.proxy_disable && (settings.proxy_url.is_some() || by_environment())
-}
-
-async fn connect(url: &Url, trial: &mut Trial<'_>) -> Option<TcpStream> {
-    let (host, port) = (url.host_str()?.trim_matches(['[', ']']), url.port_or_known_default()?);
-    let found = lookup_host((host, port)).await.map(|found| found.collect::<Vec<_>>());
-    let addresses = trial.result(2, "dns lookup", found.map_err(|error| error.to_string()))?;
-    let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-    trial.step(2, "addresses", Verdict::Told(shown.join(", ")));
-    let connected = match timeout(PATIENCE, TcpStream::connect(&addresses[..])).await {
-        Ok(connected) => connected.map_err(|error| format!("{error}; check the port, firewalls and proxy_url")),
-        Err(_) => Err(format!("no answer within {} seconds; check firewalls and proxy_url", PATIENCE.as_secs())),
-    };
-    trial.result(2, "dial up", connected)
-}
-
-async fn is_secure(settings: &ElasticsearchSettings, url: &Url, stream: TcpStream, trial: &mut Trial<'_>) -> bool {
-    trial.step(1, "TLS", Verdict::Begun);
-    match settings.ssl.verification_mode {
-        VerificationMode::Full => {}
-        VerificationMode::Certificate => {
-            trial.step(2, "security", Verdict::Warning("the server's name is not checked".to_owned()));
-        }
-        VerificationMode::None => {
-            trial.step(2, "security", Verdict::Warning("the server's certificate is not checked".to_owned()));
-        }
-    }
-    let handshake = async {
-        let config = tls_config(&settings.ssl).map_err(|error| error.to_string())?;
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
-        let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
-        match timeout(PATIENCE, connecting).await {
-            Ok(connected) => connected.map_err(|error| format!("{error}; check ssl.certificate_authorities")),
-            Err(_) => Err(format!("no answer within {} seconds; is this an https port?", PATIENCE.as_secs())),
-        }
-    };
-    let Some(stream) = trial.result(2, "handshake", handshake.await) else { return false };
-    if let Some(version) = stream.get_ref().1.protocol_version() {
-        trial.step(2, "TLS version", Verdict::Told(version.as_str().unwrap_or("unknown").to_owned()));
-    }
-    true
 }
 
 /// Who the server takes us for; says whether there is a user, whose privileges can be asked for.
