@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     give_up_privileges(&config)?;
     let (progress, began) = (Progress::of(&config), Instant::now());
     let log = log::start(&config.logging, &progress);
-    let fuel = defenderbeat_runtime::Options { fuel: arguments.fuel, ..defenderbeat_runtime::Options::default() };
+    let fuel = defenderbeat_runtime::Options::default().with_fuel(arguments.fuel);
     let components = load_into(&Engine::new(fuel)?, &config)?;
     let lookup = Arc::new(data(&config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;

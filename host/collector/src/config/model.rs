@@ -364,6 +364,8 @@ impl Output {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Elasticsearch(_) => "elasticsearch",
+            Self::Logstash(_) => "logstash",
+            Self::Kafka(_) => "kafka",
             Self::Console(_) => "console",
             Self::File(_) => "file",
             Self::Discard => "discard",

@@ -36,7 +36,12 @@ impl Letters {
     /// # Errors
     ///
     /// What was written before may be lost.
-    pub(super) async fn set_aside(&self, session: &dyn Session, reject: &Reject, metrics: &OutputMetrics) -> Result<(), DeliverError> {
+    pub(super) async fn set_aside(
+        &self,
+        session: &dyn Session,
+        reject: &Reject,
+        metrics: &OutputMetrics,
+    ) -> Result<(), DeliverError> {
         tracing::warn!(
             input = session.input(),
             code = reject.code,
@@ -68,7 +73,12 @@ impl Letters {
     /// # Errors
     ///
     /// As of [`set_aside`](Self::set_aside).
-    pub(super) async fn keep(&self, session: &dyn Session, returned: &Returned<'_>, metrics: &OutputMetrics) -> Result<(), DeliverError> {
+    pub(super) async fn keep(
+        &self,
+        session: &dyn Session,
+        returned: &Returned<'_>,
+        metrics: &OutputMetrics,
+    ) -> Result<(), DeliverError> {
         let Returned { document, bytes, stream, refusal: Refusal { code, message }, failure_store } = *returned;
         let (input, index) = (session.input(), stream);
         let id = format!("{:032x}", document.id);
@@ -97,7 +107,12 @@ impl Letters {
     }
 
     /// Writes a letter, however long it takes: what is in it is nowhere else.
-    async fn append(&self, session: &dyn Session, letter: &Letter<'_>, metrics: &OutputMetrics) -> Result<(), DeliverError> {
+    async fn append(
+        &self,
+        session: &dyn Session,
+        letter: &Letter<'_>,
+        metrics: &OutputMetrics,
+    ) -> Result<(), DeliverError> {
         let mut retry = Retry::new(&self.retry);
         while let Err(error) = self.file.append(letter) {
             if self.file.is_lost() {

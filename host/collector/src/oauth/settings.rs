@@ -21,7 +21,7 @@ const ARC_KEYS: &str = "/var/opt/azcmagent/tokens";
 const ARC_KEYS: &str = r"C:\ProgramData\AzureConnectedMachineAgent\Tokens";
 
 /// Who asks Microsoft for tokens, and how it shows who it is.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct AuthSettings {
@@ -92,7 +92,7 @@ impl IdentityType {
 }
 
 /// What a platform says in the environment of its processes, by the names that Microsoft's libraries know.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     client_id: Option<String>,
     tenant_id: Option<String>,

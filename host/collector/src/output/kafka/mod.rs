@@ -48,7 +48,7 @@ use crate::http::RetrySettings;
 use access::Access;
 use cluster::Cluster;
 pub use error::Error;
-pub use settings::{Auth, Compression, KafkaSettings, Mechanism, SaslSettings};
+pub use settings::{Compression, KafkaSettings, Mechanism, SaslSettings};
 use topic::Topic;
 
 /// What `@metadata.beat` says.
@@ -171,13 +171,13 @@ impl Output for Kafka {
             }
         }
         self.counts.add(&fates);
-        let Some(error) = problem else { return Ok(Sent { fates, retry_after: None }) };
+        let Some(error) = problem else { return Ok(Sent { fates, retry_after: None, throttled: false }) };
         self.lost(&cluster).await;
         if fates.iter().all(|fate| *fate == Fate::Retry) {
             return Err(error.into());
         }
         tracing::warn!(%error, "not all documents are known to be delivered: the others are sent again");
-        Ok(Sent { fates, retry_after: error.retry_after() })
+        Ok(Sent { fates, retry_after: error.retry_after(), throttled: false })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {

@@ -18,7 +18,7 @@ const PORT: u16 = 9092;
 
 /// Sends documents to Kafka, with `_id` as their key. A document counts as delivered when all replicas in sync have it (`acks=all`); it may
 /// be there more than once, under the same key and `_id` in `@metadata`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct KafkaSettings {

@@ -116,7 +116,7 @@ impl Output for Logstash {
         let mut fates = vec![Fate::Delivered; acknowledged];
         fates.resize(messages.len(), Fate::Unknown);
         self.counts.add(&fates);
-        Ok(Sent { fates, retry_after: None })
+        Ok(Sent { fates, retry_after: None, throttled: false })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {
