@@ -65,7 +65,7 @@ static: $(COMPONENTS)/.made ## builds target/static/defenderbeat, which takes no
 	@cp target/static/$(TARGET)/release/defenderbeat target/static/defenderbeat
 
 dist: components build static ## builds all packages that this machine can into dist/, and says what it cannot
-	@host/packages/dist.sh
+	@host/packages/dist.sh $(SBOM)
 
 run: build ## collects alerts, incidents, events and vulnerabilities from the bundled tenant simulator and prints documents
 	@rm -rf target/run

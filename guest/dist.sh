@@ -9,7 +9,7 @@ sbom=$1
 shift
 
 mkdir -p dist
-rm -f dist/*
+find dist -maxdepth 1 -type f -delete
 cp wit/pipeline.wit dist
 products=
 for name; do

@@ -11,6 +11,7 @@ use defenderbeat_collector::metrics::{Counter, Metrics, Registry};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::status::{count, duration};
+use crate::stderr::say;
 
 /// How often it is shown anew.
 const TICK: Duration = Duration::from_millis(200);
@@ -80,12 +81,12 @@ impl Progress {
         }
         let time = duration(began.elapsed().as_secs_f64());
         for (id, input) in registry.inputs() {
-            eprintln!("{id}: {} ({time})", input.metrics);
+            say(format_args!("{id}: {} ({time})", input.metrics));
         }
         let output = registry.output();
         let refused = output.refused.get();
         let refused = if refused > 0 { format!(", {} refused", count(refused)) } else { String::new() };
-        eprintln!("output: {} documents delivered{refused}", count(output.delivered.get()));
+        say(format_args!("output: {} documents delivered{refused}", count(output.delivered.get())));
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::log;
 use crate::progress::Progress;
 use crate::run::{ConfigArguments, data, give_up_privileges, load, signals};
+use crate::stderr::say;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -54,10 +55,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let Summary { letters, records, documents, duplicates, failing, left_out } = summary?;
     let file = arguments.file.display();
     // Documents may go to standard output.
-    eprintln!(
+    say(format_args!(
         "{letters} letters: {records} records mapped, {documents} documents sent ({duplicates} there already); \
          {failing} failed again, {left_out} left out{}",
         if failing + left_out > 0 { format!(": they are in {file}") } else { format!("; {file} is done and deleted") }
-    );
+    ));
     Ok(if failing > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

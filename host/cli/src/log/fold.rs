@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// Messages that are remembered; more are all said.
 const MESSAGES: usize = 1000;
 /// The target of what this says itself.
-const TARGET: &str = "defenderbeat::repeated";
+pub(super) const REPEATED: &str = "defenderbeat::repeated";
 
 /// Keeps messages back that are repeated.
 pub(super) struct Fold(Arc<Messages>);
@@ -30,7 +30,15 @@ pub(super) struct Fold(Arc<Messages>);
 pub(super) struct Folding(Arc<Messages>);
 
 #[derive(Default)]
-struct Messages(Mutex<BTreeMap<Key, Said>>);
+struct Messages(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Those that are only counted for now.
+    said: BTreeMap<Key, Said>,
+    /// Those whose time was over when they came again, and that were repeated before.
+    owed: Vec<Said>,
+}
 
 /// The place in the code, by its address, and the texts.
 type Key = (usize, String);
@@ -63,38 +71,38 @@ fn watch(messages: &Weak<Messages>) {
 }
 
 impl Messages {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Said>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a message is to be said.
     fn takes(&self, key: Key, level: Level, message: impl FnOnce() -> String, now: Instant) -> bool {
-        let mut messages = self.lock();
-        if let Some(said) = messages.get_mut(&key).filter(|said| now.duration_since(said.at) < WINDOW) {
+        let State { said, owed } = &mut *self.lock();
+        if let Some(said) = said.get_mut(&key).filter(|said| now.duration_since(said.at) < WINDOW) {
             said.repeated += 1;
             return false;
         }
-        // What was counted of the one before is said with the next tick: only who waits for it may take it away.
-        let is_owed = messages.get(&key).is_some_and(|said| said.repeated > 0);
-        if !is_owed && (messages.len() < MESSAGES || messages.contains_key(&key)) {
-            messages.insert(key, Said { at: now, level, message: message(), repeated: 0 });
+        if said.len() < MESSAGES || said.contains_key(&key) {
+            let before = said.insert(key, Said { at: now, level, message: message(), repeated: 0 });
+            owed.extend(before.filter(|before| before.repeated > 0));
         }
         true
     }
 
     /// Forgets messages, and gives those that were repeated.
     fn take(&self, which: impl Fn(&Said) -> bool) -> Vec<Said> {
-        let taken: Vec<(Key, Said)> = self.lock().extract_if(.., |_, said| which(said)).collect();
-        taken.into_iter().map(|(_, said)| said).filter(|said| said.repeated > 0).collect()
+        let State { said, owed } = &mut *self.lock();
+        let taken = said.extract_if(.., |_, said| which(said)).map(|(_, said)| said);
+        std::mem::take(owed).into_iter().chain(taken.filter(|said| said.repeated > 0)).collect()
     }
 
     fn say(&self, which: impl Fn(&Said) -> bool) {
         for Said { level, message, repeated, .. } in self.take(which) {
             match level {
-                Level::ERROR => tracing::error!(target: TARGET, "repeated {repeated} times: {message}"),
-                Level::WARN => tracing::warn!(target: TARGET, "repeated {repeated} times: {message}"),
-                Level::INFO => tracing::info!(target: TARGET, "repeated {repeated} times: {message}"),
-                _ => tracing::debug!(target: TARGET, "repeated {repeated} times: {message}"),
+                Level::ERROR => tracing::error!(target: REPEATED, "repeated {repeated} times: {message}"),
+                Level::WARN => tracing::warn!(target: REPEATED, "repeated {repeated} times: {message}"),
+                Level::INFO => tracing::info!(target: REPEATED, "repeated {repeated} times: {message}"),
+                _ => tracing::debug!(target: REPEATED, "repeated {repeated} times: {message}"),
             }
         }
     }
@@ -109,7 +117,7 @@ impl Drop for Folding {
 impl<S: Subscriber> Layer<S> for Fold {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        if metadata.target() == TARGET {
+        if metadata.target() == REPEATED {
             return true;
         }
         let mut texts = Texts::default();
@@ -199,8 +207,9 @@ mod tests {
         };
         assert!(takes("a", 0) && !takes("a", 9) && takes("b", 9));
         assert!(takes("a", 10), "its time is over");
+        assert!(!takes("a", 10), "though what was counted before is still to be said");
         let counts: Vec<u64> = messages.take(|_| true).into_iter().map(|said| said.repeated).collect();
-        assert_eq!(counts, [1], "what was counted is not forgotten");
+        assert_eq!(counts, [1, 1], "what was counted is not forgotten");
         assert!(takes("a", 11) && !takes("a", 12));
     }
 
@@ -210,6 +219,6 @@ mod tests {
         for number in 0..2 * MESSAGES {
             assert!(messages.takes((number, String::new()), Level::INFO, String::new, Instant::now()));
         }
-        assert_eq!(messages.lock().len(), MESSAGES);
+        assert_eq!(messages.lock().said.len(), MESSAGES);
     }
 }

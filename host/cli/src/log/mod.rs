@@ -65,7 +65,9 @@ fn targets(options: &LoggingOptions) -> Targets {
     let targets = Targets::new().with_default(level.min(LevelFilter::WARN));
     // What this one cannot do is said by `output.kafka`, with what to do about it.
     let targets = targets.with_target("rskafka", LevelFilter::OFF);
-    let targets = targets.with_targets(CRATES.map(|name| (name, level)));
+    // What was repeated was let through before.
+    let targets =
+        targets.with_targets(CRATES.map(|name| (name, level))).with_target(fold::REPEATED, LevelFilter::DEBUG);
     let module = |(module, level): (Option<&str>, LogLevel)| {
         Some((format!("{COLLECTOR}::{}", module?.replace('.', "::")), filter(level)))
     };
@@ -139,6 +141,7 @@ mod tests {
         let all = super::targets(&options(LogLevel::Error, &["*"]));
         assert!(all.would_enable("defenderbeat_runtime::host", &Level::DEBUG));
         assert!(!all.would_enable("hyper::proto", &Level::INFO), "libraries are never heard so closely");
+        assert!(all.would_enable(fold::REPEATED, &Level::DEBUG), "how often is said of all that is said");
     }
 
     #[test]

@@ -8,11 +8,16 @@ use defenderbeat_simulator::{AlertOptions, Options, Simulator};
 
 use crate::{is_there, root, skip, succeed};
 
+/// What writes bills of materials.
+const SBOM: &str = "target/sbom/release/defenderbeat-sbom";
+
 /// What is missing for it.
 fn missing() -> Option<&'static str> {
     let id = Command::new("id").arg("-u").output().unwrap();
     if !is_there("cargo", "deb") && !is_there("cargo-deb", "--version") {
         Some("cargo-deb (cargo install cargo-deb --locked)")
+    } else if !root(SBOM).exists() {
+        Some("the tool for bills of materials (make sbom)")
     } else if !is_there("mmdebstrap", "--version") {
         Some("mmdebstrap")
     } else if !is_there("dpkg-shlibdeps", "--version") {
@@ -47,6 +52,8 @@ fn a_clean_system_collects_with_nothing_but_the_package() {
         return skip(&format!("the Debian package is not tested without a mirror of Debian: {cause}"));
     }
     let package = folder.path().join("defenderbeat.deb");
+    let contents = [env!("CARGO_BIN_EXE_defenderbeat"), "target/packages", SBOM];
+    succeed(Command::new("host/packages/contents.sh").args(contents).current_dir(root("")));
     let mut build = Command::new("cargo");
     build.args(["deb", "--locked", "--package", "defenderbeat", "--no-build", "--output"]).arg(&package);
     succeed(build.current_dir(root("")));
@@ -59,6 +66,9 @@ fn a_clean_system_collects_with_nothing_but_the_package() {
     succeed(&mut in_root(&["dpkg", "--install", "/defenderbeat.deb"]));
     let listed = succeed(&mut in_root(&["dpkg-query", "--showformat=${Conffiles}", "--show", "defenderbeat"]));
     assert!(listed.contains("/etc/defenderbeat/defenderbeat.yml"), "{listed}");
+    for file in ["man/man1/defenderbeat-run.1.gz", "bash-completion/completions/defenderbeat"] {
+        assert!(clean.join("usr/share").join(file).exists(), "{file}");
+    }
     let unit = ["usr/lib", "lib"].map(|lib| clean.join(lib).join("systemd/system/defenderbeat.service"));
     assert!(unit.iter().any(|unit| unit.exists()));
     assert!(
@@ -94,6 +104,7 @@ fn a_clean_system_collects_with_nothing_but_the_package() {
     assert_eq!(files.map(|text| text.lines().count()).sum::<usize>(), 40);
     assert!(data.join("checkpoints/defender-alerts.checkpoint").exists());
 
+    fs::write(clean.join("etc/defenderbeat/client_secret"), "as docs/install.md has it made").unwrap();
     succeed(&mut in_root(&["dpkg", "--purge", "defenderbeat"]));
     assert!(!data.exists() && !clean.join("etc/defenderbeat").exists() && !clean.join("usr/bin/defenderbeat").exists());
 }

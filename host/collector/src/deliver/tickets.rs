@@ -164,6 +164,7 @@ impl Tickets {
                 Err(error) if error.is_transient() => {
                     // Later cursors say the same and more.
                     let input = track.session.input();
+                    track.session.metrics().not_saved(&error);
                     tracing::error!(input, %error, "the cursor is not saved, but will be with the next one");
                 }
                 Err(error) => return Err(error),

@@ -172,6 +172,8 @@ impl Metrics {
     const READING: &'static str = "reading";
     /// The part that maps and delivers, and that opens the source.
     const RUNNING: &'static str = "running";
+    /// The part that saves cursors.
+    const CHECKPOINT: &'static str = "checkpoint";
 
     /// Notes that a sync came to its end.
     pub fn sync_ended(&self, ended: SyncEnd) {
@@ -224,6 +226,12 @@ impl Metrics {
         self.checkpoints.add(1_u64);
         self.checkpoint.0.now();
         self.health.works(Self::RUNNING);
+        self.health.works(Self::CHECKPOINT);
+    }
+
+    /// Notes that a checkpoint cannot be saved for now.
+    pub(crate) fn not_saved(&self, reason: &impl fmt::Display) {
+        self.part_failed(Self::CHECKPOINT, reason);
     }
 }
 

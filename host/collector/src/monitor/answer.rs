@@ -86,7 +86,12 @@ impl Answers {
         if request.method() == Method::HEAD {
             return text(StatusCode::OK, "");
         }
-        with_body(StatusCode::OK, HeaderValue::from_static("application/x-ndjson"), taps.open(input).boxed_unsync())
+        match taps.open(input) {
+            Some(samples) => {
+                with_body(StatusCode::OK, HeaderValue::from_static("application/x-ndjson"), samples.boxed_unsync())
+            }
+            None => text(StatusCode::SERVICE_UNAVAILABLE, "enough look already: end another `defenderbeat tap`\n"),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::Request;
@@ -13,8 +14,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use super::TAP;
 use super::answer::Answers;
 use super::tap::Taps;
 use crate::config::HttpOptions;
@@ -22,6 +24,8 @@ use crate::metrics::Registry;
 
 /// Connections that are served side by side; further ones wait.
 const CONNECTIONS: usize = 32;
+/// How long a connection may take altogether, but for one that taps.
+const CONVERSATION: Duration = Duration::from_secs(30);
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(10);
 /// After a failed accept, such as for want of file descriptors, the server waits before the next.
@@ -129,11 +133,22 @@ async fn serve(listener: TcpListener, answers: Arc<Answers>) {
 }
 
 async fn converse(stream: TcpStream, peer: SocketAddr, answers: &Answers) {
-    let service = service_fn(async |request: Request<Incoming>| Ok::<_, Infallible>(answers.answer(&request, peer)));
+    let is_tap = AtomicBool::new(false);
+    let service = service_fn(async |request: Request<Incoming>| {
+        let answer = answers.answer(&request, peer);
+        is_tap.store(request.uri().path() == TAP && answer.status().is_success(), Ordering::Relaxed);
+        Ok::<_, Infallible>(answer)
+    });
     let mut http = http1::Builder::new();
     // One request a connection: a client that keeps one open and idle would take a place from others.
     http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(HEAD);
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let served = match timeout(CONVERSATION, serving.as_mut()).await {
+        Ok(served) => served,
+        Err(_) if is_tap.load(Ordering::Relaxed) => serving.await,
+        Err(_) => return tracing::debug!(%peer, "http: a client does not read its answer: the connection is closed"),
+    };
+    if let Err(error) = served {
         tracing::debug!(%error, "http: a connection broke off");
     }
 }

@@ -1,7 +1,7 @@
 //! Samples of what passes, for those who look.
 //!
 //! Who looks never holds up who works: a sample is offered to a bounded queue, and a reader that is slow loses the oldest
-//! ones, of which it is told how many. While nobody looks, offering costs one atomic read.
+//! ones, of which it is told how many. While nobody looks, offering a part costs one lock.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,6 +22,8 @@ use crate::output::Documents;
 
 /// Samples that wait for a reader, at most.
 const WAITING: usize = 64;
+/// Who look at the same time, at most.
+const READERS: usize = 4;
 /// Samples of a second, over all inputs, at most.
 const SECOND: usize = 100;
 /// Bytes of a document or record that is shown; a longer one is told only.
@@ -102,8 +104,12 @@ impl Taps {
         let _ = self.samples.send((input.into(), line.into()));
     }
 
-    /// The samples from now on, of one input or of all.
-    pub(super) fn open(&self, input: Option<String>) -> Samples {
+    /// The samples from now on, of one input or of all; none where enough look already.
+    pub(super) fn open(&self, input: Option<String>) -> Option<Samples> {
+        // Two that come at once may both be taken, which does no harm.
+        if self.samples.receiver_count() >= READERS {
+            return None;
+        }
         let receiver = self.samples.subscribe();
         let lines = futures_util::stream::unfold((receiver, input), async |(mut receiver, input)| {
             loop {
@@ -116,7 +122,7 @@ impl Taps {
                 return Some((line, (receiver, input)));
             }
         });
-        Samples(Box::pin(lines))
+        Some(Samples(Box::pin(lines)))
     }
 }
 
@@ -186,7 +192,7 @@ mod tests {
     async fn documents_and_rejects_are_shown_to_those_who_ask_for_their_input() {
         let taps = Taps::default();
         taps.documents("before", &documents(3));
-        let (mut all, mut one) = (taps.open(None), taps.open(Some("contoso".to_owned())));
+        let (mut all, mut one) = (taps.open(None).unwrap(), taps.open(Some("contoso".to_owned())).unwrap());
         taps.documents("fabrikam", &documents(1));
         taps.documents("contoso", &documents(1));
         taps.reject("contoso", &reject(Bytes::from_static(b"no json")));
@@ -202,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_reader_loses_samples_and_learns_how_many() {
         let taps = Taps::default();
-        let mut slow = taps.open(None);
+        let mut slow = taps.open(None).unwrap();
         taps.documents("contoso", &documents(100_000));
         assert_eq!(next(&mut slow).await, json!({"missed": SECOND - WAITING}));
         assert_eq!(next(&mut slow).await["kind"], "document");
@@ -211,9 +217,18 @@ mod tests {
     #[tokio::test]
     async fn what_is_long_is_told_and_not_shown() {
         let taps = Taps::default();
-        let mut samples = taps.open(None);
+        let mut samples = taps.open(None).unwrap();
         taps.reject("contoso", &reject(vec![b'x'; LENGTH + 1].into()));
         let told = next(&mut samples).await;
         assert_eq!((told["bytes"].as_u64(), told.get("record")), (Some(LENGTH as u64 + 1), None));
+    }
+
+    #[test]
+    fn no_more_than_a_few_look_at_the_same_time() {
+        let taps = Taps::default();
+        let readers: Vec<_> = (0..READERS).map(|_| taps.open(None).unwrap()).collect();
+        assert!(taps.open(None).is_none());
+        drop(readers);
+        assert!(taps.open(None).is_some());
     }
 }

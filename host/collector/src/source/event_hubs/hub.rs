@@ -130,6 +130,8 @@ impl HubTask {
             };
             // Only a name that was made from `*` may be of a hub that does not exist.
             if error.fault() == Fault::Missing && self.entry.name.contains('*') {
+                // It may have been out of reach before.
+                metrics.health.works(&self.hub.eventhub);
                 if !std::mem::replace(&mut missing, true) {
                     self.report_missing().await;
                 }
