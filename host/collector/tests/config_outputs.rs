@@ -89,7 +89,8 @@ fn what_is_wrong_with_kafka_is_told_by_option() {
         ),
         (&format!("{user}, sasl.mechanism: GSSAPI"), "sasl.mechanism: "),
         (&format!("{user}, {auth}"), "auth: is for sasl.mechanism OAUTHBEARER"),
-        (token, "auth.tenant_id: is missing"),
+        (token, "auth.type: is missing"),
+        (&format!("{token}, auth: {{type: client_secret, client_id: c}}"), "auth.tenant_id: is missing"),
         (&format!("{token}, {auth}, login_url: 'http://192.0.2.1'"), "login_url: "),
         (
             &format!("{far}, username: writer, password: '${{PASSWORD}}'"),
@@ -99,7 +100,7 @@ fn what_is_wrong_with_kafka_is_told_by_option() {
         ("hosts: '[::1]:9092', topic: t, ssl: {}", "hosts: must be names or addresses of IPv4"),
         ("hosts: localhost, topic: t, required_acks: 1", "required_acks: "),
         ("hosts: localhost, topic: t, timeout: 0s", "timeout: must be longer than 0"),
-        ("hosts: localhost, topic: t, max_message_bytes: 0", "max_message_bytes: must be more than 0"),
+        ("hosts: localhost, topic: t, max_message_bytes: 0", "max_message_bytes: wants a size above 0"),
         ("hosts: localhost, topic: t, bulk_max_size: 0", "bulk_max_size: wants a whole number"),
         ("hosts: localhost, topic: t, worker: 0", "worker: wants a whole number"),
         ("hosts: localhost, topic: t, client_id: ''", "client_id: must not be empty"),

@@ -48,7 +48,7 @@ use crate::http::RetrySettings;
 use access::Access;
 use cluster::Cluster;
 pub use error::Error;
-pub use settings::{Compression, KafkaSettings, Mechanism, SaslSettings};
+pub use settings::{Acks, Compression, KafkaSettings, Mechanism, SaslSettings};
 use topic::Topic;
 
 /// What `@metadata.beat` says.

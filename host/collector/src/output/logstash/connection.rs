@@ -93,8 +93,8 @@ impl Connection {
     /// Whether another window may be sent.
     pub(super) fn is_usable(&self, ttl: Duration) -> bool {
         let aged = !ttl.is_zero() && self.opened.elapsed() >= ttl;
-        // It looks torn while somebody writes, too.
-        let torn = || self.torn.load(Ordering::Acquire) && self.writer.try_lock().is_ok();
+        // While somebody writes it only looks torn.
+        let torn = || self.writer.try_lock().is_ok_and(|_writer| self.torn.load(Ordering::Acquire));
         !aged && !torn() && lock(&self.windows.broken).is_none()
     }
 
