@@ -27,7 +27,7 @@ help: ## says what each target does
 setup: ## finds or installs the compilers that the build needs
 	@guest/build.sh setup
 
-tools: ## says what tests of other hosts need and is missing; a build server installs it
+tools: ## says what tests need and is missing; a build server installs it
 	@host/examples/tools.sh
 
 # The test beside the program is for its dependencies: they choose features of crates below wasmtime, which would be built once

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::trial::{Trial, Verdict};
 use crate::http::{SslSettings, VerificationMode, tls_config};
 
+/// More than a refusal takes to arrive.
+const SILENCE: Duration = Duration::from_secs(1);
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,8 +32,13 @@ pub(super) async fn connect(host: &str, port: u16, options: &str, trial: &mut Tr
     trial.result(2, "dial up", connected)
 }
 
-/// Shakes hands; says whether that went well.
-pub(super) async fn is_secure(ssl: &SslSettings, host: &str, stream: TcpStream, trial: &mut Trial<'_>) -> bool {
+/// Shakes hands; none where that did not go well.
+pub(super) async fn secure(
+    ssl: &SslSettings,
+    host: &str,
+    stream: TcpStream,
+    trial: &mut Trial<'_>,
+) -> Option<TlsStream<TcpStream>> {
     trial.step(1, "TLS", Verdict::Begun);
     match ssl.verification_mode {
         VerificationMode::Full => {}
@@ -49,9 +58,19 @@ pub(super) async fn is_secure(ssl: &SslSettings, host: &str, stream: TcpStream, 
             Err(_) => Err(format!("no answer within {} seconds; is this a port with TLS?", PATIENCE.as_secs())),
         }
     };
-    let Some(stream) = trial.result(2, "handshake", handshake.await) else { return false };
+    let stream = trial.result(2, "handshake", handshake.await)?;
     if let Some(version) = stream.get_ref().1.protocol_version() {
         trial.step(2, "TLS version", Verdict::Told(version.as_str().unwrap_or("unknown").to_owned()));
     }
-    true
+    Some(stream)
+}
+
+/// Waits for what a server says that speaks only when it is asked: nothing, unless it is another one, or does not let us in, which with
+/// TLS 1.3 is told after the handshake.
+pub(super) async fn is_silent(mut stream: impl AsyncRead + Unpin) -> Result<(), String> {
+    match timeout(SILENCE, stream.read_u8()).await {
+        Err(_) => Ok(()),
+        Ok(Ok(_)) => Err("it speaks without being asked".to_owned()),
+        Ok(Err(error)) => Err(format!("it closes the connection: {error}")),
+    }
 }

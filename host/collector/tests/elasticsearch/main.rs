@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+#[path = "../certificates/authority.rs"]
+mod authority;
 mod connection;
 mod failures;
 mod fake;

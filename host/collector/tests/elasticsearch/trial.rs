@@ -9,7 +9,7 @@ use defenderbeat_collector::output::trial::Trial;
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
 
-use crate::connection::Authority;
+use crate::authority::Authority;
 use crate::fake::{Fake, Fault, STREAM, error};
 
 const TEMPLATE: &str = "logs-m365_defender.alert@defenderbeat";

@@ -8,7 +8,8 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
-mod broker;
+#[path = "../certificates/authority.rs"]
+mod authority;
 mod kafka;
 mod logstash;
 
@@ -17,8 +18,12 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use defenderbeat_collector::config;
+use defenderbeat_collector::output::trial::{Step, Trial};
 use defenderbeat_collector::output::{Documents, Fate, Output};
 use defenderbeat_runtime::{Document, Part};
+
+const STREAM: &str = "logs-m365_defender.alert-default";
 
 /// Says why a test does nothing. A build server has to have what it takes.
 fn skipped(cause: &str) {
@@ -34,8 +39,16 @@ fn documents(ids: impl Iterator<Item = u128>) -> Documents {
         documents.push(Document { payload: 0, length: line.len() as u32, route: 0, id, time: 0, position: 0 });
         ndjson += &line;
     }
-    let streams = Arc::new(["logs-m365_defender.alert-default".to_owned()]);
+    let streams = Arc::new([STREAM.to_owned()]);
     Documents { part: Part { ndjson: ndjson.into(), documents }, streams, sent_since: None }
+}
+
+/// Whether `test output` finds all well, and what it says.
+async fn test_output(output: config::Output) -> (bool, String) {
+    let mut lines = String::new();
+    let mut report = |step: &Step| lines += &format!("{step}\n");
+    let fine = Trial::new(&mut report).run(&output, &[STREAM.to_owned()], &[]).await;
+    (fine, lines)
 }
 
 /// Sends ids until each is delivered, as delivery does.

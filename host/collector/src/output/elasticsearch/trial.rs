@@ -47,7 +47,7 @@ async fn node(
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return };
         let host = host.trim_matches(['[', ']']);
         let Some(stream) = dial::connect(host, port, " and proxy_url", trial).await else { return };
-        if url.scheme() == "https" && !dial::is_secure(&settings.ssl, host, stream, trial).await {
+        if url.scheme() == "https" && dial::secure(&settings.ssl, host, stream, trial).await.is_none() {
             return;
         }
     }

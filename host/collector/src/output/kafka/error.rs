@@ -68,16 +68,7 @@ impl Error {
 
     pub(super) fn connect(settings: &KafkaSettings, error: &ClientError) -> Self {
         let message = describe(error);
-        // The library tells kinds of failure apart by their text only.
-        let advice = if message.contains("SaslAuthenticationFailed") || message.contains("SASL") {
-            "; check username, password, auth and sasl.mechanism"
-        } else if message.contains("sasl") {
-            "; the broker does not take this sasl.mechanism"
-        } else if message.contains("certificate") {
-            "; check ssl.certificate_authorities"
-        } else {
-            ""
-        };
+        let advice = connection_advice(&message, settings.ssl.is_some());
         Self::Connect { hosts: settings.hosts.join(", "), message, advice }
     }
 
@@ -99,9 +90,31 @@ impl Error {
 
 const UNKNOWN: &str = "; make the topic, or let brokers make it (auto.create.topics.enable)";
 
+/// What to do where there is no connection. The library tells kinds of failure apart by their text only.
+fn connection_advice(message: &str, is_secure: bool) -> &'static str {
+    let advice = [
+        // That has an advice of its own.
+        ("user defined callback", ""),
+        ("SaslMechanism", "; the broker does not take this sasl.mechanism"),
+        ("unsupported sasl mechanism", "; the broker does not take this sasl.mechanism"),
+        ("session error: callback error", "; the broker refuses the token: check auth and scope"),
+        ("Sasl", "; check username, password, auth and sasl.mechanism"),
+        ("fatal alert", "; the broker does not take our certificate: check ssl.certificate and ssl.key"),
+        ("certificate", "; check ssl.certificate_authorities"),
+        ("tls handshake eof", "; is this a port with TLS?"),
+        ("InvalidContentType", "; is this a port with TLS?"),
+        ("early eof", if is_secure { "" } else { "; is this a port with TLS? `ssl: {}` uses it" }),
+    ];
+    advice.into_iter().find(|(said, _)| message.contains(said)).map_or("", |(_, advice)| advice)
+}
+
 /// What was said, without the library's inner structure.
 fn describe(error: &ClientError) -> String {
     match error {
+        ClientError::Connection(_) | ClientError::RetryFailed(_) => {
+            let message = error.to_string();
+            message.rsplit_once("Retry exceeded deadline. Source: ").map_or(&*message, |(_, source)| source).to_owned()
+        }
         ClientError::ServerError { protocol_error, error_message, .. } => match error_message {
             Some(message) => format!("{protocol_error:?}: {message}"),
             None => format!("{protocol_error:?}"),
@@ -115,7 +128,7 @@ fn advice(error: &ClientError) -> &'static str {
     match protocol_error {
         ProtocolError::UnknownTopicOrPartition => UNKNOWN,
         ProtocolError::TopicAuthorizationFailed | ProtocolError::ClusterAuthorizationFailed => {
-            "; let this user write and describe the topic"
+            "; let this user describe and write the topic, and create it where it does not exist"
         }
         ProtocolError::InvalidTopicException => {
             "; the name is none that Kafka takes: check topic, and namespaces of inputs"

@@ -48,7 +48,7 @@ use crate::http::RetrySettings;
 use access::Access;
 use cluster::Cluster;
 pub use error::Error;
-pub use settings::{Compression, KafkaSettings, Mechanism, SaslSettings};
+pub use settings::{Acks, Compression, KafkaSettings, Mechanism, SaslSettings};
 use topic::Topic;
 
 /// What `@metadata.beat` says.
@@ -151,9 +151,13 @@ impl Output for Kafka {
         let messages: Vec<Message<'_>> =
             documents.iter().flat_map(|documents| documents.messages(&self.origin)).collect();
         let patience = self.settings.timeout;
-        let cluster = match timeout(patience, self.cluster()).await {
-            Ok(cluster) => cluster?,
-            Err(_) => return Err(Error::no_answer(&self.settings).into()),
+        let connecting = timeout(patience, self.cluster()).await;
+        let cluster = match connecting.unwrap_or_else(|_| Err(Error::no_answer(&self.settings))) {
+            Ok(cluster) => cluster,
+            Err(error) => {
+                self.counts.add(&vec![Fate::Retry; messages.len()]);
+                return Err(error.into());
+            }
         };
         let (shares, mut problem) = self.share(&cluster, &messages).await;
         let each = shares.iter().map(|((topic, partition), places)| {

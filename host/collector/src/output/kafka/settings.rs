@@ -57,9 +57,8 @@ pub struct KafkaSettings {
     pub scope: String,
 
     /// Which replicas must have a document before it counts as delivered. It is here so that a configuration of Beats can stay as it
-    /// is: -1, all that are in sync, and no other, because with fewer documents could be lost.
-    #[schemars(range(min = -1, max = -1))]
-    pub required_acks: i8,
+    /// is.
+    pub required_acks: Acks,
 
     /// How records are compressed. Event Hubs takes `none` and `gzip`.
     pub compression: Compression,
@@ -114,6 +113,15 @@ pub enum Mechanism {
     OauthBearer,
 }
 
+/// Which replicas must have a document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Acks {
+    /// All that are in sync; with fewer documents could be lost.
+    #[default]
+    #[serde(rename = "-1")]
+    All,
+}
+
 /// How records are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -155,7 +163,7 @@ impl Default for KafkaSettings {
             auth: AuthSettings::default(),
             login_url: LOGIN.into(),
             scope: String::new(),
-            required_acks: -1,
+            required_acks: Acks::default(),
             compression: Compression::default(),
             max_message_bytes: 1_000_000,
             bulk_max_size: 2048,
@@ -202,8 +210,8 @@ impl KafkaSettings {
         if self.ssl.is_some() && addresses.iter().any(Address::is_ipv6) {
             return wrong("hosts", "must be names or addresses of IPv4 where TLS is used");
         }
-        if self.required_acks != -1 {
-            return wrong("required_acks", "must be -1: with fewer than all replicas in sync documents could be lost");
+        if self.client_id.is_empty() {
+            return wrong("client_id", "must not be empty");
         }
         if self.timeout.is_zero() {
             return wrong("timeout", "must be longer than 0");
@@ -222,6 +230,9 @@ impl KafkaSettings {
 
     /// Who asks for tokens, and for what.
     pub(super) fn credentials(&self) -> Result<Credentials, Error> {
+        if self.auth.kind.is_none() {
+            return wrong("auth.type", "is missing: it says who asks for tokens");
+        }
         let host = self.addresses()?.into_iter().next().map(|address| address.host).unwrap_or_default();
         let scope = if self.scope.is_empty() { format!("https://{host}/.default") } else { self.scope.clone() };
         // There are no short forms here.

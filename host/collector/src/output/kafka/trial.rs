@@ -22,7 +22,7 @@ pub(in crate::output) async fn run(settings: &KafkaSettings, streams: &[String],
         trial.step(0, format!("kafka: {address}"), Verdict::Begun);
         let Some(stream) = dial::connect(&address.host, address.port, " and hosts", trial).await else { continue };
         match &settings.ssl {
-            Some(ssl) if !dial::is_secure(ssl, &address.host, stream, trial).await => continue,
+            Some(ssl) if dial::secure(ssl, &address.host, stream, trial).await.is_none() => continue,
             Some(_) => {}
             None => trial.step(1, "TLS", Verdict::Warning("is not used: documents travel in the clear".to_owned())),
         }

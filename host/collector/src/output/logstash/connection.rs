@@ -93,7 +93,9 @@ impl Connection {
     /// Whether another window may be sent.
     pub(super) fn is_usable(&self, ttl: Duration) -> bool {
         let aged = !ttl.is_zero() && self.opened.elapsed() >= ttl;
-        !aged && !self.torn.load(Ordering::Acquire) && lock(&self.windows.broken).is_none()
+        // While somebody writes it only looks torn.
+        let torn = || self.writer.try_lock().is_ok_and(|_writer| self.torn.load(Ordering::Acquire));
+        !aged && !torn() && lock(&self.windows.broken).is_none()
     }
 
     /// Sends a window of so many documents and waits until all are acknowledged. As long as the server gives signs of life, it has
@@ -166,10 +168,9 @@ impl Windows {
         window.acknowledged.send_modify(|acknowledged| *acknowledged = count.max(*acknowledged));
         if count == size {
             open.pop_front();
-        } else {
-            // The others wait as well, for a server that is at work.
-            open.iter().skip(1).for_each(|window| window.acknowledged.send_modify(|_| {}));
         }
+        // The others wait as well, for a server that is at work.
+        open.iter().for_each(|window| window.acknowledged.send_modify(|_| {}));
         true
     }
 }
@@ -183,5 +184,24 @@ impl Drop for Connection {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").field("opened", &self.opened).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_is_taken_is_a_sign_of_life_for_those_behind_it() {
+        let windows = Windows::default();
+        let [first, mut second] = [2, 3].map(|size| {
+            let (acknowledged, learn) = watch::channel(0);
+            lock(&windows.open).push_back(Window { size, acknowledged });
+            learn
+        });
+        assert!(windows.acknowledge(2));
+        assert_eq!((*first.borrow(), second.has_changed().unwrap()), (2, true));
+        assert_eq!(*second.borrow_and_update(), 0);
+        assert!(!windows.acknowledge(4), "the second has only 3");
     }
 }

@@ -96,6 +96,9 @@ impl LogstashSettings {
         if self.addresses()?.is_empty() {
             return Err(no_hosts());
         }
+        if self.index.is_empty() {
+            return Err(Error::Settings { option: "index", message: "must not be empty".into() });
+        }
         if self.timeout.is_zero() {
             return Err(Error::Settings { option: "timeout", message: "must be longer than 0".into() });
         }

@@ -1,4 +1,5 @@
-//! `test output`: each server in turn, up to where documents would follow. The protocol has nothing to ask with.
+//! `test output`: each server in turn, up to where documents would follow. The protocol has nothing to ask with, so that the server
+//! stays silent is all that can be found out.
 
 use super::LogstashSettings;
 use crate::output::dial;
@@ -13,9 +14,21 @@ pub(in crate::output) async fn run(settings: &LogstashSettings, trial: &mut Tria
     for address in addresses {
         trial.step(0, format!("logstash: {address}"), Verdict::Begun);
         let Some(stream) = dial::connect(&address.host, address.port, " and hosts", trial).await else { continue };
-        match &settings.ssl {
-            Some(ssl) => _ = dial::is_secure(ssl, &address.host, stream, trial).await,
-            None => trial.step(1, "TLS", Verdict::Warning("is not used: documents travel in the clear".to_owned())),
-        }
+        let silent = match &settings.ssl {
+            Some(ssl) => match dial::secure(ssl, &address.host, stream, trial).await {
+                Some(stream) => dial::is_silent(stream).await,
+                None => continue,
+            },
+            None => {
+                trial.step(1, "TLS", Verdict::Warning("is not used: documents travel in the clear".to_owned()));
+                dial::is_silent(stream).await
+            }
+        };
+        let advice = |error: String| {
+            let certificate = error.contains("fatal alert");
+            let advice = if certificate { "check ssl.certificate and ssl.key" } else { "is this an input for Beats?" };
+            format!("{error}; {advice}")
+        };
+        let _ = trial.result(1, "talk to server", silent.map_err(advice));
     }
 }

@@ -25,7 +25,7 @@ struct Server {
 /// Builds the server; none, with a message, where Go or the module is not to be had.
 fn build() -> Option<PathBuf> {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lumberjack");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs/logstash");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs/logstash/foreign");
     let built = Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(source).output();
     match built {
         Ok(built) if built.status.success() => return Some(program),
