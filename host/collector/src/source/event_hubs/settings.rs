@@ -14,7 +14,7 @@ use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings};
 use crate::oauth::{AuthSettings, LOGIN};
 
 /// Which event hubs are read, and where it is kept how far.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct EventHubSettings {
