@@ -166,9 +166,10 @@ async fn hangups(tell: watch::Sender<bool>, ask: mpsc::Sender<()>) {
     while hangups.recv().await.is_some() {
         if on_terminal {
             tell.send_replace(true);
+        } else {
+            // One that waits already is as good.
+            let _ = ask.try_send(());
         }
-        // One that waits already is as good.
-        let _ = ask.try_send(());
     }
 }
 

@@ -7,6 +7,7 @@ mod memory;
 mod reload;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -151,10 +152,7 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
             () = inputs.ended(), if !inputs.is_empty() => {}
             read = reloads.next() => match read {
                 Ok((wanted, components)) => apply(config, &wanted, &components, &mut inputs, &metrics),
-                Err(error) => {
-                    metrics.failed_reloads.add(1_u64);
-                    tracing::error!(%error, "the configuration was read again and is refused; everything goes on as before");
-                }
+                Err(error) => refused(&error, &metrics),
             },
             ended = &mut delivered => {
                 // Delivery ends well where the inputs have ended: what became of them is about to be known.
@@ -190,6 +188,11 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     finish(delivered.await, failures)
 }
 
+fn refused(error: &dyn fmt::Display, metrics: &Registry) {
+    metrics.failed_reloads.add(1_u64);
+    tracing::error!(%error, "the configuration was read again and is refused; everything goes on as before");
+}
+
 /// Makes the inputs those of a configuration that was read while others run.
 fn apply(
     config: &Config,
@@ -207,9 +210,11 @@ fn apply(
     match inputs.want(&wanted.inputs, components) {
         Ok(Change { started, restarted, stopped }) => {
             metrics.reloads.add(1_u64);
-            tracing::info!(started, restarted, stopped, "the configuration was read again");
+            tracing::info!(
+                "the configuration was read again: {started} inputs start, {restarted} start anew, {stopped} stop"
+            );
         }
-        Err(error) => tracing::error!(%error, "the configuration was read again and is refused"),
+        Err(error) => refused(&error, metrics),
     }
 }
 

@@ -39,6 +39,9 @@ pub struct InputMetrics {
     pub metrics: Arc<Metrics>,
 }
 
+/// Takes a metric, its labels with their values, and its value.
+type Take<'a> = dyn FnMut(&'static Definition, &[(&str, &str)], f64) + 'a;
+
 impl Registry {
     /// For the inputs of a configuration that are enabled.
     pub fn new(config: &Config) -> Arc<Self> {
@@ -113,7 +116,7 @@ impl Registry {
     }
 
     /// Gives all values there are: the metric, its labels with their values, and the value.
-    pub(super) fn read(&self, take: &mut dyn FnMut(&'static Definition, &[(&str, &str)], f64)) {
+    pub(super) fn read(&self, take: &mut Take<'_>) {
         for (id, InputMetrics { kind, metrics }) in &self.inputs() {
             metrics.read(&mut |definition, own, value| {
                 let labels = [("input", id.as_str()), ("type", kind.name())];

@@ -59,8 +59,8 @@ impl Answers {
     /// As Beats answer to `/`.
     fn info(&self) -> serde_json::Value {
         let stats = self.registry.stats();
-        let info = &stats["beat"]["info"];
-        json!({ "beat": info["name"], "version": info["version"], "ephemeral_id": info["ephemeral_id"] })
+        let info = |name| stats.pointer("/beat/info").and_then(|info| info.get(name));
+        json!({ "beat": info("name"), "version": info("version"), "ephemeral_id": info("ephemeral_id") })
     }
 
     fn live(&self) -> Response<Body> {

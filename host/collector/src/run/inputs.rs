@@ -74,13 +74,8 @@ impl Inputs {
                 None => change.stopped += 1,
             }
         }
-        self.failed.retain(|id, _| {
-            let is_wanted = self.wanted.contains_key(id);
-            if !is_wanted {
-                self.shared.metrics.remove(id);
-            }
-            false
-        });
+        let failed = std::mem::take(&mut self.failed).into_keys();
+        failed.filter(|id| !self.wanted.contains_key(id)).for_each(|id| self.shared.metrics.remove(&id));
         let idle = self.wanted.keys().filter(|id| !self.running.contains_key(*id));
         for id in idle.cloned().collect::<Vec<_>>() {
             self.start(&id);
@@ -112,18 +107,17 @@ impl Inputs {
     /// Waits until an input has ended, and starts it again where it is wanted otherwise. May be dropped and called again.
     pub(super) async fn ended(&mut self) {
         let Some(ended) = self.tasks.join_next_with_id().await else { return };
-        let (task, result) = match ended {
-            Ok((task, result)) => (task, result),
-            Err(error) => {
-                tracing::error!(%error, "an input has ended in a way that it must not; please report this");
-                let cause = InputCause::Thread(error.to_string());
-                (error.id(), Err(InputError { input: "(unknown)".to_owned(), cause }))
-            }
+        let task = match &ended {
+            Ok((task, _)) => *task,
+            Err(error) => error.id(),
         };
-        let id = self.running.iter().find(|(_, running)| running.task == task).map(|(id, _)| id.clone());
-        let Some(running) = id.as_ref().and_then(|id| self.running.remove(id)) else { return };
-        let id = running.input.id;
+        // Each task is one of those that run.
+        let Some((id, running)) = self.running.extract_if(.., |_, running| running.task == task).next() else { return };
         let told = *running.stop.borrow();
+        let result = ended.map(|(_, result)| result).unwrap_or_else(|error| {
+            tracing::error!(%error, input = id, "the input has ended in a way that it must not; please report this");
+            Err(InputError { input: id.clone(), cause: InputCause::Thread(error.to_string()) })
+        });
         match result {
             Ok(()) if told && self.wanted.contains_key(&id) => self.start(&id),
             Ok(()) if told => self.shared.metrics.remove(&id),
