@@ -64,7 +64,8 @@ impl Answers {
     }
 
     fn live(&self) -> Response<Body> {
-        let stuck = self.registry.inputs().iter().filter_map(|(id, input)| {
+        let inputs = self.registry.inputs();
+        let stuck = inputs.iter().filter_map(|(id, input)| {
             let longest = input.metrics.calls.longest().filter(|longest| *longest > STUCK)?;
             Some(format!("a worker of input {id} has been at one delivery for {}s", longest.as_secs()))
         });
@@ -78,8 +79,9 @@ impl Answers {
         let query = request.uri().query().unwrap_or_default();
         let input = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "input");
         let input = input.map(|(_, id)| id.into_owned());
-        if let Some(unknown) = input.as_ref().filter(|id| !self.registry.inputs().contains_key(*id)) {
-            let known: Vec<&str> = self.registry.inputs().keys().map(String::as_str).collect();
+        let inputs = self.registry.inputs();
+        if let Some(unknown) = input.as_ref().filter(|id| !inputs.contains_key(*id)) {
+            let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
             let message = format!("there is no input {unknown}; there are: {}\n", known.join(", "));
             return text(StatusCode::NOT_FOUND, message);
         }

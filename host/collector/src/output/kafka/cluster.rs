@@ -51,8 +51,8 @@ impl Cluster {
         if let Some(tls) = &access.tls {
             builder = builder.tls_config(tls.clone());
         }
-        if let Some(sasl) = &access.sasl {
-            builder = builder.sasl_config(sasl.clone());
+        if let Some(sasl) = access.sasl() {
+            builder = builder.sasl_config(sasl);
         }
         let failed = |error| Error::connect(settings, &error);
         let client = builder.build().await.map_err(failed)?;

@@ -38,7 +38,7 @@ pub struct KafkaSettings {
     /// A user, for SASL. With Event Hubs and `sasl.mechanism: PLAIN` it is `$$ConnectionString`, of which a `$` remains.
     pub username: Option<String>,
 
-    /// The user's password, taken from the environment or a file: `${KAFKA_PASSWORD}`, `file:PATH`.
+    /// The user's password, taken from the keystore, the environment or a file: `${KAFKA_PASSWORD}`, `file:PATH`.
     pub password: Option<Secret>,
 
     /// How to show who we are.
@@ -236,7 +236,7 @@ impl KafkaSettings {
         let host = self.addresses()?.into_iter().next().map(|address| address.host).unwrap_or_default();
         let scope = if self.scope.is_empty() { format!("https://{host}/.default") } else { self.scope.clone() };
         // There are no short forms here.
-        let short = Short { tenant_id: "", client_id: "", client_secret: "", login: ("login_url", &self.login_url) };
+        let short = Short { tenant_id: "", client_id: "", client_secret: None, login: ("login_url", &self.login_url) };
         let identity = self.auth.identity(IdentityType::ClientSecret, short)?;
         Ok(Credentials { identity, scopes: vec![scope], endpoint_params: Default::default() })
     }

@@ -9,7 +9,7 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use url::Url;
 
 use super::settings::{AuthType, EventHubSettings};
-use crate::http::{Client, Error, HttpSettings, Secret, address};
+use crate::http::{Client, Error, HttpSettings, address};
 use crate::oauth::{Credentials, Identity, IdentityType, Short, Tokens};
 
 impl EventHubSettings {
@@ -50,7 +50,7 @@ impl EventHubSettings {
             } else {
                 &self.managed_identity_client_id
             },
-            client_secret: self.client_secret.as_ref().map_or("", Secret::expose),
+            client_secret: self.client_secret.as_ref(),
             login: ("authority_host", &login),
         };
         self.auth.identity(kind, short).map(Some)
@@ -63,7 +63,7 @@ impl EventHubSettings {
     /// The option at fault.
     pub(super) fn storage_identity(&self) -> Result<Option<Identity>, Error> {
         let login = self.login();
-        let short = Short { tenant_id: "", client_id: "", client_secret: "", login: ("authority_host", &login) };
+        let short = Short { tenant_id: "", client_id: "", client_secret: None, login: ("authority_host", &login) };
         match self.storage_account_auth.kind {
             None if !self.storage_account_auth.is_written() => self.identity(),
             kind => {

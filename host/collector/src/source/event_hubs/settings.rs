@@ -14,7 +14,7 @@ use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings};
 use crate::oauth::{AuthSettings, LOGIN};
 
 /// Which event hubs are read, and where it is kept how far.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct EventHubSettings {
@@ -31,7 +31,7 @@ pub struct EventHubSettings {
     pub auth_type: AuthType,
 
     /// For `connection_string`: that of the namespace or of the event hub, with the right to listen. As secret as a password;
-    /// better not written here: `${EVENTHUB_CONNECTION_STRING}` takes it from the environment, `file:PATH` from a file.
+    /// better not written here: `${EVENTHUB_CONNECTION_STRING}` takes it from the keystore or the environment, `file:PATH` from a file.
     #[schemars(example = &"${EVENTHUB_CONNECTION_STRING}")]
     pub connection_string: Option<Secret>,
 

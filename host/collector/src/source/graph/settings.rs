@@ -13,7 +13,7 @@ use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, addre
 use crate::oauth::{AuthSettings, Credentials, Identity, IdentityType, LOGIN, Short};
 
 /// Where a tenant's records are and how often they are asked for.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct GraphSettings {
@@ -26,7 +26,7 @@ pub struct GraphSettings {
     #[schemars(length(min = 1), example = &"${CLIENT_ID}")]
     pub client_id: String,
 
-    /// The application's secret. Better not written here: `${CLIENT_SECRET}` takes it from the environment,
+    /// The application's secret. Better not written here: `${CLIENT_SECRET}` takes it from the keystore or the environment,
     /// `file:/run/secrets/client_secret` from a file.
     #[schemars(length(min = 1), example = &"${CLIENT_SECRET}")]
     pub client_secret: Secret,
@@ -150,7 +150,7 @@ impl GraphSettings {
         let short = Short {
             tenant_id: &self.tenant_id,
             client_id: &self.client_id,
-            client_secret: self.client_secret.expose(),
+            client_secret: Some(&self.client_secret),
             login: ("login_url", &self.login_url),
         };
         self.auth.identity(IdentityType::ClientSecret, short)
