@@ -8,6 +8,7 @@
 mod agent;
 pub mod checkpoint;
 pub mod config;
+pub mod coordination;
 pub mod dead_letter;
 pub mod deliver;
 mod facts;
@@ -23,6 +24,7 @@ pub mod probe;
 pub mod replay;
 pub mod run;
 pub mod source;
+mod storage;
 mod sync;
 mod turns;
 mod worker;

@@ -15,8 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::agent::{Installation, identify};
-use crate::checkpoint::LocalCheckpoints;
+use crate::checkpoint::{Checkpoints, LocalCheckpoints};
 use crate::config::{Agent, Config, Kind, Source as InputSource};
+use crate::coordination::Coordinator;
 use crate::dead_letter::DeadLetterFile;
 use crate::deliver::{Deliver, Delivered};
 use crate::facts::Facts;
@@ -25,7 +26,7 @@ use crate::monitor::Monitor;
 use crate::output::{self, AnyOutput, Output as _};
 use crate::source::{defender, event_hubs, graph};
 pub use error::{InputCause, InputError, RunError};
-use input::{Shared, check_options, component, keeps, run_input};
+use input::{Shared, check_options, component, keeps, run_input, run_led};
 pub(crate) use input::{feed, setup, streams};
 
 /// Parts on their way to the output. Few, because each may be as large as the largest record.
@@ -96,13 +97,30 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     std::fs::create_dir_all(folder).map_err(failed(folder.clone()))?;
     let path = folder.join(DEAD_LETTERS);
     let letters = DeadLetterFile::open(&path).map_err(failed(path))?.with_cap(config.dead_letter_cap);
+    let mut facts = BTreeMap::new();
+    for (kind, _) in components.iter().filter(|(_, component)| keeps(component, State::Facts)) {
+        facts.insert(*kind, Arc::new(Facts::load(&config.data_path, kind.name())));
+    }
+    let _saver = Saver::start(facts.values().cloned().collect());
+    let coordinator = match &config.coordination {
+        Some(settings) => {
+            let shared = facts.iter().map(|(kind, facts)| (kind.name(), facts.clone()));
+            let started = Coordinator::start(settings, &agent.id, checkpoints.clone(), shared);
+            Some(started.map_err(RunError::Coordination)?)
+        }
+        None => None,
+    };
+    let checkpoints: Arc<dyn Checkpoints> = match &coordinator {
+        Some(coordinator) => coordinator.checkpoints(),
+        None => checkpoints,
+    };
     let output = AnyOutput::open(&config.output)?;
     let lanes = output.limits().lanes;
     let (events, received) = mpsc::channel(EVENTS);
     let deliver = Deliver::new(output, letters.clone(), checkpoints.clone()).counting(metrics.output().clone());
     metrics.collects_as(&agent);
     let (end_delivery, mut end) = watch::channel(false);
-    let mut delivered = on_thread("delivery".to_owned(), move || {
+    let delivered = on_thread("delivery".to_owned(), move || {
         let runtime =
             delivery_runtime(lanes).map_err(|error| RunError::Thread(format!("starting delivery: {error}")))?;
         let end = async move {
@@ -117,18 +135,40 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     })
     .map_err(RunError::Thread)?;
 
-    let mut facts = BTreeMap::new();
-    for (kind, _) in components.iter().filter(|(_, component)| keeps(component, State::Facts)) {
-        facts.insert(*kind, Arc::new(Facts::load(&config.data_path, kind.name())));
-    }
-    let _saver = Saver::start(facts.values().cloned().collect());
     let shared =
         Shared { once, agent, first_start, is_new, checkpoints, letters, lookup, facts, metrics, taps, events };
     let shared = Arc::new(shared);
+    let result = collect(config, &components, coordinator.as_ref(), shared, stop, (delivered, end_delivery)).await;
+    if let Some(coordinator) = coordinator {
+        coordinator.leave().await;
+    }
+    result
+}
+
+/// What becomes of the delivery, and what has it end.
+type Delivery = (oneshot::Receiver<Result<Delivered<AnyOutput>, RunError>>, watch::Sender<bool>);
+
+/// Runs the inputs until they have ended and all is delivered, or until told to stop.
+async fn collect(
+    config: &Config,
+    components: &[(Kind, Component)],
+    coordinator: Option<&Coordinator>,
+    shared: Arc<Shared>,
+    stop: watch::Receiver<bool>,
+    (mut delivered, end_delivery): Delivery,
+) -> Result<(), RunError> {
     let mut inputs = JoinSet::new();
     for input in config.inputs.iter().filter(|input| input.enabled) {
-        let component = component(input, &components)?.clone();
-        inputs.spawn(run_input(shared.clone(), input.clone(), component, stop.clone()));
+        let component = component(input, components)?.clone();
+        match coordinator.filter(|_| !input.is_shared()) {
+            Some(coordinator) => {
+                let candidate = coordinator.stand(input, shared.metrics.input(&input.id));
+                inputs.spawn(run_led(shared.clone(), input.clone(), component, candidate, stop.clone()));
+            }
+            None => {
+                inputs.spawn(run_input(shared.clone(), input.clone(), component, stop.clone()));
+            }
+        }
     }
     drop(shared);
     if inputs.is_empty() {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use defenderbeat_collector::checkpoint::{Checkpoints as _, LocalCheckpoints};
+use defenderbeat_collector::checkpoint::LocalCheckpoints;
 use defenderbeat_simulator::{Options, Simulator};
 use serde_json::Value;
 
