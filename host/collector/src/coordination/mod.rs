@@ -376,3 +376,6 @@ async fn exchange(facts: &tokio::sync::Mutex<Vec<SharedFacts>>) {
     }
 }
 
+
+#[cfg(test)]
+mod tests;
