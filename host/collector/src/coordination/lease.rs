@@ -35,7 +35,15 @@ struct Hold {
 
 impl Lease {
     pub(super) fn new(input: &str, blob: String, id: String, duration: Duration, container: Container) -> Self {
-        Self { input: input.to_owned(), blob, id, duration, container, hold: watch::Sender::new(None), waits: AtomicBool::new(false) }
+        Self {
+            input: input.to_owned(),
+            blob,
+            id,
+            duration,
+            container,
+            hold: watch::Sender::new(None),
+            waits: AtomicBool::new(false),
+        }
     }
 
     /// Until when this process leads, by its own clock: well before the lease ends, so that nothing is under way then. None

@@ -202,8 +202,11 @@ impl Candidate {
         self.standing.lease.release().await;
         let metrics = &self.standing.metrics;
         metrics.leads.set(Some(0.0));
+        // What fails, how far it is behind and how old the checkpoint is, is the next leader's to tell.
+        metrics.health.forget_all_but(PART);
         metrics.lag.set(None);
         metrics.lag_records.set(None);
+        metrics.checkpoint.0.set(0);
     }
 }
 
@@ -375,7 +378,6 @@ async fn exchange(facts: &tokio::sync::Mutex<Vec<SharedFacts>>) {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests;
