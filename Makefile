@@ -97,10 +97,10 @@ takeovers: $(COMPONENTS)/.made ## kills or pauses the leading of two programs 50
 lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences
 	cargo fmt --all --check
 	cargo fmt --manifest-path host/sbom/Cargo.toml --check
-	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	cargo clippy $(CARGO_PROFILE) $(LOCKED) --workspace --all-targets -- -D warnings
 	cargo clippy --release $(LOCKED) --quiet --manifest-path host/sbom/Cargo.toml --target-dir target/sbom --all-targets -- -D warnings
 	guest/build.sh lint
-	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet --lib --bins --examples
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_PROFILE) $(LOCKED) --workspace --no-deps --quiet --lib --bins --examples
 	@if ! cargo deny --version >/dev/null 2>&1; then \
 		echo "cargo-deny is not installed: licences are not checked (cargo install cargo-deny --locked)"; \
 	elif cargo deny --locked fetch db >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph; \
@@ -127,7 +127,7 @@ fuzz: ## runs each fuzz target for a minute
 	@fuzz/run.sh
 
 docs: $(COMPONENTS)/.made ## builds the documentation of the crates
-	@cargo doc $(LOCKED) --workspace --no-deps
+	@cargo doc $(CARGO_PROFILE) $(LOCKED) --workspace --no-deps
 
 clean: ## removes what was built
 	@cargo clean

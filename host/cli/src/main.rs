@@ -6,6 +6,7 @@ mod explain;
 mod feeds;
 mod fields;
 mod golden;
+mod keystore;
 mod log;
 mod opening;
 mod progress;
@@ -50,6 +51,8 @@ enum Command {
     Setup(setup::Arguments),
     /// Prints what Elasticsearch and Kibana have to have.
     Export(setup::ExportArguments),
+    /// Keeps secrets for the configuration, encrypted.
+    Keystore(keystore::Arguments),
     /// Sends dead letters again, once their cause is mended.
     Replay(replay::Arguments),
     /// Shows how a running process is: what it has collected, how far it is behind, what fails. Takes `http.enabled`. Ends with
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Export(arguments) => setup::export(&arguments),
         Command::Test(Test::Input(arguments)) => test_input::run(&arguments),
+        Command::Keystore(arguments) => keystore::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Test(Test::Output(arguments)) => test_output::run(&arguments),
         Command::Transform(arguments) => transform::run(&arguments),

@@ -48,11 +48,13 @@ impl Progress {
         let mut bars: BTreeMap<String, Shows> = BTreeMap::new();
         Some(Shown(tokio::spawn(async move {
             loop {
-                for (id, input) in inputs.inputs() {
+                let inputs = inputs.inputs();
+                bars.retain(|id, _| inputs.contains_key(id));
+                for (id, input) in inputs {
                     let records = input.metrics.records.get();
                     let shows = bars.entry(id.clone()).or_insert_with(Shows::new);
                     let is_busy = shows.is_busy(records, input.metrics.success.get().is_some(), Instant::now());
-                    shows.show(&lines, is_busy.then(|| line(id, &input.metrics)));
+                    shows.show(&lines, is_busy.then(|| line(&id, &input.metrics)));
                 }
                 tokio::time::sleep(TICK).await;
             }

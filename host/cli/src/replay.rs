@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     give_up_privileges(&config)?;
     let progress = Progress::of(&config);
-    let _log = log::start(&config.logging, &progress);
+    let _log = log::start(&config, &progress);
     if let Some(unknown) = arguments.only.iter().find(|only| !config.inputs.iter().any(|input| input.id == **only)) {
         bail!("--only {unknown}: there is no such input in the configuration");
     }

@@ -1,21 +1,23 @@
 //! `run` and `test config`, and what commands share that take a configuration.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::Args;
-use defenderbeat_collector::config::{Config, GeoipOptions, Kind};
+use clap::{ArgAction, Args};
+use defenderbeat_collector::config::{Config, ConfigFile, GeoipOptions, Kind};
 use defenderbeat_collector::lookup::Data;
 use defenderbeat_collector::metrics::Registry;
 use defenderbeat_collector::privileges;
-use defenderbeat_collector::run::{self, Options};
+use defenderbeat_collector::run::{self, Options, Reload};
 use defenderbeat_runtime::{Component, Engine};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::progress::Progress;
+use crate::stderr::say;
 use crate::{components, log, message};
 
 #[derive(Args)]
@@ -26,6 +28,16 @@ pub(crate) struct ConfigArguments {
     /// Puts a value over one of the file, such as `-E output.console.pretty=true`.
     #[arg(short = 'E', value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    #[command(flatten)]
+    strict: Strict,
+}
+
+#[derive(Args)]
+pub(crate) struct Strict {
+    /// Refuses a configuration file that others can write, and a keystore that others can read. `--strict.perms=false` takes them.
+    #[arg(long = "strict.perms", value_name = "BOOL", default_value_t = true, action = ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) perms: bool,
 }
 
 #[derive(Args)]
@@ -43,9 +55,18 @@ pub(crate) struct Arguments {
 
 impl ConfigArguments {
     pub(crate) fn load(&self) -> Result<Config> {
-        let env = |name: &str| std::env::var(name).ok();
-        Ok(Config::load(&self.config, &self.overrides, &env)?)
+        Ok(self.file().load(&environment)?)
     }
+
+    pub(crate) fn file(&self) -> ConfigFile {
+        let (path, overrides) = (self.config.clone(), self.overrides.clone());
+        ConfigFile { path, overrides, strict_perms: self.strict.perms }
+    }
+}
+
+/// A variable of the environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The components that the inputs of a configuration need.
@@ -81,17 +102,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     give_up_privileges(&config)?;
     let (progress, began) = (Progress::of(&config), Instant::now());
-    let log = log::start(&config.logging, &progress);
+    let log = log::start(&config, &progress);
     let fuel = defenderbeat_runtime::Options::default().with_fuel(arguments.fuel);
-    let components = load_into(&Engine::new(fuel)?, &config)?;
+    let engine = Engine::new(fuel)?;
+    let components = load_into(&engine, &config)?;
     let lookup = Arc::new(data(&config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let (tell, stop) = watch::channel(false);
     let metrics = Registry::new(&config);
     let result = runtime.block_on(async {
+        let (ask, asked) = mpsc::channel(1);
+        tokio::spawn(hangups(tell.clone(), ask));
         tokio::spawn(signals(tell));
         let _shown = progress.collecting(&metrics);
-        let options = Options { once: arguments.once, components, lookup, metrics: metrics.clone(), stop };
+        let components_of = move |config: &Config| load_into(&engine, config).map_err(|error| message(&error));
+        let reload = Reload { file: arguments.config.file(), components: Arc::new(components_of), asked };
+        let (once, metrics) = (arguments.once, metrics.clone());
+        let options = Options { once, components, lookup, metrics, stop, reload: Some(reload) };
         run::run(&config, options).await
     });
     // Threads that are in the middle of something do not keep the process from ending.
@@ -124,6 +151,34 @@ pub(crate) async fn signals(tell: watch::Sender<bool>) {
     }
 }
 
+/// Asks for the configuration to be read again at each SIGHUP. On a terminal that means that it is closed, and tells everything to end.
+#[cfg(unix)]
+async fn hangups(tell: watch::Sender<bool>, ask: mpsc::Sender<()>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            tracing::warn!(%error, "SIGHUP cannot be received: it ends this process");
+            return;
+        }
+    };
+    let on_terminal = std::io::stderr().is_terminal();
+    while hangups.recv().await.is_some() {
+        if on_terminal {
+            tell.send_replace(true);
+        } else {
+            // One that waits already is as good.
+            let _ = ask.try_send(());
+        }
+    }
+}
+
+/// There is no SIGHUP.
+#[cfg(not(unix))]
+async fn hangups(_: watch::Sender<bool>, ask: mpsc::Sender<()>) {
+    ask.closed().await;
+}
+
 #[cfg(unix)]
 async fn signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -144,6 +199,7 @@ pub(crate) fn test_config(arguments: &ConfigArguments) -> Result<ExitCode> {
     let config = arguments.load()?;
     run::check(&config, &load(&config)?)?;
     data(&config)?;
+    config.warnings.iter().for_each(|warning| say(format_args!("warning: {warning}")));
     println!("Config OK");
     Ok(ExitCode::SUCCESS)
 }

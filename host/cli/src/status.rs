@@ -49,13 +49,13 @@ const COLUMNS: [Column; 9] = [
 ];
 
 fn render(stats: &Json, reasons: &[String]) -> String {
-    let info = &stats["beat"]["info"];
+    let info = at(stats, "/beat/info");
     let mut out = format!("defenderbeat {}", text(&info["version"]));
-    if let Some(uptime) = info["uptime"]["ms"].as_f64() {
+    if let Some(uptime) = at(info, "/uptime/ms").as_f64() {
         // Infallible: a String takes any text.
         let _ = write!(out, ", up {}", duration(uptime / 1e3));
     }
-    if let Some(rss) = stats["beat"]["memstats"]["rss"].as_u64() {
+    if let Some(rss) = at(stats, "/beat/memstats/rss").as_u64() {
         let _ = write!(out, ", {} MiB of memory", rss >> 20);
     }
     out.push('\n');
@@ -101,6 +101,11 @@ fn table(rows: &[Vec<String>]) -> String {
         let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     out
+}
+
+/// What is at a JSON pointer; null where nothing is.
+fn at<'a>(json: &'a Json, pointer: &str) -> &'a Json {
+    json.pointer(pointer).unwrap_or(&Json::Null)
 }
 
 fn text(json: &Json) -> String {

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     give_up_privileges(&config)?;
-    let _log = log::start(&config.logging, &Progress::none());
+    let _log = log::start(&config, &Progress::none());
     let components = load(&config)?;
     check(&config, &components)?;
     let lookup = Arc::new(data(&config)?);

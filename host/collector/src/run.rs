@@ -2,17 +2,20 @@
 
 mod error;
 mod input;
+mod inputs;
+mod memory;
+mod reload;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use defenderbeat_runtime::{Component, Lookup, Pipeline, State};
+use defenderbeat_runtime::{Component, Lookup, Pipeline};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::agent::{Installation, identify};
 use crate::checkpoint::{Checkpoints, LocalCheckpoints};
@@ -20,19 +23,20 @@ use crate::config::{Agent, Config, Kind, Source as InputSource};
 use crate::coordination::Coordinator;
 use crate::dead_letter::DeadLetterFile;
 use crate::deliver::{Deliver, Delivered};
-use crate::facts::Facts;
 use crate::metrics::Registry;
 use crate::monitor::Monitor;
 use crate::output::{self, AnyOutput, Output as _};
 use crate::source::{defender, event_hubs, graph};
 pub use error::{InputCause, InputError, RunError};
-use input::{Shared, check_options, component, keeps, run_input, run_led};
+use input::{Shared, check_options, component};
 pub(crate) use input::{feed, setup, streams};
+use inputs::{Change, Inputs};
+use memory::{Memory, Saver};
+pub use reload::{Components, Reload};
+use reload::Reloads;
 
 /// Parts on their way to the output. Few, because each may be as large as the largest record.
 const EVENTS: usize = 4;
-/// How often facts are saved: so much of them a crash loses.
-const SAVE_FACTS_EVERY: Duration = Duration::from_secs(30);
 /// How long saving what is settled may take after `shutdown_timeout`.
 const SAVE: Duration = Duration::from_secs(5);
 /// Name of the file in the folder of dead letters.
@@ -50,6 +54,8 @@ pub struct Options {
     pub metrics: Arc<Registry>,
     /// Becomes true when everything is to end.
     pub stop: watch::Receiver<bool>,
+    /// How the configuration is read again; none: it is not. Not with `once`.
+    pub reload: Option<Reload>,
 }
 
 /// Opens the component of every input, to see whether it takes its settings, and prepares its source; collects nothing and
@@ -84,7 +90,7 @@ pub fn check(config: &Config, components: &[(Kind, Component)]) -> Result<(), Ru
 ///
 /// What kept it from starting or going on. State on disk is such that the next start goes on where this one was settled.
 pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
-    let Options { once, components, lookup, metrics, stop } = options;
+    let Options { once, components, lookup, metrics, stop, reload } = options;
     check(config, &components)?;
     let taps = (config.http.enabled && config.http.tap.enabled).then(Arc::default);
     let _monitor = Monitor::start(&config.http, metrics.clone(), taps.clone()).await?;
@@ -97,16 +103,10 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     std::fs::create_dir_all(folder).map_err(failed(folder.clone()))?;
     let path = folder.join(DEAD_LETTERS);
     let letters = DeadLetterFile::open(&path).map_err(failed(path))?.with_cap(config.dead_letter_cap);
-    let mut facts = BTreeMap::new();
-    for (kind, _) in components.iter().filter(|(_, component)| keeps(component, State::Facts)) {
-        facts.insert(*kind, Arc::new(Facts::load(&config.data_path, kind.name())));
-    }
-    let _saver = Saver::start(facts.values().cloned().collect());
     let coordinator = match &config.coordination {
         Some(settings) => {
-            let shared = facts.iter().map(|(kind, facts)| (kind.name(), facts.clone()));
-            let started = Coordinator::start(settings, &agent.id, checkpoints.clone(), shared);
-            Some(started.map_err(RunError::Coordination)?)
+            let started = Coordinator::start(settings, &agent.id, checkpoints.clone());
+            Some(Arc::new(started.map_err(RunError::Coordination)?))
         }
         None => None,
     };
@@ -135,10 +135,26 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     })
     .map_err(RunError::Thread)?;
 
-    let shared =
-        Shared { once, agent, first_start, is_new, checkpoints, letters, lookup, facts, metrics, taps, events };
-    let shared = Arc::new(shared);
-    let result = collect(config, &components, coordinator.as_ref(), shared, stop, (delivered, end_delivery)).await;
+    let memory = Memory::new(config.data_path.clone(), coordinator.clone());
+    let _saver = Saver::start(memory.clone());
+    let shared = Shared {
+        once,
+        agent,
+        first_start,
+        is_new,
+        checkpoints,
+        letters,
+        lookup,
+        memory,
+        coordinator: coordinator.clone(),
+        metrics: metrics.clone(),
+        taps,
+        events,
+    };
+    let mut inputs = Inputs::new(Arc::new(shared));
+    inputs.want(&config.inputs, &components)?;
+    let reloads = Reloads::new(reload.filter(|_| !once), &config.reload);
+    let result = collect(config, inputs, reloads, &metrics, stop, (delivered, end_delivery)).await;
     if let Some(coordinator) = coordinator {
         coordinator.leave().await;
     }
@@ -148,114 +164,90 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
 /// What becomes of the delivery, and what has it end.
 type Delivery = (oneshot::Receiver<Result<Delivered<AnyOutput>, RunError>>, watch::Sender<bool>);
 
-/// Runs the inputs until they have ended and all is delivered, or until told to stop.
+/// Waits until the inputs have ended and all is delivered, or until told to stop; has other inputs run where the configuration is
+/// read again.
 async fn collect(
     config: &Config,
-    components: &[(Kind, Component)],
-    coordinator: Option<&Coordinator>,
-    shared: Arc<Shared>,
+    mut inputs: Inputs,
+    mut reloads: Reloads,
+    metrics: &Registry,
     stop: watch::Receiver<bool>,
     (mut delivered, end_delivery): Delivery,
 ) -> Result<(), RunError> {
-    let mut inputs = JoinSet::new();
-    for input in config.inputs.iter().filter(|input| input.enabled) {
-        let component = component(input, components)?.clone();
-        match coordinator.filter(|_| !input.is_shared()) {
-            Some(coordinator) => {
-                let candidate = coordinator.stand(input, shared.metrics.input(&input.id));
-                inputs.spawn(run_led(shared.clone(), input.clone(), component, candidate, stop.clone()));
-            }
-            None => {
-                inputs.spawn(run_input(shared.clone(), input.clone(), component, stop.clone()));
-            }
-        }
-    }
-    drop(shared);
     if inputs.is_empty() {
         tracing::warn!("all inputs have `enabled: false`: there is nothing to do");
     }
 
-    let mut failures = Vec::new();
-    let mut gather = async || {
-        while let Some(ended) = inputs.join_next().await {
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    if !inputs.is_empty() {
-                        tracing::error!(%error, "an input has ended; the others go on");
-                    }
-                    failures.push(error);
+    let mut told = stop;
+    // Without inputs it ends, unless others may come.
+    while !inputs.is_empty() || reloads.is_watching() && !inputs.has_failed() {
+        tokio::select! {
+            () = inputs.ended(), if !inputs.is_empty() => {}
+            read = reloads.next() => match read {
+                Ok((wanted, components)) => apply(config, &wanted, &components, &mut inputs, metrics),
+                Err(error) => refused(&error, metrics),
+            },
+            ended = &mut delivered => {
+                // Delivery ends well where the inputs have ended: what became of them is about to be known.
+                if let Ok(Ok(_)) = &ended {
+                    inputs.all_ended().await;
                 }
-                Err(error) => {
-                    tracing::error!(%error, "an input has ended in a way that it must not; please report this");
-                    let cause = InputCause::Thread(error.to_string());
-                    failures.push(InputError { input: "(unknown)".to_owned(), cause });
+                return finish(ended, inputs.failures());
+            }
+            _ = told.wait_for(|stop| *stop) => {
+                tracing::info!(timeout = ?config.shutdown_timeout, "stopping: what is under way is delivered");
+                inputs.stop();
+                let drained = async {
+                    inputs.all_ended().await;
+                    let failures = inputs.failures();
+                    ((&mut delivered).await, failures)
+                };
+                let mut drained = std::pin::pin!(drained);
+                if let Ok((ended, failures)) = timeout(config.shutdown_timeout, &mut drained).await {
+                    return finish(ended, failures);
                 }
+                end_delivery.send_replace(true);
+                let left = match timeout(SAVE, drained).await {
+                    Ok((Ok(Ok(Delivered { left, .. })), _)) => left,
+                    Ok((ended, _)) => return Err(gone(ended)),
+                    Err(_) => BTreeMap::new(),
+                };
+                return Err(RunError::Shutdown { timeout: config.shutdown_timeout, left });
             }
-        }
-    };
-    let mut told = stop.clone();
-    tokio::select! {
-        () = gather() => {}
-        ended = &mut delivered => {
-            // Delivery ends well where the inputs have ended: what became of them is about to be known.
-            if let Ok(Ok(_)) = &ended {
-                gather().await;
-            }
-            return finish(ended, failures);
-        }
-        _ = told.wait_for(|stop| *stop) => {
-            tracing::info!(timeout = ?config.shutdown_timeout, "stopping: what is under way is delivered");
-            let drained = async {
-                gather().await;
-                (&mut delivered).await
-            };
-            if let Ok(ended) = timeout(config.shutdown_timeout, drained).await {
-                return finish(ended, failures);
-            }
-            end_delivery.send_replace(true);
-            let saved = async {
-                let ended = (&mut delivered).await;
-                gather().await;
-                ended
-            };
-            let left = match timeout(SAVE, saved).await {
-                Ok(Ok(Ok(Delivered { left, .. }))) => left,
-                Ok(ended) => return Err(gone(ended)),
-                Err(_) => BTreeMap::new(),
-            };
-            return Err(RunError::Shutdown { timeout: config.shutdown_timeout, left });
         }
     }
     // The inputs held the last senders of events, so delivery ends when it has delivered all of them.
+    let failures = inputs.failures();
     finish(delivered.await, failures)
 }
 
-/// Saves facts now and then, and when it is dropped.
-struct Saver {
-    facts: Vec<Arc<Facts>>,
-    task: tokio::task::JoinHandle<()>,
+fn refused(error: &dyn fmt::Display, metrics: &Registry) {
+    metrics.failed_reloads.add(1_u64);
+    tracing::error!(%error, "the configuration was read again and is refused; everything goes on as before");
 }
 
-impl Saver {
-    fn start(facts: Vec<Arc<Facts>>) -> Self {
-        let all = facts.clone();
-        let task = tokio::spawn(async move {
-            loop {
-                sleep(SAVE_FACTS_EVERY).await;
-                let all = all.clone();
-                // Its result is that it panicked, which is logged.
-                let _ = tokio::task::spawn_blocking(move || all.iter().for_each(|facts| facts.save())).await;
-            }
-        });
-        Self { facts, task }
+/// Makes the inputs those of a configuration that was read while others run.
+fn apply(
+    config: &Config,
+    wanted: &Config,
+    components: &[(Kind, Component)],
+    inputs: &mut Inputs,
+    metrics: &Registry,
+) {
+    let differences = config.differences(wanted);
+    if !differences.is_empty() {
+        let options = differences.join(", ");
+        tracing::warn!(options, "these options have changed and are not taken before the next start");
     }
-}
-
-impl Drop for Saver {
-    fn drop(&mut self) {
-        self.task.abort();
-        self.facts.iter().for_each(|facts| facts.save());
+    wanted.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    match inputs.want(&wanted.inputs, components) {
+        Ok(Change { started, restarted, stopped }) => {
+            metrics.reloads.add(1_u64);
+            tracing::info!(
+                "the configuration was read again: {started} inputs start, {restarted} start anew, {stopped} stop"
+            );
+        }
+        Err(error) => refused(&error, metrics),
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use defenderbeat_collector::config::{
-    Agent, Config, ConfigError, ConsoleOutput, FileOutput, GeoipOptions, Inventory, InventorySizes, Kind, LogLevel,
+    Agent, Config, ConfigError, ConfigFile, ConsoleOutput, FileOutput, GeoipOptions, Inventory, InventorySizes, Kind, LogLevel,
     Output, Source,
 };
 use defenderbeat_collector::http::VerificationMode;
@@ -85,7 +85,7 @@ fn what_is_not_written_is_the_default() {
     assert_eq!(config.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(config.name, None);
     let settings = graph(&config);
-    assert_eq!(settings.client_secret.expose(), "hunter2");
+    assert_eq!(settings.client_secret.expose().as_str(), "hunter2");
     assert_eq!(settings.url, "https://graph.microsoft.com");
     assert_eq!(settings.initial_interval, Duration::from_secs(24 * 3600));
     assert_eq!(settings.retry.max_attempts, 5);
@@ -129,7 +129,7 @@ shutdown_timeout: 5s
     assert_eq!(settings.scopes, ["one"]);
     assert_eq!(settings.endpoint_params["a.b"], ["x"]);
     assert_eq!(settings.endpoint_params["c"], ["y", "2"]);
-    assert_eq!(settings.proxy_url.as_ref().unwrap().expose(), "http://user:hunter2@proxy:3128");
+    assert_eq!(settings.proxy_url.as_ref().unwrap().expose().as_str(), "http://user:hunter2@proxy:3128");
     assert_eq!(settings.ssl.certificate_authorities, ["ca.pem"]);
     assert_eq!(settings.ssl.verification_mode, VerificationMode::Certificate);
     assert_eq!(settings.http_client_timeout, Duration::from_secs(90));
@@ -272,7 +272,7 @@ processors:
     let config = load(&text, &["name=${TENANT}"]).unwrap();
     let settings = graph(&config);
     assert_eq!(settings.tenant_id, "fabrikam.example");
-    assert_eq!(settings.client_secret.expose(), "0123", "a secret stays the text it is");
+    assert_eq!(settings.client_secret.expose().as_str(), "0123", "a secret stays the text it is");
     assert_eq!((settings.batch_size, settings.retry.max_attempts), (12, 4));
     assert_eq!(settings.interval, Duration::from_secs(720));
     assert!(settings.include_unknown_enum_members);
@@ -292,11 +292,11 @@ fn a_missing_variable_is_named_with_its_option() {
     assert_eq!(
         errors,
         [
-            "d.yml:7: inputs.0.interval: the environment variable NONE is not set; set it, or give a default as in \
-             `${NONE:default}`",
-            "d.yml:8: inputs.0.url: the environment variable NO_URL is not set: set it to your cloud",
-            "d.yml:9: inputs.0.processors.0.add_tags.tags.0: the environment variable P is not set; set it, or give a \
-             default as in `${P:default}`",
+            "d.yml:7: inputs.0.interval: NONE is neither in the keystore nor set in the environment; `defenderbeat keystore add NONE` \
+             puts it into the keystore, and `${NONE:default}` gives a default",
+            "d.yml:8: inputs.0.url: NO_URL is neither in the keystore nor set in the environment: set it to your cloud",
+            "d.yml:9: inputs.0.processors.0.add_tags.tags.0: P is neither in the keystore nor set in the environment; \
+             `defenderbeat keystore add P` puts it into the keystore, and `${P:default}` gives a default",
         ]
     );
 }
@@ -308,9 +308,9 @@ fn a_secret_may_be_in_a_file() {
     std::fs::write(&path, "from a file \r\n").unwrap();
     let secret = |value: &str| input("").replace("hunter2", value);
     let text = secret(&format!("file:{}", path.display()));
-    assert_eq!(graph(&load(&text, &[]).unwrap()).client_secret.expose(), "from a file ");
+    assert_eq!(graph(&load(&text, &[]).unwrap()).client_secret.expose().as_str(), "from a file ");
     let variable = secret("${NONE:file:PATH}").replace("PATH", &path.display().to_string());
-    assert_eq!(graph(&load(&variable, &[]).unwrap()).client_secret.expose(), "from a file ");
+    assert_eq!(graph(&load(&variable, &[]).unwrap()).client_secret.expose().as_str(), "from a file ");
     let name = load(&input(""), &["name=file:x"]).unwrap().name;
     assert_eq!(name.as_deref(), Some("file:x"), "only secrets are taken from files");
     std::fs::write(&path, "\n").unwrap();
@@ -529,6 +529,7 @@ fn databases_of_addresses_are_named_by_their_files() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = Config::load(Path::new("/no/such.yml"), &[], &env).unwrap_err().to_string();
+    let file = ConfigFile { path: "/no/such.yml".into(), overrides: Vec::new(), strict_perms: true };
+    let error = file.load(&env).unwrap_err().to_string();
     assert!(error.starts_with("the configuration /no/such.yml cannot be read"), "{error}");
 }

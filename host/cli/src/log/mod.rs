@@ -5,7 +5,7 @@ mod fold;
 
 use std::io::{self, IsTerminal as _};
 
-use defenderbeat_collector::config::{LogLevel, LoggingOptions};
+use defenderbeat_collector::config::{Config, LogLevel, LoggingOptions};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
@@ -19,9 +19,10 @@ use fold::{Fold, Folding};
 const COLLECTOR: &str = "defenderbeat_collector";
 const CRATES: [&str; 3] = ["defenderbeat", COLLECTOR, "defenderbeat_runtime"];
 
-/// Begins to log to standard error. What is still to be said of messages that were repeated is said when this is dropped.
+/// Begins to log to standard error, first what is to be said of the configuration. What is still to be said of messages that were repeated is said when this is dropped.
 #[must_use]
-pub(crate) fn start(options: &LoggingOptions, progress: &Progress) -> Log {
+pub(crate) fn start(config: &Config, progress: &Progress) -> Log {
+    let options = &config.logging;
     let terminal = io::stderr().is_terminal();
     let writer = Stderr(progress.clone());
     let json = options.json.unwrap_or(!terminal);
@@ -32,6 +33,7 @@ pub(crate) fn start(options: &LoggingOptions, progress: &Progress) -> Log {
     };
     let (fold, folding) = Fold::new();
     tracing_subscriber::registry().with(layer).with(targets(options)).with(fold).init();
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     Log { json, _folding: folding }
 }
 

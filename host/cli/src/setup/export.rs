@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use defenderbeat_collector::config::Config;
+use defenderbeat_collector::config::ConfigFile;
 use serde_json::{Value as Json, json};
 
 use super::abilities::Abilities;
 use super::assets::{self, Kind};
 use super::{choices, kibana};
+use crate::run::{Strict, environment};
 use crate::{components, fields};
 
 #[derive(Args)]
@@ -26,6 +27,8 @@ pub(crate) struct Arguments {
     /// Puts a value over one of the file, such as `-E setup.lifecycle=data_stream`.
     #[arg(short = 'E', value_name = "KEY=VALUE", requires = "config")]
     overrides: Vec<String>,
+    #[command(flatten)]
+    strict: Strict,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -73,8 +76,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         (_, None) => fields_of(&datasets),
         (_, Some(kind)) => {
-            let env = |name: &str| std::env::var(name).ok();
-            let config = arguments.config.as_ref().map(|file| Config::load(file, &arguments.overrides, &env));
+            let file = arguments.config.clone().map(|path| ConfigFile {
+                path,
+                overrides: arguments.overrides.clone(),
+                strict_perms: arguments.strict.perms,
+            });
+            let config = file.map(|file| file.load(&environment));
             let mut choices = match config.transpose()? {
                 Some(config) => choices::of(&config, &Abilities::full()).0,
                 None => assets::Choices::default(),

@@ -22,6 +22,7 @@ mod events;
 mod health;
 mod identity;
 mod incidents;
+mod keystore;
 mod kill;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -29,7 +30,10 @@ mod once;
 #[cfg(target_os = "linux")]
 mod privileges;
 mod program;
+mod reload;
 mod replay;
+#[cfg(target_os = "linux")]
+mod secrets;
 mod stop;
 mod takeover;
 mod test_input;

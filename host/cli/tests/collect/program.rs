@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -115,7 +116,10 @@ logging.json: false
 "
         );
         let config = config.replace("FOLDER", &folder.path().display().to_string());
-        fs::write(folder.path().join("defenderbeat.yml"), config).unwrap();
+        let file = folder.path().join("defenderbeat.yml");
+        fs::write(&file, config).unwrap();
+        // Whatever the umask is.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         Self { folder, options: options.iter().map(|option| (*option).to_owned()).collect() }
     }
 

@@ -9,18 +9,27 @@ use super::schema::{Opt, Shape, options};
 use super::units::{Bytes, Permissions, Time};
 use super::yaml::{Node, Scalar, Value, join};
 use super::{Env, variables};
+use crate::http::Secret;
 use crate::source::defender::DefenderSettings;
 use crate::source::event_hubs::EventHubSettings;
 use crate::source::graph::GraphSettings;
 
 /// Checks a file against the options `T` has. The JSON is what `T` is deserialised from; it is whole only where there
 /// are no problems.
-pub(super) fn check(file: &Node, known: &[Opt], env: Env<'_>) -> (Json, Vec<Problem>) {
-    let mut check = Check { env, problems: Vec::new() };
+pub(super) fn check(file: &Node, known: &[Opt], env: Env<'_>) -> Checked {
+    let mut check = Check { env, problems: Vec::new(), warnings: Vec::new() };
     let json = check.options(file, known, "").unwrap_or_else(|| Json::Object(Map::new()));
     // The order of the file; what is not from the file comes last.
     check.problems.sort_by_key(|problem| if problem.place.line == 0 { u64::MAX } else { problem.place.line });
-    (json, check.problems)
+    Checked { json, problems: check.problems, warnings: check.warnings }
+}
+
+/// What came of a check.
+pub(super) struct Checked {
+    pub(super) json: Json,
+    pub(super) problems: Vec<Problem>,
+    /// What is to be said of options that are taken.
+    pub(super) warnings: Vec<Problem>,
 }
 
 /// The options that inputs of all types have.
@@ -43,6 +52,7 @@ const SHORT: [&str; 3] = ["tenant_id", "client_id", "client_secret"];
 struct Check<'a> {
     env: Env<'a>,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl Check<'_> {
@@ -81,6 +91,9 @@ impl Check<'_> {
             }
             (_, Value::Scalar(scalar)) => {
                 let text = self.expand(node, scalar, option)?;
+                if matches!(shape, Shape::Secret) && node.place.is_override() {
+                    self.warn_of_secret(node, scalar, option);
+                }
                 self.scalar(&text, shape).map_err(|message| self.problem(&node.place, option, message)).ok()
             }
             (_, found) => {
@@ -90,11 +103,20 @@ impl Check<'_> {
         }
     }
 
+    fn warn_of_secret(&mut self, node: &Node, scalar: &Scalar, option: &str) {
+        if !scalar.text.is_empty() && !scalar.text.contains("${") && !Secret::is_file(&scalar.text) {
+            let message = "is a secret, and every user of this machine can see the command line: write ${KEY} and keep it in \
+                           the keystore or the environment, or file:PATH"
+                .to_owned();
+            self.warnings.push(Problem { place: node.place.clone(), option: option.to_owned(), message });
+        }
+    }
+
     fn scalar(&self, text: &str, shape: &Shape) -> Result<Json, String> {
         let wanted = || format!("wants {shape}");
         match shape {
             Shape::Text => Some(text.into()),
-            Shape::Secret => return secret(text).map(Json::from),
+            Shape::Secret => return Secret::try_from(text.to_owned()).map(|_| text.into()),
             Shape::Time => Time::parse(text).map(|_| text.into()),
             Shape::Bytes => Bytes::parse(text).map(|_| text.into()),
             Shape::Permissions => Permissions::parse(text).map(|_| text.into()),
@@ -226,13 +248,6 @@ fn typed(text: String, plain: bool) -> Json {
         Ok(Value::Scalar(scalar)) if !scalar.typed.is_string() => scalar.typed,
         _ => Json::String(text),
     }
-}
-
-fn secret(text: &str) -> Result<String, String> {
-    let Some(path) = text.strip_prefix("file:") else { return Ok(text.to_owned()) };
-    let held = std::fs::read_to_string(path).map_err(|error| format!("the file {path} cannot be read: {error}"))?;
-    let held = held.trim_end_matches(['\r', '\n']);
-    if held.is_empty() { Err(format!("the file {path} is empty")) } else { Ok(held.to_owned()) }
 }
 
 fn name(value: &Value) -> &'static str {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::keystore::KeystoreError;
+
 /// Why a configuration was refused. No value of an option is ever part of the text: it may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -15,6 +17,17 @@ pub enum ConfigError {
         /// The cause.
         cause: std::io::Error,
     },
+    /// Others can write the file.
+    #[error("the configuration {} is refused: {fault}; --strict.perms=false takes it all the same", path.display())]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        fault: String,
+    },
+    /// The keystore cannot be used.
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
     /// The text is no YAML, or a key is in it twice.
     #[error("{place}:{column}: {message}")]
     Syntax {
@@ -36,7 +49,7 @@ pub enum ConfigError {
     Options(Vec<Problem>),
 }
 
-/// What is wrong with one option.
+/// What is wrong with one option, or is to be said of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {}{message}", prefix(option))]
 pub struct Problem {
@@ -54,6 +67,13 @@ pub struct Place {
     pub(super) origin: Arc<str>,
     /// From 1; 0 where there are no lines.
     pub(super) line: u64,
+}
+
+impl Place {
+    /// Whether it is the command line.
+    pub(super) fn is_override(&self) -> bool {
+        self.origin.starts_with("-E ")
+    }
 }
 
 impl fmt::Display for Place {

@@ -11,15 +11,18 @@ mod http;
 mod inventory;
 mod logging;
 mod model;
+mod read;
 mod reference;
+mod reload;
 mod schema;
 mod setup;
 pub(crate) mod units;
 mod variables;
 mod yaml;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::{ConfigError, Place, Problem};
@@ -27,9 +30,12 @@ pub use http::{HttpOptions, TapOptions};
 pub use inventory::{Inventory, InventorySizes};
 pub use logging::{LogLevel, LoggingOptions};
 pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, GeoipOptions, Input, Kind, Output, Source};
-pub use reference::reference;
+pub use read::ConfigFile;
+pub use reference::{reference, secrets};
+pub use reload::ReloadOptions;
 pub(crate) use schema::in_order;
 pub use setup::{Lifecycle, SetupOptions};
+use check::Checked;
 use yaml::Node;
 
 use crate::coordination::AzureBlobSettings;
@@ -66,32 +72,37 @@ pub struct Config {
     pub http: HttpOptions,
     /// Whether privileges are given up before anything is collected.
     pub seccomp: bool,
+    /// When the file is read again.
+    pub reload: ReloadOptions,
     /// How long a stop waits.
     pub shutdown_timeout: Duration,
+    /// What is to be said of it although it is taken.
+    pub warnings: Vec<Problem>,
 }
 
 impl Config {
-    /// Reads a file, puts `key=value` overrides over it in their order, and replaces `${VAR}` by what `env` says.
+    /// As [`ConfigFile::load`], of a text that was read from `origin`.
     ///
     /// # Errors
     ///
-    /// Says what is wrong where, all at once where that can be told, and what is wanted. None is worth a retry.
-    pub fn load(path: &Path, overrides: &[String], env: Env<'_>) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
-        Self::parse(&path.display().to_string(), &text, overrides, env)
+    /// As [`ConfigFile::load`].
+    pub fn parse(origin: &str, text: &str, overrides: &[String], env: Env<'_>) -> Result<Self, ConfigError> {
+        let file = ConfigFile { path: origin.into(), overrides: overrides.to_vec(), strict_perms: true };
+        Self::read(origin, text, &file, env)
     }
 
-    /// As [`Config::load`], of a text that was read from `origin`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Config::load`].
-    pub fn parse(origin: &str, text: &str, overrides: &[String], env: Env<'_>) -> Result<Self, ConfigError> {
+    fn read(origin: &str, text: &str, file: &ConfigFile, env: Env<'_>) -> Result<Self, ConfigError> {
         let mut node = Node::parse(origin, text)?;
-        for text in overrides {
-            node.merge(Node::parse_override(text)?);
+        node.put_over(&file.overrides)?;
+        // Opened for the first variable: decrypting takes time, and those who need none of it may not be let in.
+        let opened = OnceCell::new();
+        let keystore = || opened.get_or_init(|| read::keystore(&node, file.strict_perms, env));
+        let kept = |key: &str| keystore().as_ref().ok()?.as_ref()?.get(key).map(str::to_owned);
+        let look_up = |name: &str| kept(name).or_else(|| env(name));
+        let Checked { json, problems, warnings } = check::check(&node, &schema::options::<model::File>(), &look_up);
+        if let Some(Err(error)) = opened.into_inner() {
+            return Err(error);
         }
-        let (json, problems) = check::check(&node, &schema::options::<model::File>(), env);
         if !problems.is_empty() {
             return Err(ConfigError::Options(problems));
         }
@@ -100,7 +111,7 @@ impl Config {
             problems.wrong("", error.to_string());
             problems.into_error()
         })?;
-        Self::resolve(file, &node, env)
+        Ok(Self { warnings, ..Self::resolve(file, &node, env)? })
     }
 
     fn resolve(file: model::File, node: &Node, env: Env<'_>) -> Result<Self, ConfigError> {
@@ -213,7 +224,9 @@ impl Config {
                 logging: file.logging,
                 http: file.http,
                 seccomp: file.seccomp.enabled,
+                reload: file.config.reload,
                 shutdown_timeout: file.shutdown_timeout,
+                warnings: Vec::new(),
             }),
             _ => Err(problems.into_error()),
         }

@@ -11,6 +11,8 @@ use serde_json::{Value as Json, json};
 use super::http::HttpOptions;
 use super::inventory::{Inventory, InventorySizes};
 use super::logging::LoggingOptions;
+use super::read::KeystoreOptions;
+use super::reload::ConfigOptions;
 use super::schema::in_order;
 use super::setup::SetupOptions;
 use super::units;
@@ -58,6 +60,11 @@ pub(super) struct File {
     pub(super) logging: LoggingOptions,
 
     pub(super) http: HttpOptions,
+
+    pub(super) config: ConfigOptions,
+
+    pub(super) keystore: KeystoreOptions,
+
     pub(super) seccomp: SeccompOptions,
 
     /// The name of this collector in `agent.name` of each document. Without it: the name of the host.
@@ -83,6 +90,8 @@ impl Default for File {
             geoip: GeoipOptions::default(),
             logging: LoggingOptions::default(),
             http: HttpOptions::default(),
+            config: ConfigOptions::default(),
+            keystore: KeystoreOptions::default(),
             seccomp: SeccompOptions::default(),
             name: None,
             shutdown_timeout: Duration::from_secs(30),
@@ -91,7 +100,7 @@ impl Default for File {
 }
 
 /// One input: what is common to all types, and the options of its own.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>, extend("format" = "input"))]
 pub struct Input {
@@ -212,7 +221,7 @@ impl Kind {
 }
 
 /// Where an input's records are, with the options of that place.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 #[allow(clippy::large_enum_variant, reason = "a configuration has a few of them, which live as long as the process")]
@@ -298,7 +307,7 @@ impl Input {
     }
 
     /// The JSON text that the input's component is opened with. Its processors are this input's, which
-    /// [`Config::load`](super::Config::load) has followed by the global ones. The component checks processors and rows, and
+    /// [`ConfigFile::load`](super::ConfigFile::load) has followed by the global ones. The component checks processors and rows, and
     /// names the one at fault. `facts`: whether the component remembers facts, so that it has an inventory. `sync_start`: when
     /// the sync began that it is opened for, in milliseconds since 1970-01-01T00:00:00Z.
     pub fn component_settings(&self, agent: &Agent, facts: bool, sync_start: Option<i64>) -> String {

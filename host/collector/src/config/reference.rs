@@ -20,15 +20,42 @@ const HEAD: &str = "\
 #       console:
 #         pretty: true
 #
-# ${VAR} in a value is replaced by the environment variable VAR, ${VAR:default} by the default where it is not set or
-# empty, ${VAR:?message} gives that message then, and $${ stands for these characters themselves. Secrets may also
-# be file:PATH, which takes the text of a file without its last line break. Within [ ] and { } such values need quotes.
+# ${KEY} in a value is replaced by what the keystore has under KEY, or else by the environment variable KEY; ${KEY:default} by the
+# default where neither has it, or it is empty; ${KEY:?message} gives that message then, and $${ stands for these characters
+# themselves. Secrets may also be file:PATH, which takes the text of a file without its last line break, and takes it again when
+# it changes. Within [ ] and { } such values need quotes.
 #
 # -E key=value on the command line overrides an option: -E logging.level=debug -E inputs.0.interval=1m. A value null
 # takes one away. Other users of the machine can see the command line, so it is no place for secrets.
 #
 # Durations are written as 300ms, 5m, 24h or 1h30m, sizes as 64MiB, 10mb or a number of bytes.
 ";
+
+/// Names of all options that hold secrets: those of inputs begin with the type of input, such as `alert.client_secret`.
+pub fn secrets() -> Vec<String> {
+    let mut names = Vec::new();
+    collect_secrets(&mut names, "", &options::<File>());
+    for kind in [Kind::Alert, Kind::Event, Kind::Vulnerability] {
+        let options = [input_options(), source_options(kind).1].concat();
+        collect_secrets(&mut names, kind.name(), &options);
+    }
+    names
+}
+
+fn collect_secrets(names: &mut Vec<String>, prefix: &str, options: &[Opt]) {
+    for option in options {
+        let name = join(prefix, &option.name);
+        let mut shape = &option.shape;
+        while let Shape::List(of) | Shape::Map(of) = shape {
+            shape = of;
+        }
+        match shape {
+            Shape::Options(below) | Shape::OrOff(below) => collect_secrets(names, &name, below),
+            Shape::Secret => names.push(name),
+            _ => {}
+        }
+    }
+}
 
 /// The commented reference file. It is a valid configuration that collects alerts, events and vulnerabilities, with tenant, application
 /// and event hub taken from the environment.

@@ -1,7 +1,8 @@
-//! `${VAR}` in texts, as in Beats
+//! `${KEY}` in texts, as in Beats
 //! (<https://www.elastic.co/docs/reference/beats/filebeat/using-environ-vars>).
 
 use super::Env;
+use crate::keystore::is_key;
 
 /// Defaults within defaults.
 const MAX_DEPTH: usize = 8;
@@ -52,7 +53,7 @@ fn split_at_close(text: &str) -> Option<(&str, &str)> {
 /// What `NAME`, `NAME:default` or `NAME:?message` stands for. An empty variable counts as not set, as in Beats.
 fn value(variable: &str, env: Env<'_>, depth: usize) -> Result<String, String> {
     let (name, alternative) = variable.split_once(':').map_or((variable, None), |(name, text)| (name, Some(text)));
-    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+    if !is_key(name) {
         return Err("has `${` without the name of a variable; write `$${` where these characters themselves are \
                     meant"
             .into());
@@ -61,11 +62,12 @@ fn value(variable: &str, env: Env<'_>, depth: usize) -> Result<String, String> {
         return Ok(value);
     }
     match alternative.map(|text| (text, text.strip_prefix('?'))) {
-        Some((_, Some(message))) => Err(format!("the environment variable {name} is not set: {message}")),
+        Some((_, Some(message))) => Err(format!("{name} is neither in the keystore nor set in the environment: {message}")),
         Some((_, None)) if depth == MAX_DEPTH => Err(format!("has more than {MAX_DEPTH} defaults within defaults")),
         Some((default, None)) => replace(default, env, depth + 1),
         None => Err(format!(
-            "the environment variable {name} is not set; set it, or give a default as in `${{{name}:default}}`"
+            "{name} is neither in the keystore nor set in the environment; `defenderbeat keystore add {name}` puts it into the \
+             keystore, and `${{{name}:default}}` gives a default"
         )),
     }
 }
@@ -96,6 +98,7 @@ mod tests {
             ("$${A}", "${A}"),
             ("a $${ b", "a ${ b"),
             ("${ODD}", "${A} file: 100%"),
+            ("${a.b-c:d}", "d"),
         ] {
             assert_eq!(expanded(text).as_ref().map(Option::as_deref), Ok(Some(wanted)), "{text}");
         }
@@ -104,8 +107,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        assert!(expanded("${NONE}").unwrap_err().contains("NONE is not set"));
-        assert!(expanded("${NONE:?ask the admin}").unwrap_err().ends_with("NONE is not set: ask the admin"));
+        assert!(expanded("${NONE}").unwrap_err().contains("NONE is neither in the keystore nor set"));
+        assert!(expanded("${NONE:?ask the admin}").unwrap_err().ends_with("in the environment: ask the admin"));
         assert!(expanded("${A").unwrap_err().contains("without `}`"));
         assert!(expanded("${}").unwrap_err().contains("name of a variable"));
         let deep = format!("{}x{}", "${N:".repeat(10_000), "}".repeat(10_000));

@@ -87,6 +87,14 @@ impl Node {
         Self { place: value.place.clone(), value: Value::Map(BTreeMap::from([(key.to_owned(), value)])) }.nested()
     }
 
+    /// Puts overrides over it, in their order.
+    pub(super) fn put_over(&mut self, overrides: &[String]) -> Result<(), ConfigError> {
+        for text in overrides {
+            self.merge(Self::parse_override(text)?);
+        }
+        Ok(())
+    }
+
     /// Puts another tree over this one: maps are merged, numbers are elements of a list, all else is replaced.
     pub(super) fn merge(&mut self, over: Self) {
         match (&mut self.value, over.value) {
@@ -118,17 +126,25 @@ impl Node {
     pub(super) fn place(&self, option: &str) -> &Place {
         let mut node = self;
         for key in option.split('.') {
-            let below = match &node.value {
-                Value::Map(members) => members.get(key),
-                Value::List(elements) => index(key).and_then(|index| elements.get(index)),
-                Value::Null | Value::Scalar(_) => None,
-            };
-            match below {
+            match node.below(key) {
                 Some(below) => node = below,
                 None => break,
             }
         }
         &node.place
+    }
+
+    /// What an option is, where it is written.
+    pub(super) fn find(&self, option: &str) -> Option<&Self> {
+        option.split('.').try_fold(self, |node, key| node.below(key))
+    }
+
+    fn below(&self, key: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Map(members) => members.get(key),
+            Value::List(elements) => index(key).and_then(|index| elements.get(index)),
+            Value::Null | Value::Scalar(_) => None,
+        }
     }
 
     /// Turns `a.b: 1` into `a: {b: 1}`.

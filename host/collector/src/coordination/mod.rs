@@ -73,7 +73,7 @@ pub(crate) struct Coordinator {
     shared: Arc<Shared>,
     looking: JoinHandle<()>,
     exchanging: JoinHandle<()>,
-    facts: Arc<tokio::sync::Mutex<Vec<SharedFacts>>>,
+    exchange: Arc<Exchange>,
 }
 
 #[derive(Debug)]
@@ -113,27 +113,24 @@ impl Coordinator {
     /// # Errors
     ///
     /// The option at fault.
-    pub(crate) fn start<'a>(
+    pub(crate) fn start(
         settings: &AzureBlobSettings,
         id: &str,
         local: Arc<LocalCheckpoints>,
-        facts: impl Iterator<Item = (&'a str, Arc<Facts>)>,
     ) -> Result<Self, http::Error> {
-        let container = settings.container()?;
         let shared = Arc::new(Shared {
             id: id.to_owned(),
             lease_duration: settings.lease_duration,
-            container: container.clone(),
+            container: settings.container()?,
             saving: settings.container()?,
             local,
             candidates: Mutex::default(),
             changed: Notify::new(),
         });
-        let facts = facts.map(|(kind, facts)| SharedFacts::new(facts, format!("{FACTS}{kind}"), container.clone()));
-        let facts = Arc::new(tokio::sync::Mutex::new(facts.collect()));
+        let exchange = Arc::new(Exchange::default());
         let looking = tokio::spawn(shared.clone().keep_looking());
-        let exchanging = tokio::spawn(keep_exchanging(facts.clone()));
-        Ok(Self { shared, looking, exchanging, facts })
+        let exchanging = tokio::spawn(exchange.clone().keep_exchanging());
+        Ok(Self { shared, looking, exchanging, exchange })
     }
 
     /// Checkpoints of candidates in their blobs, those of others below `path.data`.
@@ -154,8 +151,16 @@ impl Coordinator {
         Candidate { shared: shared.clone(), standing }
     }
 
-    /// Gives back what this process has, so that others need not wait.
-    pub(crate) async fn leave(self) {
+    /// Has this process know what others have found of a kind, and others what it has.
+    pub(crate) fn share(&self, kind: Kind, facts: Arc<Facts>) {
+        let blob = format!("{FACTS}{}", kind.name());
+        let facts = SharedFacts::new(facts, blob, self.shared.container.clone());
+        self.exchange.facts().push(Arc::new(tokio::sync::Mutex::new(facts)));
+        self.exchange.more.notify_one();
+    }
+
+    /// Gives back what this process has, so that others need not wait. It takes no part any more.
+    pub(crate) async fn leave(&self) {
         self.looking.abort();
         self.exchanging.abort();
         let left = async {
@@ -164,7 +169,7 @@ impl Coordinator {
             if let Err(error) = self.shared.container.delete(&self.shared.member()).await {
                 tracing::debug!(%error, "others believe for a while that this process lives");
             }
-            exchange(&self.facts).await;
+            self.exchange.exchange().await;
         };
         if timeout(LEAVE, left).await.is_err() {
             tracing::warn!("the storage account does not answer: others wait until leases end");
@@ -377,17 +382,34 @@ impl Checkpoints for Shared {
     }
 }
 
-async fn keep_exchanging(facts: Arc<tokio::sync::Mutex<Vec<SharedFacts>>>) {
-    loop {
-        exchange(&facts).await;
-        sleep(EXCHANGE_FACTS_EVERY).await;
-    }
+/// Exchanges facts with other processes.
+#[derive(Debug, Default)]
+struct Exchange {
+    facts: Mutex<Vec<Arc<tokio::sync::Mutex<SharedFacts>>>>,
+    more: Notify,
 }
 
-async fn exchange(facts: &tokio::sync::Mutex<Vec<SharedFacts>>) {
-    for facts in facts.lock().await.iter_mut() {
-        if let Err(error) = facts.exchange().await {
-            tracing::warn!(%error, "facts are not exchanged with other processes for now; documents may lack what they have found");
+impl Exchange {
+    fn facts(&self) -> MutexGuard<'_, Vec<Arc<tokio::sync::Mutex<SharedFacts>>>> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn keep_exchanging(self: Arc<Self>) {
+        loop {
+            self.exchange().await;
+            tokio::select! {
+                () = sleep(EXCHANGE_FACTS_EVERY) => {}
+                () = self.more.notified() => {}
+            }
+        }
+    }
+
+    async fn exchange(&self) {
+        let all = self.facts().clone();
+        for facts in all {
+            if let Err(error) = facts.lock().await.exchange().await {
+                tracing::warn!(%error, "facts are not exchanged with other processes for now; documents may lack what they have found");
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct CoordinationOptions {
 }
 
 /// By leases on blobs in an Azure storage account.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct AzureBlobSettings {

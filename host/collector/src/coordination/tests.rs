@@ -278,7 +278,7 @@ async fn a_process_that_comes_alone_leads_all_and_one_that_leaves_is_followed_at
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let start = |id: &str, folder: &tempfile::TempDir| {
         let local = Arc::new(LocalCheckpoints::open(folder.path()).unwrap());
-        Coordinator::start(&settings, id, local, std::iter::empty()).unwrap()
+        Coordinator::start(&settings, id, local).unwrap()
     };
     let names = ["alerts", "incidents", "more"];
     let stand = |coordinator: &Coordinator| names.map(|name| coordinator.stand(&input(name), Arc::default()));

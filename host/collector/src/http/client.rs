@@ -1,11 +1,13 @@
 //! Connections: proxy, TLS, timeouts, compression.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::{NoProxy, Proxy, redirect};
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::{Proxy, redirect};
 use url::{Host, Url};
 
-use super::{Error, HttpSettings, error, tls};
+use super::{Error, HttpSettings, Secret, error, tls};
 
 /// Schemes of proxies.
 const PROXIES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
@@ -50,13 +52,7 @@ impl Client {
         if settings.proxy_disable {
             builder = builder.no_proxy();
         } else if let Some(proxy) = &settings.proxy_url {
-            // The address may hold a password, so no cause that repeats it is kept.
-            let known = Url::parse(proxy.expose()).is_ok_and(|url| PROXIES.contains(&url.scheme()) && url.has_host());
-            let proxy = Proxy::all(proxy.expose()).ok().filter(|_| known).ok_or_else(|| Error::Settings {
-                option: "proxy_url",
-                message: "is not a proxy's address such as http://proxy.example.com:3128".into(),
-            })?;
-            builder = builder.proxy(proxy.no_proxy(NoProxy::from_env()));
+            builder = builder.proxy(self::proxy(proxy)?);
         } else if is_loopback(target) {
             builder = builder.no_proxy();
         }
@@ -74,6 +70,30 @@ impl Client {
         let host = origin(request.url());
         self.inner.execute(request).await.map_err(|error| Error::connection(host, &error))
     }
+}
+
+/// The proxy that the secret names at the time of each connection.
+fn proxy(secret: &Secret) -> Result<Proxy, Error> {
+    // The address may hold a password, so no cause that repeats it is kept.
+    let address = |text: &str| Url::parse(text).ok().filter(|url| PROXIES.contains(&url.scheme()) && url.has_host());
+    let known = address(&secret.expose()).ok_or_else(|| Error::Settings {
+        option: "proxy_url",
+        message: "is not a proxy's address such as http://proxy.example.com:3128".into(),
+    })?;
+    let last = Mutex::new(known);
+    let direct = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    // Only asked whether a target is among those without a proxy; which proxy it would be does not matter.
+    let direct = Matcher::builder().all("http://localhost").no(direct).build();
+    let secret = secret.clone();
+    Ok(Proxy::custom(move |target| {
+        direct.intercept(&target.as_str().parse().ok()?)?;
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        match address(&secret.expose()) {
+            Some(now) => *last = now,
+            None => tracing::warn!("the file of proxy_url has no proxy's address; the one before it is used"),
+        }
+        Some(last.clone())
+    }))
 }
 
 /// Reads an address that an option holds and that secrets may be sent to.

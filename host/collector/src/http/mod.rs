@@ -8,8 +8,10 @@
 
 mod body;
 mod client;
+mod client_certificate;
 mod error;
 mod retry;
+mod secret;
 mod service;
 mod settings;
 mod tls;
@@ -21,7 +23,8 @@ pub(crate) use error::is_transient;
 pub use error::{Answer, Error};
 pub use retry::Retry;
 pub(crate) use retry::retry_after;
+pub use secret::Secret;
 pub use service::Service;
 pub(crate) use service::read_answer;
-pub use settings::{HttpSettings, RetrySettings, Secret, SslSettings, VerificationMode};
+pub use settings::{HttpSettings, RetrySettings, SslSettings, VerificationMode};
 pub(crate) use tls::config as tls_config;

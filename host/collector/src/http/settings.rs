@@ -1,12 +1,11 @@
 //! Options that every source over HTTP shares.
 
-use std::fmt;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, Secret};
 use crate::config::{in_order, units};
 
 /// How requests are sent.
@@ -50,7 +49,7 @@ pub struct SslSettings {
     /// The client's certificate, with those between it and its authority, for servers that ask for one: a file, or PEM text
     /// itself. It takes `ssl.key` too.
     pub certificate: Option<String>,
-    /// The key of `ssl.certificate`, not encrypted: a file, or PEM text itself.
+    /// The key of `ssl.certificate`, not encrypted: a file, or PEM text itself. Files of both are read again for each connection.
     pub key: Option<Secret>,
 }
 
@@ -99,38 +98,5 @@ impl RetrySettings {
 impl Default for RetrySettings {
     fn default() -> Self {
         Self { max_attempts: 5, wait_min: Duration::from_secs(1), wait_max: Duration::from_secs(60) }
-    }
-}
-
-/// A text that no log, error or debug output shows.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl JsonSchema for Secret {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "secret".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "secret" })
-    }
-}
-
-impl Secret {
-    /// Hides a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, to be sent and not to be shown.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
     }
 }

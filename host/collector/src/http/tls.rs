@@ -1,4 +1,4 @@
-//! TLS: which certificates are trusted, how strictly they are checked, and which one is shown.
+//! TLS: which certificates are trusted, and how strictly they are checked.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,9 +6,10 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::client_certificate::ClientCertificate;
 use super::{Error, SslSettings, VerificationMode};
 
 /// Turns the settings into a configuration. The given authorities replace those of the system, as in Beats.
@@ -18,12 +19,12 @@ pub(crate) fn config(settings: &SslSettings) -> Result<ClientConfig, Error> {
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Client { message: error.to_string() })?;
     let verifier: Arc<dyn ServerCertVerifier> = match settings.verification_mode {
-        VerificationMode::Full => chain_verifier(settings, provider)?,
+        VerificationMode::Full => chain_verifier(settings, provider.clone())?,
         VerificationMode::Certificate => {
             let chain = Some(chain_verifier(settings, provider.clone())?);
-            Arc::new(Lenient { chain, provider })
+            Arc::new(Lenient { chain, provider: provider.clone() })
         }
-        VerificationMode::None => Arc::new(Lenient { chain: None, provider }),
+        VerificationMode::None => Arc::new(Lenient { chain: None, provider: provider.clone() }),
     };
     // The verifier is always given, because which one it is depends on the settings; `Full` is rustls' own.
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
@@ -33,37 +34,19 @@ pub(crate) fn config(settings: &SslSettings) -> Result<ClientConfig, Error> {
         (Some(_), None) => refuse("ssl.key", "is missing: ssl.certificate is of no use without it"),
         (None, Some(_)) => refuse("ssl.certificate", "is missing: ssl.key is of no use without it"),
         (Some(certificate), Some(key)) => {
-            builder.with_client_auth_cert(client_chain(certificate)?, client_key(key.expose())?).map_err(|error| {
-                Error::Settings { option: "ssl.key", message: format!("does not go with ssl.certificate: {error}") }
-            })
+            let shown = ClientCertificate::new(certificate, key, provider)?;
+            Ok(builder.with_client_cert_resolver(Arc::new(shown)))
         }
     }
 }
 
 /// A file, or the PEM text itself; with the name to call it by.
-fn pem<'a>(entry: &'a str, what: &'a str) -> Result<(Vec<u8>, &'a str), String> {
+pub(super) fn pem<'a>(entry: &'a str, what: &'a str) -> Result<(Vec<u8>, &'a str), String> {
     if entry.contains("-----BEGIN") {
         return Ok((entry.as_bytes().to_vec(), what));
     }
     let read = std::fs::read(entry).map_err(|error| format!("{entry}: {error}"))?;
     Ok((read, entry))
-}
-
-fn client_chain(entry: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let refuse = |message| Error::Settings { option: "ssl.certificate", message };
-    let (pem, name) = pem(entry, "the certificate given as text").map_err(refuse)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let chain = chain.map_err(|error| refuse(format!("{name}: {error}")))?;
-    if chain.is_empty() { Err(refuse(format!("{name}: holds no PEM certificate"))) } else { Ok(chain) }
-}
-
-fn client_key(entry: &str) -> Result<PrivateKeyDer<'static>, Error> {
-    let refuse = |message| Error::Settings { option: "ssl.key", message };
-    // What is written there may be a key that lacks its first line, so it is never repeated.
-    let (pem, _) = pem(entry, "").map_err(|_| refuse("is neither a file that can be read nor a PEM key".to_owned()))?;
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
-        refuse("holds no PEM key that is not encrypted; `openssl pkey -in FILE -out FILE` decrypts one".to_owned())
-    })
 }
 
 fn chain_verifier(settings: &SslSettings, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {

@@ -25,9 +25,9 @@ struct Failure {
 }
 
 impl Health {
-    /// With a time that failures may last.
-    pub fn new(patience: Duration) -> Self {
-        Self(Mutex::new(State { patience, ..State::default() }))
+    /// Begins anew, with a time that failures may last.
+    pub fn begin(&self, patience: Duration) {
+        *self.state() = State { patience, ..State::default() };
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_once_it_has_lasted_and_until_it_is_over() {
-        let health = Health::new(Duration::from_secs(3600));
+        let health = Health::default();
+        health.begin(Duration::from_secs(3600));
         health.failed("reading", &"no answer");
         assert!(health.reasons().is_empty());
         let health = Health::default();

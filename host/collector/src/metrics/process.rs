@@ -1,4 +1,4 @@
-//! The process itself, by the names that Prometheus' own clients use.
+//! The process itself; what all processes have by the names that Prometheus' own clients use.
 
 use super::measure::{Definition, Kind};
 
@@ -8,6 +8,12 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     gauge("process_start_time_seconds", "seconds", None, "When the process began, since 1970-01-01T00:00:00Z."),
     gauge("process_resident_memory_bytes", "bytes", None, "Memory that the process has in RAM. Linux only."),
     gauge("process_open_fds", "files", None, "Files and connections that are open. Linux only."),
+    counter("defenderbeat_config_reloads_total", "reloads", "Times that the configuration was read again and taken."),
+    counter(
+        "defenderbeat_config_reload_failures_total",
+        "reloads",
+        "Times that the configuration was read again and refused: what ran before runs on.",
+    ),
 ];
 
 const fn gauge(
@@ -17,6 +23,10 @@ const fn gauge(
     help: &'static str,
 ) -> Definition {
     Definition { name, kind: Kind::Gauge, unit, labels: &[], own_label, help }
+}
+
+const fn counter(name: &'static str, unit: &'static str, help: &'static str) -> Definition {
+    Definition { name, kind: Kind::Counter, unit, labels: &[], own_label: None, help }
 }
 
 /// Memory in RAM, in bytes.

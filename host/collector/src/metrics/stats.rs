@@ -11,7 +11,7 @@ impl Registry {
     /// as the metrics are, without `defenderbeat_input_`, `defenderbeat_output_` and `_total`.
     pub fn stats(&self) -> Json {
         let mut inputs = Map::new();
-        for (id, input) in &self.inputs {
+        for (id, input) in &self.inputs() {
             let metrics = &input.metrics;
             let mut stats = Map::from_iter([("type".to_owned(), input.kind.name().into())]);
             metrics.read(&mut |definition, own, value| add(&mut stats, definition, own, value));

@@ -59,12 +59,13 @@ impl Answers {
     /// As Beats answer to `/`.
     fn info(&self) -> serde_json::Value {
         let stats = self.registry.stats();
-        let info = &stats["beat"]["info"];
-        json!({ "beat": info["name"], "version": info["version"], "ephemeral_id": info["ephemeral_id"] })
+        let info = |name| stats.pointer("/beat/info").and_then(|info| info.get(name));
+        json!({ "beat": info("name"), "version": info("version"), "ephemeral_id": info("ephemeral_id") })
     }
 
     fn live(&self) -> Response<Body> {
-        let stuck = self.registry.inputs().iter().filter_map(|(id, input)| {
+        let inputs = self.registry.inputs();
+        let stuck = inputs.iter().filter_map(|(id, input)| {
             let longest = input.metrics.calls.longest().filter(|longest| *longest > STUCK)?;
             Some(format!("a worker of input {id} has been at one delivery for {}s", longest.as_secs()))
         });
@@ -78,8 +79,9 @@ impl Answers {
         let query = request.uri().query().unwrap_or_default();
         let input = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "input");
         let input = input.map(|(_, id)| id.into_owned());
-        if let Some(unknown) = input.as_ref().filter(|id| !self.registry.inputs().contains_key(*id)) {
-            let known: Vec<&str> = self.registry.inputs().keys().map(String::as_str).collect();
+        let inputs = self.registry.inputs();
+        if let Some(unknown) = input.as_ref().filter(|id| !inputs.contains_key(*id)) {
+            let known: Vec<&str> = inputs.keys().map(String::as_str).collect();
             let message = format!("there is no input {unknown}; there are: {}\n", known.join(", "));
             return text(StatusCode::NOT_FOUND, message);
         }

@@ -30,7 +30,7 @@ pub enum AskError {
         /// Where.
         url: Url,
         /// The cause.
-        source: crate::http::Error,
+        source: Box<crate::http::Error>,
     },
     /// Somebody answers, but not as a collector does.
     #[error("{url} answers something else than a collector does: {message}")]
@@ -89,7 +89,7 @@ impl Ask {
     pub async fn stats(&self) -> Result<Json, AskError> {
         let (_, text) = self.get("/stats").await?;
         let stats: Json = serde_json::from_slice(&text).map_err(|error| self.stranger(error.to_string()))?;
-        if stats["beat"]["info"]["name"] != "defenderbeat" {
+        if stats.pointer("/beat/info/name").is_none_or(|name| name != "defenderbeat") {
             return Err(self.stranger("it is no defenderbeat".to_owned()));
         }
         Ok(stats)
@@ -133,7 +133,8 @@ impl Ask {
         url.set_path(path);
         let body = send(&self.client, url.clone()).await?;
         let status = body.status();
-        let text = body.read_up_to(ANSWER).await.map_err(|source| AskError::NoAnswer { url, source })?;
+        let text =
+            body.read_up_to(ANSWER).await.map_err(|source| AskError::NoAnswer { url, source: Box::new(source) })?;
         Ok((status, text))
     }
 
@@ -145,5 +146,5 @@ impl Ask {
 async fn send(client: &Client, url: Url) -> Result<Body, AskError> {
     let request = reqwest::Request::new(reqwest::Method::GET, url.clone());
     let sent = client.execute(request).await;
-    sent.map(Body::new).map_err(|source| AskError::NoAnswer { url, source })
+    sent.map(Body::new).map_err(|source| AskError::NoAnswer { url, source: Box::new(source) })
 }

@@ -21,8 +21,8 @@ const OWN: [&str; 5] = ["client_id", "client_secret", "client_assertion", "clien
 /// What is sent to the login server.
 pub(super) struct Form {
     pub(super) text: Secret,
-    /// What the files were that it was made of, where it was.
-    files: Option<Vec<u8>>,
+    /// Digest of what shows who asks, before it is dated and signed.
+    proof: Vec<u8>,
     /// Whether it was dated and signed here.
     pub(super) signed: bool,
 }
@@ -48,16 +48,13 @@ impl Requests {
         endpoint_params: &BTreeMap<String, Vec<String>>,
     ) -> Result<Self, Error> {
         check_secure("login_url", &application.login_url)?;
-        let secret = match &application.proof {
-            Proof::Secret(secret) => secret.expose(),
-            Proof::Certificate(_) | Proof::Federated(_) => "in a file",
-        };
-        for (option, value) in [
-            ("tenant_id", application.tenant_id.as_str()),
-            ("client_id", &application.client_id),
-            ("client_secret", secret),
+        let no_secret = matches!(&application.proof, Proof::Secret(secret) if secret.expose().trim().is_empty());
+        for (option, is_empty) in [
+            ("tenant_id", application.tenant_id.trim().is_empty()),
+            ("client_id", application.client_id.trim().is_empty()),
+            ("client_secret", no_secret),
         ] {
-            if value.trim().is_empty() {
+            if is_empty {
                 return Err(Error::Settings { option, message: "must not be empty".into() });
             }
         }
@@ -89,13 +86,13 @@ impl Requests {
     pub(super) async fn form(&self, now: SystemTime) -> Result<Form, String> {
         match &self.application.proof {
             Proof::Secret(secret) => {
-                let text = self.encode(&[("client_secret", secret.expose())]);
-                Ok(Form { text, files: None, signed: false })
+                let secret = secret.expose();
+                let text = self.encode(&[("client_secret", &secret)]);
+                Ok(Form { text, proof: sha256(&secret), signed: false })
             }
             Proof::Federated(file) => {
                 let token = read_token(file)?;
-                let files = Some(digest(&SHA256, token.expose().as_bytes()).as_ref().to_vec());
-                Ok(Form { text: self.asserted(&token), files, signed: false })
+                Ok(Form { text: self.asserted(&token), proof: sha256(&token.expose()), signed: false })
             }
             Proof::Certificate(files) => {
                 let (read, known) = (files.clone(), self.certificate.clone());
@@ -105,31 +102,33 @@ impl Requests {
                     reading.await.map_err(|_| "reading the certificate stopped unexpectedly".to_owned())??;
                 let client_id = &self.application.client_id;
                 let token = assertion::sign(&certificate, self.url.as_str(), client_id, now, files.send_chain)?;
-                Ok(Form { text: self.asserted(&token), files: Some(digest), signed: true })
+                Ok(Form { text: self.asserted(&token), proof: digest, signed: true })
             }
         }
     }
 
     /// Whether other files lie there now than those that a form was made of.
     pub(super) fn changed(&self, form: &Form) -> bool {
-        let files = match &self.application.proof {
-            Proof::Secret(_) => None,
+        let now = match &self.application.proof {
+            Proof::Secret(secret) => Some(sha256(&secret.expose())),
             Proof::Certificate(files) => files.read().ok().map(|contents| contents.digest()),
-            Proof::Federated(file) => {
-                read_token(file).ok().map(|token| digest(&SHA256, token.expose().as_bytes()).as_ref().to_vec())
-            }
+            Proof::Federated(file) => read_token(file).ok().map(|token| sha256(&token.expose())),
         };
-        files.is_some() && files != form.files
+        now.is_some_and(|now| now != form.proof)
     }
 
     fn asserted(&self, assertion: &Secret) -> Secret {
-        self.encode(&[("client_assertion_type", JWT_BEARER), ("client_assertion", assertion.expose())])
+        self.encode(&[("client_assertion_type", JWT_BEARER), ("client_assertion", &assertion.expose())])
     }
 
     fn encode(&self, proof: &[(&str, &str)]) -> Secret {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         Secret::new(form.extend_pairs(&self.fields).extend_pairs(proof).finish())
     }
+}
+
+fn sha256(text: &str) -> Vec<u8> {
+    digest(&SHA256, text.as_bytes()).as_ref().to_vec()
 }
 
 /// The certificate that the files hold now, made anew only where they have changed.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,7 @@ use ring::digest::{SHA256, digest};
 use ring::rsa::KeyPair;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 use crate::http::Secret;
 
@@ -33,6 +35,7 @@ pub struct CertificateFiles {
 pub(super) struct Contents {
     certificate: Vec<u8>,
     key: Option<Vec<u8>>,
+    password: Option<Arc<Zeroizing<String>>>,
 }
 
 /// A key and its certificate.
@@ -59,7 +62,10 @@ impl Contents {
     /// Tells whether files have changed.
     pub(super) fn digest(&self) -> Vec<u8> {
         let mut all = digest(&SHA256, &self.certificate).as_ref().to_vec();
-        all.extend_from_slice(digest(&SHA256, self.key.as_deref().unwrap_or_default()).as_ref());
+        let password = self.password.as_ref().map(|password| password.as_bytes());
+        for part in [self.key.as_deref(), password] {
+            all.extend_from_slice(digest(&SHA256, part.unwrap_or_default()).as_ref());
+        }
         all
     }
 }
@@ -78,7 +84,11 @@ impl CertificateFiles {
     pub(super) fn read(&self) -> Result<Contents, String> {
         let read =
             |path: &Path| std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
-        Ok(Contents { certificate: read(&self.certificate)?, key: self.key.as_deref().map(read).transpose()? })
+        Ok(Contents {
+            certificate: read(&self.certificate)?,
+            key: self.key.as_deref().map(read).transpose()?,
+            password: self.password.as_ref().map(Secret::expose),
+        })
     }
 
     /// Finds key and certificate. Takes up to a second where a password is meant to be slow.
@@ -96,12 +106,13 @@ impl CertificateFiles {
                 (Some(text), Some(path)) => (text, path),
                 _ => (&contents.certificate, &self.certificate),
             };
-            (chain.into_iter().map(|certificate| certificate.to_vec()).collect(), self.pem_key(text, holder)?)
+            let key = pem_key(text, holder, contents.password.as_deref())?;
+            (chain.into_iter().map(|certificate| certificate.to_vec()).collect(), key)
         } else {
             if self.key.is_some() {
                 return Err(format!("{name} is no PEM, and a PFX has its key with it: leave out auth.key"));
             }
-            self.pfx(&contents.certificate)?
+            self.pfx(contents)?
         };
         // A key that does not belong is found out here, and the certificate that it belongs to among others.
         let public = key.public().as_ref();
@@ -117,32 +128,10 @@ impl CertificateFiles {
         }
     }
 
-    fn pem_key(&self, text: &[u8], path: &Path) -> Result<KeyPair, String> {
-        let name = path.display();
-        if let Some(encrypted) = encrypted_section(text) {
-            let Some(password) = &self.password else {
-                return Err(format!("the key in {name} is encrypted: set auth.certificate_password"));
-            };
-            let wrong = || format!("the key in {name} cannot be decrypted: check auth.certificate_password");
-            let der = STANDARD.decode(encrypted).map_err(|_| wrong())?;
-            let info = EncryptedPrivateKeyInfoRef::try_from(der.as_slice()).map_err(|_| wrong())?;
-            let key = info.decrypt(password.expose()).map_err(|_| wrong())?;
-            return KeyPair::from_pkcs8(key.as_bytes()).map_err(|error| unusable(path, &error.to_string()));
-        }
-        let key = PrivateKeyDer::from_pem_slice(text)
-            .map_err(|_| format!("{name} holds no private key; where it is in another file, set auth.key"))?;
-        let key = match &key {
-            PrivateKeyDer::Pkcs1(der) => KeyPair::from_der(der.secret_pkcs1_der()),
-            PrivateKeyDer::Pkcs8(der) => KeyPair::from_pkcs8(der.secret_pkcs8_der()),
-            _ => return Err(unusable(path, "WrongAlgorithm")),
-        };
-        key.map_err(|error| unusable(path, &error.to_string()))
-    }
-
-    fn pfx(&self, der: &[u8]) -> Result<(Vec<Vec<u8>>, KeyPair), String> {
+    fn pfx(&self, contents: &Contents) -> Result<(Vec<Vec<u8>>, KeyPair), String> {
         let name = self.certificate.display();
-        let password = self.password.as_ref().map_or("", Secret::expose);
-        let archive = Pkcs12Archive::from_pkcs12(der, password).map_err(|error| {
+        let password = contents.password.as_deref().map_or("", |password| password.as_str());
+        let archive = Pkcs12Archive::from_pkcs12(&contents.certificate, password).map_err(|error| {
             format!("{name} is neither PEM nor a PFX that auth.certificate_password opens ({error})")
         })?;
         let bag = archive.keys.first().ok_or_else(|| format!("{name} holds no private key"))?;
@@ -150,6 +139,28 @@ impl CertificateFiles {
             KeyPair::from_pkcs8(bag.key.as_der()).map_err(|error| unusable(&self.certificate, &error.to_string()))?;
         Ok((archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect(), key))
     }
+}
+
+fn pem_key(text: &[u8], path: &Path, password: Option<&Zeroizing<String>>) -> Result<KeyPair, String> {
+    let name = path.display();
+    if let Some(encrypted) = encrypted_section(text) {
+        let Some(password) = password else {
+            return Err(format!("the key in {name} is encrypted: set auth.certificate_password"));
+        };
+        let wrong = || format!("the key in {name} cannot be decrypted: check auth.certificate_password");
+        let der = STANDARD.decode(encrypted).map_err(|_| wrong())?;
+        let info = EncryptedPrivateKeyInfoRef::try_from(der.as_slice()).map_err(|_| wrong())?;
+        let key = info.decrypt(password.as_bytes()).map_err(|_| wrong())?;
+        return KeyPair::from_pkcs8(key.as_bytes()).map_err(|error| unusable(path, &error.to_string()));
+    }
+    let key = PrivateKeyDer::from_pem_slice(text)
+        .map_err(|_| format!("{name} holds no private key; where it is in another file, set auth.key"))?;
+    let key = match &key {
+        PrivateKeyDer::Pkcs1(der) => KeyPair::from_der(der.secret_pkcs1_der()),
+        PrivateKeyDer::Pkcs8(der) => KeyPair::from_pkcs8(der.secret_pkcs8_der()),
+        _ => return Err(unusable(path, "WrongAlgorithm")),
+    };
+    key.map_err(|error| unusable(path, &error.to_string()))
 }
 
 fn unusable(path: &Path, why: &str) -> String {

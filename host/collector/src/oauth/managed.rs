@@ -82,7 +82,7 @@ impl Requests {
         let headers = request.headers_mut();
         headers.insert(HeaderName::from_static("metadata"), HeaderValue::from_static("true"));
         if let Host::AppService(_, secret) = &self.identity.host
-            && let Ok(mut secret) = HeaderValue::from_str(secret.expose())
+            && let Ok(mut secret) = HeaderValue::from_str(&secret.expose())
         {
             secret.set_sensitive(true);
             headers.insert(HeaderName::from_static("x-identity-header"), secret);

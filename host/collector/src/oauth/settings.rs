@@ -126,7 +126,7 @@ impl Environment {
 pub(crate) struct Short<'a> {
     pub(crate) tenant_id: &'a str,
     pub(crate) client_id: &'a str,
-    pub(crate) client_secret: &'a str,
+    pub(crate) client_secret: Option<&'a Secret>,
     /// The login server, and the option that names it.
     pub(crate) login: (&'static str, &'a str),
 }
@@ -153,21 +153,26 @@ impl AuthSettings {
     pub(crate) fn identity(&self, otherwise: IdentityType, short: Short<'_>) -> Result<Identity, Error> {
         let kind = self.kind.unwrap_or(otherwise);
         self.check_belonging(kind, short)?;
-        let secret = self.client_secret.as_ref().map_or("", Secret::expose);
         let tenant_id = either("tenant_id", "auth.tenant_id", short.tenant_id, &self.tenant_id)?;
         let client_id = either("client_id", "auth.client_id", short.client_id, &self.client_id)?;
-        let client_secret = either("client_secret", "auth.client_secret", short.client_secret, secret)?;
+        let client_secret = match (given(short.client_secret), given(self.client_secret.as_ref())) {
+            (Some(_), Some(_)) => return twice("client_secret", "auth.client_secret"),
+            (short, long) => short.or(long),
+        };
         let environment = match kind {
             IdentityType::ManagedIdentity => return self.managed(client_id).map(Identity::Managed),
             IdentityType::WorkloadIdentity => self.environment.clone(),
             IdentityType::ClientSecret | IdentityType::Certificate => Environment::default(),
         };
-        let wanted = |option: &'static str, written: &str, environment: Option<String>, what: &str| {
-            let given = Some(written.to_owned()).filter(|written| !written.trim().is_empty()).or(environment);
+        let missing = |option: &'static str, what: &str| {
             // Who uses the short form looks for its names.
             let option = option.strip_prefix("auth.").filter(|_| self.kind.is_none()).unwrap_or(option);
             let message = format!("is missing: {} wants {what}", kind.name());
-            given.ok_or(Error::Settings { option, message })
+            Error::Settings { option, message }
+        };
+        let wanted = |option: &'static str, written: &str, environment: Option<String>, what: &str| {
+            let given = Some(written.to_owned()).filter(|written| !written.trim().is_empty()).or(environment);
+            given.ok_or_else(|| missing(option, what))
         };
         let tenant_id = wanted("auth.tenant_id", tenant_id, environment.tenant_id, "the directory (tenant) id")?;
         let client_id = wanted("auth.client_id", client_id, environment.client_id, "the application (client) id")?;
@@ -184,8 +189,9 @@ impl AuthSettings {
                 Proof::Federated(file.into())
             }
             IdentityType::ClientSecret | IdentityType::ManagedIdentity => {
-                let secret = wanted("auth.client_secret", client_secret, None, "the application's secret")?;
-                Proof::Secret(Secret::new(secret))
+                let secret = client_secret.filter(|secret| !secret.expose().trim().is_empty());
+                let secret = secret.ok_or_else(|| missing("auth.client_secret", "the application's secret"))?;
+                Proof::Secret(secret.clone())
             }
         };
         Ok(Identity::Application(Application { tenant_id, client_id, login_url: address(option, &login)?, proof }))
@@ -216,7 +222,7 @@ impl AuthSettings {
     /// Each option, whether it is written, and the types that it is for.
     fn options(&self) -> [(&'static str, bool, &'static [IdentityType]); 9] {
         use IdentityType::{Certificate, ClientSecret, ManagedIdentity, WorkloadIdentity};
-        let is_secret = |secret: &Option<Secret>| secret.as_ref().is_some_and(|secret| !secret.expose().is_empty());
+        let is_secret = |secret: &Option<Secret>| given(secret.as_ref()).is_some();
         [
             ("auth.tenant_id", !self.tenant_id.is_empty(), &[ClientSecret, Certificate, WorkloadIdentity]),
             (
@@ -241,7 +247,7 @@ impl AuthSettings {
         let own = self.options();
         let written_short = [
             ("tenant_id", !short.tenant_id.is_empty(), own[0].2),
-            ("client_secret", !short.client_secret.is_empty(), own[2].2),
+            ("client_secret", given(short.client_secret).is_some(), own[2].2),
         ];
         for (option, written, kinds) in own.into_iter().chain(written_short) {
             if written && !kinds.contains(&kind) {
@@ -300,10 +306,18 @@ impl AuthSettings {
     }
 }
 
+fn given(secret: Option<&Secret>) -> Option<&Secret> {
+    secret.filter(|secret| !secret.expose().is_empty())
+}
+
+fn twice<T>(short: &'static str, long: &str) -> Result<T, Error> {
+    wrong(short, format!("is written twice: as {long} too; keep one"))
+}
+
 /// What is written at the input, or below `auth`; not both.
 fn either<'a>(short: &'static str, long: &str, at_input: &'a str, below: &'a str) -> Result<&'a str, Error> {
     match (at_input.is_empty(), below.is_empty()) {
-        (false, false) => wrong(short, format!("is written twice: as {long} too; keep one")),
+        (false, false) => twice(short, long),
         (true, _) => Ok(below),
         (false, true) => Ok(at_input),
     }

@@ -180,7 +180,7 @@ impl Tokens {
         })?;
         let mut request = Request::new(Method::POST, requests.url.clone());
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        *request.body_mut() = Some(form.text.expose().to_owned().into());
+        *request.body_mut() = Some(form.text.expose().to_string().into());
         let response = self.client.execute(request).await.map_err(|error| Failure(error, Next::Later(None)))?;
         if response.status().is_success() {
             return self.grant(response).await;

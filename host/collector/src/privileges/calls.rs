@@ -70,8 +70,13 @@ const OLDER: &[c_long] = &[
 #[cfg(target_arch = "aarch64")]
 const OLDER: &[c_long] = &[];
 
+/// What an argument has to be like, all of it.
+type Way = Vec<(SeccompCmpOp, u64)>;
+
 /// Calls with some of what they can do: a call, the number of an argument counted from 0, and what each way wants of it.
-fn restricted() -> [(c_long, u8, Vec<Vec<(SeccompCmpOp, u64)>>); 4] {
+fn restricted() -> [(c_long, u8, Vec<Way>); 4] {
+    #[allow(clippy::unnecessary_cast, reason = "an int where the C library is musl")]
+    let (types, pastes) = (TIOCSTI as u64, TIOCLINUX as u64);
     let thread = CLONE_THREAD as u64;
     let one_of = |values: &[c_int]| values.iter().map(|value| vec![(Eq, *value as u64)]).collect();
     [
@@ -82,7 +87,7 @@ fn restricted() -> [(c_long, u8, Vec<Vec<(SeccompCmpOp, u64)>>); 4] {
         // Names of threads and of memory, for debugging.
         (SYS_prctl, 0, one_of(&[PR_SET_NAME, PR_GET_NAME, PR_SET_VMA])),
         // All but what types into the terminal.
-        (SYS_ioctl, 1, vec![vec![(Ne, TIOCSTI as u64), (Ne, TIOCLINUX as u64)]]),
+        (SYS_ioctl, 1, vec![vec![(Ne, types), (Ne, pastes)]]),
     ]
 }
 

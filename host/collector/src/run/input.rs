@@ -1,6 +1,5 @@
 //! One input: its component, its source and the sessions with the delivery that all inputs share.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +8,13 @@ use defenderbeat_runtime::{Component, Diagnostics, Level, Limits, Lookup, Pipeli
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 
+use super::memory::Memory;
 use super::{InputCause, InputError, RunError};
 use crate::checkpoint::{Checkpoints, Generation};
 use crate::config::{Agent, Input, Inventory, Kind, Source as InputSource};
-use crate::coordination::Candidate;
+use crate::coordination::{Candidate, Coordinator};
 use crate::dead_letter::DeadLetterFile;
 use crate::deliver::Event;
-use crate::facts::Facts;
 use crate::mapper::{Mapper, Open};
 use crate::metrics::{Metrics, Registry};
 use crate::monitor::Taps;
@@ -43,7 +42,9 @@ pub(super) struct Shared {
     pub(super) checkpoints: Arc<dyn Checkpoints>,
     pub(super) letters: DeadLetterFile,
     pub(super) lookup: Arc<dyn Lookup>,
-    pub(super) facts: BTreeMap<Kind, Arc<Facts>>,
+    pub(super) memory: Arc<Memory>,
+    /// Has one of several processes lead each input; none: this is the only one.
+    pub(super) coordinator: Option<Arc<Coordinator>>,
     pub(super) metrics: Arc<Registry>,
     pub(super) taps: Option<Arc<Taps>>,
     pub(super) events: mpsc::Sender<Event>,
@@ -119,6 +120,7 @@ pub(super) async fn run_led(
     input: Input,
     component: Component,
     candidate: Candidate,
+    again: bool,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), InputError> {
     loop {
@@ -136,7 +138,7 @@ pub(super) async fn run_led(
             return Ok(());
         }
         let (tell, told) = watch::channel(false);
-        let mut run = pin!(run_input(shared.clone(), input.clone(), component.clone(), told));
+        let mut run = pin!(run_input(shared.clone(), input.clone(), component.clone(), again, told));
         let ended = tokio::select! {
             ended = &mut run => ended,
             () = async {
@@ -156,15 +158,16 @@ pub(super) async fn run_led(
     }
 }
 
-/// Runs an input, and starts it again where that may help.
+/// Runs an input, and starts it again where that may help. `again`: it has run before in this process.
 pub(super) async fn run_input(
     shared: Arc<Shared>,
     input: Input,
     component: Component,
+    again: bool,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), InputError> {
     let metrics = shared.metrics.input(&input.id);
-    let mut sent_since = (!shared.is_new).then_some(shared.first_start);
+    let mut sent_since = (again || !shared.is_new).then_some(shared.first_start);
     let result = loop {
         let cause = match run_session(&shared, &input, &component, &metrics, sent_since, &mut stop).await {
             Ok(()) => break Ok(()),
@@ -251,9 +254,10 @@ where
         let settings = settings.component_settings(&agent, keeps(&opened, State::Facts), sync_start);
         Pipeline::open(&opened, setup.clone().with_settings(settings))
     });
-    let facts = shared.facts.get(&input.kind).filter(|_| input.inventory != Inventory::Off);
+    let remembers = input.inventory != Inventory::Off && keeps(component, State::Facts);
+    let facts = remembers.then(|| shared.memory.of(input.kind));
     let workers = workers(input, component);
-    let mappers = (0..workers).map(|_| Mapper::new(open.clone(), facts.cloned()));
+    let mappers = (0..workers).map(|_| Mapper::new(open.clone(), facts.clone()));
     let mappers = mappers.collect::<Result<Vec<_>, _>>()?;
     let streams = streams(input, component);
     let run = Run::new(input.id.clone(), streams, metrics.clone(), source, generation, workers);

@@ -35,7 +35,9 @@ pub(crate) struct Account {
 
 #[derive(Clone, Debug)]
 enum Access {
-    /// The account's key, decoded.
+    /// A connection string, which holds one of the others.
+    ConnectionString(Secret),
+    /// The account's key in base64.
     Key(Secret),
     /// A shared access signature: the query that carries it.
     Signature(Secret),
@@ -61,7 +63,12 @@ impl Account {
     /// Reads it from the options; none where they name none.
     pub(crate) fn of(options: &AccountOptions<'_>) -> Result<Option<Self>, Error> {
         if let Some(text) = options.connection_string.filter(|text| !text.expose().is_empty()) {
-            return Self::of_connection_string(text.expose(), options.by_identity).map(Some);
+            let account = Self::of_connection_string(&text.expose(), options.by_identity)?;
+            let access = match account.access {
+                Access::Identity => Access::Identity,
+                _ => Access::ConnectionString(text.clone()),
+            };
+            return Ok(Some(Self { access, ..account }));
         }
         let name = options.name.trim();
         if name.is_empty() {
@@ -75,7 +82,10 @@ impl Account {
             return Err(Error::Settings { option, message });
         }
         let access = match options.key {
-            Some(key) if !key.expose().is_empty() => Access::Key(decoded("storage_account_key", key.expose())?),
+            Some(key) if !key.expose().is_empty() => {
+                check_key("storage_account_key", &key.expose())?;
+                Access::Key(key.clone())
+            }
             _ if !options.by_identity => {
                 let message = "is missing: nothing gives access to the storage account, so name its key, its connection string or storage_account_auth";
                 return Err(Error::Settings { option: "storage_account_key", message: message.into() });
@@ -100,7 +110,7 @@ impl Account {
         if part("usedevelopmentstorage").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             let (name, key) = EMULATOR;
             let url = address(option, &format!("http://127.0.0.1:10000/{name}"))?;
-            return Ok(Self { name: name.to_owned(), url, access: Access::Key(decoded(option, key)?) });
+            return Ok(Self { name: name.to_owned(), url, access: Access::Key(Secret::new(key)) });
         }
         let name = part("accountname").unwrap_or_default();
         let url = match part("blobendpoint") {
@@ -113,7 +123,10 @@ impl Account {
         };
         let url = address(option, &url)?;
         let access = match (part("accountkey"), part("sharedaccesssignature")) {
-            (Some(key), _) if !name.is_empty() => Access::Key(decoded(option, key)?),
+            (Some(key), _) if !name.is_empty() => {
+                check_key(option, key)?;
+                Access::Key(Secret::new(key))
+            }
             (_, Some(signature)) => Access::Signature(Secret::new(signature.trim_start_matches('?'))),
             (None, None) if by_identity => Access::Identity,
             _ => return Err(wrong("has neither AccountName with AccountKey nor SharedAccessSignature")),
@@ -135,18 +148,27 @@ impl Account {
         let date = httpdate::fmt_http_date(SystemTime::now());
         set(request, "x-ms-date", &date);
         set(request, "x-ms-version", VERSION);
-        match &self.access {
+        let access = match &self.access {
+            // A new key may be in it; where it cannot be read, the storage refuses.
+            Access::ConnectionString(text) => match Self::of_connection_string(&text.expose(), false) {
+                Ok(account) => &account.access.clone(),
+                Err(_) => return Ok(()),
+            },
+            access => access,
+        };
+        match access {
+            Access::ConnectionString(_) => {}
             Access::Key(key) => {
                 let text = string_to_sign(request, &self.name);
-                let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(key.expose()).unwrap_or_default());
+                let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(key.expose().as_str()).unwrap_or_default());
                 let signature = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
                 secret(request, &format!("SharedKey {}:{signature}", self.name));
             }
             Access::Signature(signature) => {
                 let url = request.url_mut();
                 let query = match url.query() {
-                    Some(query) => format!("{query}&{}", signature.expose()),
-                    None => signature.expose().to_owned(),
+                    Some(query) => format!("{query}&{}", signature.expose().as_str()),
+                    None => signature.expose().to_string(),
                 };
                 url.set_query(Some(&query));
             }
@@ -171,10 +193,9 @@ fn address(option: &'static str, text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// A key that is base64, as it was written.
-fn decoded(option: &'static str, key: &str) -> Result<Secret, Error> {
+fn check_key(option: &'static str, key: &str) -> Result<(), Error> {
     match STANDARD.decode(key) {
-        Ok(bytes) if !bytes.is_empty() => Ok(Secret::new(key)),
+        Ok(bytes) if !bytes.is_empty() => Ok(()),
         _ => Err(Error::Settings { option, message: "holds a key that is not base64".into() }),
     }
 }

@@ -12,4 +12,5 @@ mod failures;
 mod fake;
 mod fates;
 mod looking_up;
+mod secrets;
 mod trial;

@@ -1,5 +1,6 @@
 //! Requests to Elasticsearch, to whichever node answers.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -26,7 +27,9 @@ const WORDS: usize = 2_000;
 #[derive(Debug)]
 pub struct Client {
     hosts: Hosts,
-    headers: HeaderMap,
+    settings: ElasticsearchSettings,
+    /// Those of the last request.
+    headers: Mutex<HeaderMap>,
     timeout: std::time::Duration,
 }
 
@@ -59,8 +62,8 @@ impl Client {
     pub fn new(settings: &ElasticsearchSettings) -> Result<Self, Error> {
         settings.check().map_err(Error::Settings)?;
         let hosts = Hosts::new(settings).map_err(Error::Settings)?;
-        let headers = settings.headers().map_err(Error::Settings)?;
-        Ok(Self { hosts, headers, timeout: settings.timeout })
+        let headers = Mutex::new(settings.headers().map_err(Error::Settings)?);
+        Ok(Self { hosts, settings: settings.clone(), headers, timeout: settings.timeout })
     }
 
     /// How many nodes there are.
@@ -109,9 +112,39 @@ impl Client {
         path: &str,
         content: Option<&Content<'_>>,
     ) -> Result<Reply, Error> {
+        let headers = self.headers();
+        let reply = self.ask_as(&headers, host, method.clone(), path, content).await?;
+        if reply.status == 401 {
+            // Another secret may have been put in the place of the one that is refused.
+            let now = self.headers();
+            if now != headers {
+                return self.ask_as(&now, host, method, path, content).await;
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Headers with the secrets of now; where these are of no use, those of before.
+    fn headers(&self) -> HeaderMap {
+        let mut last = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.settings.headers() {
+            Ok(headers) => *last = headers,
+            Err(error) => tracing::warn!(%error, "a secret in a file cannot be used; the one before it is"),
+        }
+        last.clone()
+    }
+
+    async fn ask_as(
+        &self,
+        headers: &HeaderMap,
+        host: &Host,
+        method: Method,
+        path: &str,
+        content: Option<&Content<'_>>,
+    ) -> Result<Reply, Error> {
         let mut request = Request::new(method, host.url(path));
         *request.timeout_mut() = Some(self.timeout);
-        request.headers_mut().extend(self.headers.clone());
+        request.headers_mut().extend(headers.clone());
         if let Some(Content { kind, encoding, body }) = content {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
             if let Some(encoding) = encoding {

@@ -166,7 +166,7 @@ impl ElasticsearchSettings {
             let wrong =
                 || Error::Settings { option: "headers", message: format!("must not have {name:?} with this value") };
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| wrong())?;
+            let mut value = HeaderValue::from_str(&value.expose()).map_err(|_| wrong())?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
@@ -185,16 +185,16 @@ impl ElasticsearchSettings {
         match (&self.api_key, &self.username, &self.password) {
             (None, None, None) => Ok(None),
             (Some(key), None, None) if key.expose().contains(':') => {
-                Ok(Some(format!("ApiKey {}", BASE64_STANDARD.encode(key.expose()))))
+                Ok(Some(format!("ApiKey {}", BASE64_STANDARD.encode(key.expose().as_bytes()))))
             }
-            (Some(key), None, None) => match BASE64_STANDARD.decode(key.expose()) {
-                Ok(decoded) if decoded.contains(&b':') => Ok(Some(format!("ApiKey {}", key.expose()))),
+            (Some(key), None, None) => match BASE64_STANDARD.decode(key.expose().as_bytes()) {
+                Ok(decoded) if decoded.contains(&b':') => Ok(Some(format!("ApiKey {}", key.expose().as_str()))),
                 _ => wrong("api_key", "must be `id:key`, or the encoded form that Kibana shows"),
             },
             (Some(_), _, _) => wrong("api_key", "and username exclude each other: take one away"),
             (None, Some(user), _) if user.contains(':') => wrong("username", "must not have a colon"),
             (None, Some(user), Some(password)) => {
-                let pair = format!("{user}:{}", password.expose());
+                let pair = format!("{user}:{}", password.expose().as_str());
                 Ok(Some(format!("Basic {}", BASE64_STANDARD.encode(pair))))
             }
             (None, Some(_), None) => wrong("password", "is missing"),

@@ -15,7 +15,15 @@ use crate::oauth::Tokens;
 #[derive(Clone)]
 pub(super) struct Access {
     pub(super) tls: Option<Arc<ClientConfig>>,
-    pub(super) sasl: Option<SaslConfig>,
+    sasl: Sasl,
+}
+
+#[derive(Clone)]
+enum Sasl {
+    None,
+    /// By name and password, which each connection to the cluster is made with as they are then.
+    User(Mechanism, String, Secret),
+    Tokens(OauthCallback),
 }
 
 /// SASL's part holds the password.
@@ -29,22 +37,34 @@ impl Access {
     /// Prepares it; asks nobody.
     pub(super) fn new(settings: &KafkaSettings) -> Result<Self, Error> {
         let tls = settings.ssl.as_ref().map(tls_config).transpose()?.map(Arc::new);
-        let user = || {
-            let password = settings.password.as_ref().map(Secret::expose).unwrap_or_default();
-            Credentials::new(settings.username.clone().unwrap_or_default(), password.to_owned())
-        };
         let sasl = match settings.mechanism() {
-            None => None,
-            Some(Mechanism::Plain) => Some(SaslConfig::Plain(user())),
-            Some(Mechanism::ScramSha256) => Some(SaslConfig::ScramSha256(user())),
-            Some(Mechanism::ScramSha512) => Some(SaslConfig::ScramSha512(user())),
-            Some(Mechanism::OauthBearer) => Some(SaslConfig::Oauthbearer(OauthBearerCredentials {
-                callback: callback(settings)?,
-                authz_id: None,
-                bearer_kvs: Vec::new(),
-            })),
+            None => Sasl::None,
+            Some(Mechanism::OauthBearer) => Sasl::Tokens(callback(settings)?),
+            Some(mechanism) => {
+                let (name, password) = (settings.username.clone(), settings.password.clone());
+                Sasl::User(mechanism, name.unwrap_or_default(), password.unwrap_or_default())
+            }
         };
         Ok(Self { tls, sasl })
+    }
+
+    /// How to show who we are, with the password of now.
+    pub(super) fn sasl(&self) -> Option<SaslConfig> {
+        match &self.sasl {
+            Sasl::None => None,
+            Sasl::User(mechanism, name, password) => {
+                let user = Credentials::new(name.clone(), password.expose().to_string());
+                Some(match mechanism {
+                    Mechanism::ScramSha256 => SaslConfig::ScramSha256(user),
+                    Mechanism::ScramSha512 => SaslConfig::ScramSha512(user),
+                    Mechanism::Plain | Mechanism::OauthBearer => SaslConfig::Plain(user),
+                })
+            }
+            Sasl::Tokens(callback) => {
+                let (authz_id, bearer_kvs) = (None, Vec::new());
+                Some(SaslConfig::Oauthbearer(OauthBearerCredentials { callback: callback.clone(), authz_id, bearer_kvs }))
+            }
+        }
     }
 }
 

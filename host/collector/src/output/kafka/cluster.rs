@@ -23,6 +23,9 @@ const BRIEFLY: BackoffConfig = BackoffConfig {
     deadline: Some(Duration::from_secs(2)),
 };
 
+/// The connection to a partition's leader, opened when it is wanted.
+type Leader = Arc<OnceCell<PartitionClient>>;
+
 /// Connections, opened as they are wanted.
 pub(super) struct Cluster {
     client: Client,
@@ -30,7 +33,7 @@ pub(super) struct Cluster {
     since: Instant,
     /// Partitions of topics.
     topics: Mutex<HashMap<String, u32>>,
-    partitions: Mutex<HashMap<(String, i32), Arc<OnceCell<PartitionClient>>>>,
+    partitions: Mutex<HashMap<(String, i32), Leader>>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -48,8 +51,8 @@ impl Cluster {
         if let Some(tls) = &access.tls {
             builder = builder.tls_config(tls.clone());
         }
-        if let Some(sasl) = &access.sasl {
-            builder = builder.sasl_config(sasl.clone());
+        if let Some(sasl) = access.sasl() {
+            builder = builder.sasl_config(sasl);
         }
         let failed = |error| Error::connect(settings, &error);
         let client = builder.build().await.map_err(failed)?;
@@ -92,11 +95,7 @@ impl Cluster {
     }
 
     /// The connection to a partition's leader.
-    pub(super) async fn partition(
-        &self,
-        topic: &str,
-        partition: i32,
-    ) -> Result<Arc<OnceCell<PartitionClient>>, rskafka::client::error::Error> {
+    pub(super) async fn partition(&self, topic: &str, partition: i32) -> Result<Leader, rskafka::client::error::Error> {
         let cell = self.partitions.lock().await.entry((topic.to_owned(), partition)).or_default().clone();
         cell.get_or_try_init(|| self.client.partition_client(topic, partition, UnknownTopicHandling::Error)).await?;
         Ok(cell)

@@ -225,7 +225,7 @@ impl KafkaSettings {
         let host = self.addresses()?.into_iter().next().map(|address| address.host).unwrap_or_default();
         let scope = if self.scope.is_empty() { format!("https://{host}/.default") } else { self.scope.clone() };
         // There are no short forms here.
-        let short = Short { tenant_id: "", client_id: "", client_secret: "", login: ("login_url", &self.login_url) };
+        let short = Short { tenant_id: "", client_id: "", client_secret: None, login: ("login_url", &self.login_url) };
         let identity = self.auth.identity(IdentityType::ClientSecret, short)?;
         Ok(Credentials { identity, scopes: vec![scope], endpoint_params: Default::default() })
     }

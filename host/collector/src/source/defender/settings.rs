@@ -19,7 +19,7 @@ const FULL_INTERVAL_MAX: Duration = Duration::from_secs(84 * 3600);
 const PAUSE: Duration = Duration::from_secs(900);
 
 /// Where a tenant's vulnerabilities are and how often they are asked for.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct DefenderSettings {
@@ -207,7 +207,7 @@ impl DefenderSettings {
         let short = Short {
             tenant_id: &self.tenant_id,
             client_id: &self.client_id,
-            client_secret: self.client_secret.expose(),
+            client_secret: Some(&self.client_secret),
             login: ("login_url", &self.login_url),
         };
         self.auth.identity(IdentityType::ClientSecret, short)

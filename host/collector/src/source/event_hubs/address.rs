@@ -44,7 +44,7 @@ impl Address {
     fn of_connection_string(settings: &EventHubSettings) -> Result<Self, Error> {
         let option = "connection_string";
         let wrong = |message: String| Error::Settings { option, message };
-        let text = settings.connection_string.as_ref().map_or("", Secret::expose);
+        let text = settings.connection_string.as_ref().map(Secret::expose).unwrap_or_default();
         if text.trim().is_empty() {
             return Err(wrong("is missing: auth_type connection_string wants it".into()));
         }

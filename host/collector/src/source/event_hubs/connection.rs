@@ -82,7 +82,7 @@ impl Connector {
         let opening = async {
             match &self.access {
                 Access::ConnectionString(text) => {
-                    builder.open_with_connection_string(text.expose(), Some(eventhub)).await
+                    builder.open_with_connection_string(&text.expose(), Some(eventhub)).await
                 }
                 Access::Identity(identity) => {
                     builder.open(&self.address.namespace, eventhub.to_owned(), identity.clone()).await

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::settings::{AuthType, EventHubSettings};
-use crate::http::{Error, Secret, address};
+use crate::http::{Error, address};
 use crate::oauth::{Identity, IdentityType, Short, login_url};
 
 impl EventHubSettings {
@@ -44,7 +44,7 @@ impl EventHubSettings {
             } else {
                 &self.managed_identity_client_id
             },
-            client_secret: self.client_secret.as_ref().map_or("", Secret::expose),
+            client_secret: self.client_secret.as_ref(),
             login: ("authority_host", &login),
         };
         self.auth.identity(kind, short).map(Some)

@@ -14,7 +14,7 @@ use crate::oauth::{AuthSettings, LOGIN};
 use crate::storage::{Account, AccountOptions, PUBLIC, is_container_name};
 
 /// Which event hubs are read, and where it is kept how far.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct EventHubSettings {

@@ -13,7 +13,7 @@ use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, addre
 use crate::oauth::{AuthSettings, Credentials, Identity, IdentityType, LOGIN, Short};
 
 /// Where a tenant's records are and how often they are asked for.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(transform = in_order::<Self>)]
 pub struct GraphSettings {
@@ -150,7 +150,7 @@ impl GraphSettings {
         let short = Short {
             tenant_id: &self.tenant_id,
             client_id: &self.client_id,
-            client_secret: self.client_secret.expose(),
+            client_secret: Some(&self.client_secret),
             login: ("login_url", &self.login_url),
         };
         self.auth.identity(IdentityType::ClientSecret, short)

@@ -1,0 +1,101 @@
+//! Where a configuration is read from: the file, what the command line puts over it, the keystore.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::model::PathOptions;
+use super::schema::in_order;
+use super::yaml::{Node, Value};
+use super::{Config, ConfigError, Env, variables};
+use crate::keystore::{Keystore, KeystoreError, password};
+use crate::permissions::{Closed, fault};
+
+/// The keystore's name where the configuration gives none.
+const KEYSTORE: &str = "defenderbeat.keystore";
+
+/// A configuration file, and what is put over it.
+#[derive(Clone, Debug)]
+pub struct ConfigFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Overrides of the form `key=value`, in their order.
+    pub overrides: Vec<String>,
+    /// Refuses a file that others can write, and a keystore that others can read.
+    pub strict_perms: bool,
+}
+
+/// The keystore: secrets that are written as `${KEY}`. `defenderbeat keystore` makes it.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(transform = in_order::<Self>)]
+pub(super) struct KeystoreOptions {
+    /// The file of the keystore, in which `${KEY}` is looked up before the environment. Without it: `defenderbeat.keystore` below
+    /// `path.data`. Here, and in `path.data`, variables are those of the environment.
+    pub(super) path: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Reads the file, puts the overrides over it, and replaces `${KEY}` by what the keystore says, or else `env`.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong where, all at once where that can be told, and what is wanted. None is worth a retry before something is changed.
+    pub fn load(&self, env: Env<'_>) -> Result<Config, ConfigError> {
+        let text = self.text()?;
+        Config::read(&self.path.display().to_string(), &text, self, env)
+    }
+
+    /// The text as it is now.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or others can write it.
+    pub fn text(&self) -> Result<String, ConfigError> {
+        let failed = |cause: io::Error| ConfigError::Read { path: self.path.clone(), cause };
+        let mut file = File::open(&self.path).map_err(failed)?;
+        let fault = fault(&file, &self.path, Closed::ToWriting).map_err(failed)?;
+        if let Some(fault) = fault.filter(|_| self.strict_perms) {
+            return Err(ConfigError::Permissions { path: self.path.clone(), fault });
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(failed)?;
+        Ok(text)
+    }
+
+    /// Where the keystore of this configuration is, or would be.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn keystore_path(&self, env: Env<'_>) -> Result<PathBuf, ConfigError> {
+        let mut node = Node::parse(&self.path.display().to_string(), &self.text()?)?;
+        node.put_over(&self.overrides)?;
+        Ok(keystore_path(&node, env))
+    }
+}
+
+/// The keystore that a configuration names, where there is one.
+pub(super) fn keystore(node: &Node, strict: bool, env: Env<'_>) -> Result<Option<Keystore>, ConfigError> {
+    match password(env).and_then(|password| Keystore::open(keystore_path(node, env), password, strict)) {
+        Ok(keystore) => Ok(Some(keystore)),
+        Err(KeystoreError::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn keystore_path(node: &Node, env: Env<'_>) -> PathBuf {
+    // What is wrong with an option is said when all are checked.
+    let written = |option: &str| match &node.find(option)?.value {
+        Value::Scalar(scalar) => {
+            let text = variables::expand(&scalar.text, env).ok()?.unwrap_or_else(|| scalar.text.clone());
+            Some(PathBuf::from(text))
+        }
+        _ => None,
+    };
+    let data = || written("path.data").unwrap_or_else(|| PathOptions::default().data);
+    written("keystore.path").unwrap_or_else(|| data().join(KEYSTORE))
+}

@@ -1,0 +1,99 @@
+//! The configuration, read again while inputs run.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use defenderbeat_runtime::Component;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::check;
+use crate::config::{Config, ConfigFile, Kind, ReloadOptions};
+
+/// Components of the types of inputs that a configuration has.
+pub type Components = Vec<(Kind, Component)>;
+
+/// How the configuration is read again.
+pub struct Reload {
+    /// Where it is.
+    pub file: ConfigFile,
+    /// Loads the components that it takes; the error is for the operator.
+    pub components: Arc<dyn Fn(&Config) -> Result<Components, String> + Send + Sync>,
+    /// Asks for it, with each message.
+    pub asked: mpsc::Receiver<()>,
+}
+
+/// What was read, and checked; or what is wrong with it.
+type Read = Result<(Config, Components), String>;
+
+/// Reads it when it has changed, and when it is asked for.
+pub(super) struct Reloads {
+    reload: Option<Reload>,
+    /// When it is looked whether it has changed.
+    looks: Option<Interval>,
+    /// Tells whether it has.
+    digest: u128,
+    reading: Option<JoinHandle<Read>>,
+}
+
+impl Reloads {
+    pub(super) fn new(reload: Option<Reload>, options: &ReloadOptions) -> Self {
+        let looks = reload.as_ref().filter(|_| options.enabled).map(|_| {
+            let mut looks = interval(options.period);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            looks.reset();
+            looks
+        });
+        let digest = reload.as_ref().map_or(0, |reload| digest(&reload.file));
+        Self { reload, looks, digest, reading: None }
+    }
+
+    /// Whether inputs may come without anybody asking.
+    pub(super) fn is_watching(&self) -> bool {
+        self.looks.is_some()
+    }
+
+    /// What was read next. May be dropped and called again.
+    pub(super) async fn next(&mut self) -> Read {
+        let Some(reload) = &mut self.reload else { return pending().await };
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let read = reading.await.unwrap_or_else(|error| Err(error.to_string()));
+                self.reading = None;
+                return read;
+            }
+            let has_changed = async {
+                match &mut self.looks {
+                    Some(looks) => _ = looks.tick().await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                Some(()) = reload.asked.recv() => self.digest = digest(&reload.file),
+                () = has_changed => {
+                    let before = std::mem::replace(&mut self.digest, digest(&reload.file));
+                    if before == self.digest {
+                        continue;
+                    }
+                }
+            }
+            let (file, components) = (reload.file.clone(), reload.components.clone());
+            self.reading = Some(spawn_blocking(move || read(&file, &*components)));
+        }
+    }
+}
+
+fn read(file: &ConfigFile, components: &dyn Fn(&Config) -> Result<Components, String>) -> Read {
+    let config = file.load(&|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    let components = components(&config)?;
+    check(&config, &components).map_err(|error| error.to_string())?;
+    Ok((config, components))
+}
+
+/// Of the text, or of why there is none.
+fn digest(file: &ConfigFile) -> u128 {
+    let text = file.text().unwrap_or_else(|error| error.to_string());
+    xxh3_128(text.as_bytes())
+}
