@@ -204,7 +204,7 @@ impl AuthSettings {
     /// As [`identity`](Self::identity).
     pub(crate) fn for_storage(&self, authority_host: &str) -> Result<Identity, Error> {
         let login = login_url(authority_host);
-        let short = Short { tenant_id: "", client_id: "", client_secret: "", login: ("authority_host", &login) };
+        let short = Short { tenant_id: "", client_id: "", client_secret: None, login: ("authority_host", &login) };
         self.identity(IdentityType::ClientSecret, short).map_err(|error| match error {
             Error::Settings { option, message } => {
                 let key = option.strip_prefix("auth.").unwrap_or(option);
