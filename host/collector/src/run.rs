@@ -32,8 +32,8 @@ use input::{Shared, check_options, component};
 pub(crate) use input::{feed, setup, streams};
 use inputs::{Change, Inputs};
 use memory::{Memory, Saver};
-pub use reload::{Components, Reload};
 use reload::Reloads;
+pub use reload::{Components, Reload};
 
 /// Parts on their way to the output. Few, because each may be as large as the largest record.
 const EVENTS: usize = 4;
@@ -227,13 +227,7 @@ fn refused(error: &dyn fmt::Display, metrics: &Registry) {
 }
 
 /// Makes the inputs those of a configuration that was read while others run.
-fn apply(
-    config: &Config,
-    wanted: &Config,
-    components: &[(Kind, Component)],
-    inputs: &mut Inputs,
-    metrics: &Registry,
-) {
+fn apply(config: &Config, wanted: &Config, components: &[(Kind, Component)], inputs: &mut Inputs, metrics: &Registry) {
     let differences = config.differences(wanted);
     if !differences.is_empty() {
         let options = differences.join(", ");

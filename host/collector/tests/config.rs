@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use defenderbeat_collector::config::{
-    Agent, Config, ConfigError, ConfigFile, ConsoleOutput, FileOutput, GeoipOptions, Inventory, InventorySizes, Kind, LogLevel,
-    Output, Source,
+    Agent, Config, ConfigError, ConfigFile, ConsoleOutput, FileOutput, GeoipOptions, Inventory, InventorySizes, Kind,
+    LogLevel, Output, Source,
 };
 use defenderbeat_collector::http::VerificationMode;
 use defenderbeat_collector::source::graph::GraphSettings;

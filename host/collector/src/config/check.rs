@@ -105,9 +105,10 @@ impl Check<'_> {
 
     fn warn_of_secret(&mut self, node: &Node, scalar: &Scalar, option: &str) {
         if !scalar.text.is_empty() && !scalar.text.contains("${") && !Secret::is_file(&scalar.text) {
-            let message = "is a secret, and every user of this machine can see the command line: write ${KEY} and keep it in \
+            let message =
+                "is a secret, and every user of this machine can see the command line: write ${KEY} and keep it in \
                            the keystore or the environment, or file:PATH"
-                .to_owned();
+                    .to_owned();
             self.warnings.push(Problem { place: node.place.clone(), option: option.to_owned(), message });
         }
     }

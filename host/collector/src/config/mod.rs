@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use check::Checked;
 pub use error::{ConfigError, Place, Problem};
 pub use http::{HttpOptions, TapOptions};
 pub use inventory::{Inventory, InventorySizes};
@@ -35,7 +36,6 @@ pub use reference::{reference, secrets};
 pub use reload::ReloadOptions;
 pub(crate) use schema::in_order;
 pub use setup::{Lifecycle, SetupOptions};
-use check::Checked;
 use yaml::Node;
 
 use crate::coordination::AzureBlobSettings;

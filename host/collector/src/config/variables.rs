@@ -62,7 +62,9 @@ fn value(variable: &str, env: Env<'_>, depth: usize) -> Result<String, String> {
         return Ok(value);
     }
     match alternative.map(|text| (text, text.strip_prefix('?'))) {
-        Some((_, Some(message))) => Err(format!("{name} is neither in the keystore nor set in the environment: {message}")),
+        Some((_, Some(message))) => {
+            Err(format!("{name} is neither in the keystore nor set in the environment: {message}"))
+        }
         Some((_, None)) if depth == MAX_DEPTH => Err(format!("has more than {MAX_DEPTH} defaults within defaults")),
         Some((default, None)) => replace(default, env, depth + 1),
         None => Err(format!(

@@ -59,7 +59,8 @@ impl Inputs {
     /// There is no component for one of them. Nothing has changed then.
     pub(super) fn want(&mut self, inputs: &[Input], components: &[(Kind, Component)]) -> Result<Change, RunError> {
         let enabled = inputs.iter().filter(|input| input.enabled);
-        let wanted = enabled.map(|input| Ok((input.id.clone(), (input.clone(), component(input, components)?.clone()))));
+        let wanted =
+            enabled.map(|input| Ok((input.id.clone(), (input.clone(), component(input, components)?.clone()))));
         self.wanted = wanted.collect::<Result<_, RunError>>()?;
         let mut change = Change::default();
         for (id, running) in &self.running {

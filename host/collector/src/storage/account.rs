@@ -160,7 +160,8 @@ impl Account {
             Access::ConnectionString(_) => {}
             Access::Key(key) => {
                 let text = string_to_sign(request, &self.name);
-                let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(key.expose().as_str()).unwrap_or_default());
+                let key =
+                    hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(key.expose().as_str()).unwrap_or_default());
                 let signature = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
                 secret(request, &format!("SharedKey {}:{signature}", self.name));
             }

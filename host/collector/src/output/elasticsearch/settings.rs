@@ -31,7 +31,7 @@ pub struct ElasticsearchSettings {
     #[schemars(length(min = 1), example = &["https://localhost:9200"])]
     pub hosts: Vec<String>,
 
-    /// An API key, as `id:key` or in the encoded form. Better not written here: `${API_KEY}` takes it from the environment,
+    /// An API key, as `id:key` or in the encoded form. Better not written here: `${API_KEY}` takes it from the keystore or the environment,
     /// `file:/run/secrets/api_key` from a file. It takes the privileges `auto_configure`, `create_doc` and `read` on
     /// `logs-m365_defender.*`.
     pub api_key: Option<Secret>,

@@ -62,7 +62,11 @@ impl Access {
             }
             Sasl::Tokens(callback) => {
                 let (authz_id, bearer_kvs) = (None, Vec::new());
-                Some(SaslConfig::Oauthbearer(OauthBearerCredentials { callback: callback.clone(), authz_id, bearer_kvs }))
+                Some(SaslConfig::Oauthbearer(OauthBearerCredentials {
+                    callback: callback.clone(),
+                    authz_id,
+                    bearer_kvs,
+                }))
             }
         }
     }

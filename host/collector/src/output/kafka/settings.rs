@@ -38,7 +38,7 @@ pub struct KafkaSettings {
     /// A user, for SASL. With Event Hubs and `sasl.mechanism: PLAIN` it is `$$ConnectionString`, of which a `$` remains.
     pub username: Option<String>,
 
-    /// The user's password, taken from the environment or a file: `${KAFKA_PASSWORD}`, `file:PATH`.
+    /// The user's password, taken from the keystore, the environment or a file: `${KAFKA_PASSWORD}`, `file:PATH`.
     pub password: Option<Secret>,
 
     /// How to show who we are.

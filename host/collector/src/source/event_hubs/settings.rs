@@ -31,7 +31,7 @@ pub struct EventHubSettings {
     pub auth_type: AuthType,
 
     /// For `connection_string`: that of the namespace or of the event hub, with the right to listen. As secret as a password;
-    /// better not written here: `${EVENTHUB_CONNECTION_STRING}` takes it from the environment, `file:PATH` from a file.
+    /// better not written here: `${EVENTHUB_CONNECTION_STRING}` takes it from the keystore or the environment, `file:PATH` from a file.
     #[schemars(example = &"${EVENTHUB_CONNECTION_STRING}")]
     pub connection_string: Option<Secret>,
 

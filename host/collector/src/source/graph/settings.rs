@@ -26,7 +26,7 @@ pub struct GraphSettings {
     #[schemars(length(min = 1), example = &"${CLIENT_ID}")]
     pub client_id: String,
 
-    /// The application's secret. Better not written here: `${CLIENT_SECRET}` takes it from the environment,
+    /// The application's secret. Better not written here: `${CLIENT_SECRET}` takes it from the keystore or the environment,
     /// `file:/run/secrets/client_secret` from a file.
     #[schemars(length(min = 1), example = &"${CLIENT_SECRET}")]
     pub client_secret: Secret,
