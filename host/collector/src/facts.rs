@@ -19,7 +19,7 @@ use crate::checkpoint::sync_folder;
 /// Bytes of facts that are kept as they came; a longer log is made compact, and then each time it has doubled.
 const LONG: usize = 1 << 20;
 /// Bytes of a log at most: what is longer even when it is compact comes from a component that keeps no bounds.
-const LONGEST: usize = 128 << 20;
+pub(crate) const LONGEST: usize = 128 << 20;
 
 /// A log of facts.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ struct Log {
     /// Length at which it is long.
     long: usize,
     saved: bool,
+    /// Facts that other processes do not have yet; none where there are no others.
+    own: Option<Vec<u8>>,
 }
 
 /// How far a component has learned.
@@ -85,7 +87,7 @@ impl Facts {
                 Vec::new()
             }
         };
-        let log = Log { long: long(bytes.len()), bytes, generation: 0, saved: true };
+        let log = Log { long: long(bytes.len()), bytes, generation: 0, saved: true, own: None };
         Self { file, log: Mutex::new(log), saving: Mutex::new(()) }
     }
 
@@ -105,7 +107,41 @@ impl Facts {
         let mut log = self.log();
         log.bytes.extend_from_slice(facts);
         log.saved &= facts.is_empty();
+        if let Some(own) = &mut log.own {
+            own.extend_from_slice(facts);
+        }
         log.bytes.len() >= log.long
+    }
+
+    /// Begins to note what other processes do not have yet.
+    pub(crate) fn share(&self) {
+        self.log().own.get_or_insert_default();
+    }
+
+    /// Replaces the log by that of other processes, and what they do not have yet.
+    pub(crate) fn merge(&self, theirs: Vec<u8>) {
+        let mut log = self.log();
+        let mut bytes = theirs;
+        bytes.extend_from_slice(log.own.as_deref().unwrap_or_default());
+        log.generation += 1;
+        log.long = long(bytes.len());
+        log.bytes = bytes;
+        log.saved = false;
+    }
+
+    /// The log as a file has it, and how many bytes of it others do not have yet; none where they have all of it. `first`: they have
+    /// nothing.
+    pub(crate) fn to_share(&self, first: bool) -> Option<(Vec<u8>, usize)> {
+        let log = self.log();
+        let own = log.own.as_ref().map_or(0, Vec::len);
+        (own > 0 || (first && !log.bytes.is_empty())).then(|| (encode(&log.bytes), own))
+    }
+
+    /// Notes that others have so many more bytes of it.
+    pub(crate) fn shared(&self, own: usize) {
+        if let Some(news) = &mut self.log().own {
+            news.drain(..own.min(news.len()));
+        }
     }
 
     /// Replaces the log up to a place by what a component made of it. The place moves behind that; what others have added
@@ -136,7 +172,8 @@ impl Facts {
     pub(crate) fn forget(&self, place: Place) {
         let mut log = self.log();
         if place.generation == log.generation {
-            *log = Log { bytes: Vec::new(), generation: log.generation + 1, long: LONG, saved: false };
+            let own = log.own.as_ref().map(|_| Vec::new());
+            *log = Log { bytes: Vec::new(), generation: log.generation + 1, long: LONG, saved: false, own };
         }
     }
 
@@ -174,22 +211,35 @@ fn long(compact: usize) -> usize {
 
 /// None where there is no file.
 fn read(file: &Path) -> Result<Option<Vec<u8>>, String> {
-    let mut bytes = match fs::read(file) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.to_string()),
-    };
+    match fs::read(file) {
+        Ok(bytes) => decode(&bytes).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The facts of a file or blob; the error says what is wrong with it.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no first line")?;
-    let facts = bytes.split_off(end + 1);
+    let (line, facts) = bytes.split_at(end + 1);
     let Header { version, length, xxh3 } =
-        serde_json::from_slice(&bytes).map_err(|_| "its first line is damaged".to_owned())?;
+        serde_json::from_slice(line).map_err(|_| "its first line is damaged".to_owned())?;
     if version != VERSION {
         return Err(format!("it has version {version}, this program knows {VERSION}"));
     }
-    if length != facts.len() || xxh3 != hash(&facts) {
+    if length != facts.len() || xxh3 != hash(facts) {
         return Err("it is damaged".to_owned());
     }
-    Ok(Some(facts))
+    Ok(facts.to_vec())
+}
+
+fn encode(facts: &[u8]) -> Vec<u8> {
+    let header = Header { version: VERSION, length: facts.len(), xxh3: hash(facts) };
+    // Numbers and texts have a form in JSON.
+    let mut bytes = serde_json::to_vec(&header).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes.extend_from_slice(facts);
+    bytes
 }
 
 fn write(file: &Path, facts: &[u8]) -> io::Result<()> {
@@ -197,9 +247,7 @@ fn write(file: &Path, facts: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let new = file.with_added_extension("new");
     let mut writer = fs::File::create(&new)?;
-    serde_json::to_writer(&mut writer, &Header { version: VERSION, length: facts.len(), xxh3: hash(facts) })?;
-    writer.write_all(b"\n")?;
-    writer.write_all(facts)?;
+    writer.write_all(&encode(facts))?;
     writer.sync_all()?;
     fs::rename(&new, file)?;
     sync_folder(folder)
@@ -331,6 +379,26 @@ mod tests {
         again.add(b"new");
         again.save();
         assert_eq!(Facts::load(data.path(), "event").since(&mut Place::default()), more("new"));
+    }
+
+    #[test]
+    fn what_others_found_comes_first_and_what_they_do_not_have_stays() {
+        let (_data, facts) = facts();
+        let mut place = Place::default();
+        facts.add(b"old");
+        facts.share();
+        assert_eq!(facts.to_share(false), None);
+        assert_eq!(decode(&facts.to_share(true).unwrap().0).unwrap(), b"old", "others have nothing");
+        facts.add(b"ours");
+        facts.since(&mut place);
+        facts.merge(b"theirs".to_vec());
+        assert_eq!(facts.since(&mut place), anew("theirsours"));
+        let (all, own) = facts.to_share(false).unwrap();
+        assert_eq!((decode(&all).unwrap(), own), (b"theirsours".to_vec(), 4));
+        facts.add(b"more");
+        facts.shared(own);
+        facts.merge(b"compact".to_vec());
+        assert_eq!(facts.since(&mut place), anew("compactmore"));
     }
 
     #[test]

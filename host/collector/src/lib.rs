@@ -8,6 +8,7 @@
 mod agent;
 pub mod checkpoint;
 pub mod config;
+pub mod coordination;
 pub mod dead_letter;
 pub mod deliver;
 mod facts;
@@ -25,6 +26,7 @@ pub mod probe;
 pub mod replay;
 pub mod run;
 pub mod source;
+mod storage;
 mod sync;
 mod turns;
 mod worker;

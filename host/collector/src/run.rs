@@ -18,8 +18,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::agent::{Installation, identify};
-use crate::checkpoint::LocalCheckpoints;
+use crate::checkpoint::{Checkpoints, LocalCheckpoints};
 use crate::config::{Agent, Config, Kind, Source as InputSource};
+use crate::coordination::Coordinator;
 use crate::dead_letter::DeadLetterFile;
 use crate::deliver::{Deliver, Delivered};
 use crate::metrics::Registry;
@@ -102,13 +103,24 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     std::fs::create_dir_all(folder).map_err(failed(folder.clone()))?;
     let path = folder.join(DEAD_LETTERS);
     let letters = DeadLetterFile::open(&path).map_err(failed(path))?.with_cap(config.dead_letter_cap);
+    let coordinator = match &config.coordination {
+        Some(settings) => {
+            let started = Coordinator::start(settings, &agent.id, checkpoints.clone());
+            Some(Arc::new(started.map_err(RunError::Coordination)?))
+        }
+        None => None,
+    };
+    let checkpoints: Arc<dyn Checkpoints> = match &coordinator {
+        Some(coordinator) => coordinator.checkpoints(),
+        None => checkpoints,
+    };
     let output = AnyOutput::open(&config.output)?;
     let lanes = output.limits().lanes;
     let (events, received) = mpsc::channel(EVENTS);
     let deliver = Deliver::new(output, letters.clone(), checkpoints.clone()).counting(metrics.output().clone());
     metrics.collects_as(&agent);
     let (end_delivery, mut end) = watch::channel(false);
-    let mut delivered = on_thread("delivery".to_owned(), move || {
+    let delivered = on_thread("delivery".to_owned(), move || {
         let runtime =
             delivery_runtime(lanes).map_err(|error| RunError::Thread(format!("starting delivery: {error}")))?;
         let end = async move {
@@ -123,7 +135,7 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
     })
     .map_err(RunError::Thread)?;
 
-    let memory = Memory::new(config.data_path.clone());
+    let memory = Memory::new(config.data_path.clone(), coordinator.clone());
     let _saver = Saver::start(memory.clone());
     let shared = Shared {
         once,
@@ -134,25 +146,46 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
         letters,
         lookup,
         memory,
+        coordinator: coordinator.clone(),
         metrics: metrics.clone(),
         taps,
         events,
     };
     let mut inputs = Inputs::new(Arc::new(shared));
     inputs.want(&config.inputs, &components)?;
-    let mut reloads = Reloads::new(reload.filter(|_| !once), &config.reload);
+    let reloads = Reloads::new(reload.filter(|_| !once), &config.reload);
+    let result = collect(config, inputs, reloads, &metrics, stop, (delivered, end_delivery)).await;
+    if let Some(coordinator) = coordinator {
+        coordinator.leave().await;
+    }
+    result
+}
+
+/// What becomes of the delivery, and what has it end.
+type Delivery = (oneshot::Receiver<Result<Delivered<AnyOutput>, RunError>>, watch::Sender<bool>);
+
+/// Waits until the inputs have ended and all is delivered, or until told to stop; has other inputs run where the configuration is
+/// read again.
+async fn collect(
+    config: &Config,
+    mut inputs: Inputs,
+    mut reloads: Reloads,
+    metrics: &Registry,
+    stop: watch::Receiver<bool>,
+    (mut delivered, end_delivery): Delivery,
+) -> Result<(), RunError> {
     if inputs.is_empty() {
         tracing::warn!("all inputs have `enabled: false`: there is nothing to do");
     }
 
-    let mut told = stop.clone();
+    let mut told = stop;
     // Without inputs it ends, unless others may come.
     while !inputs.is_empty() || reloads.is_watching() && !inputs.has_failed() {
         tokio::select! {
             () = inputs.ended(), if !inputs.is_empty() => {}
             read = reloads.next() => match read {
-                Ok((wanted, components)) => apply(config, &wanted, &components, &mut inputs, &metrics),
-                Err(error) => refused(&error, &metrics),
+                Ok((wanted, components)) => apply(config, &wanted, &components, &mut inputs, metrics),
+                Err(error) => refused(&error, metrics),
             },
             ended = &mut delivered => {
                 // Delivery ends well where the inputs have ended: what became of them is about to be known.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use async_trait::async_trait;
 use defenderbeat_runtime::{Batch, Part, Receipt, SinkError, Transform, Usage};
 use tokio::sync::mpsc;
 
@@ -26,7 +27,7 @@ pub(crate) struct Run<S> {
     pub(crate) streams: Arc<[String]>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) source: S,
-    generation: Mutex<Generation>,
+    generation: tokio::sync::Mutex<Generation>,
     /// Unknown names that were logged.
     known: Mutex<BTreeSet<String>>,
     turns: Turns<Mapped>,
@@ -50,7 +51,8 @@ impl<S: Source> Run<S> {
         generation: Generation,
         workers: usize,
     ) -> Self {
-        let (generation, known, turns) = (Mutex::new(generation), Mutex::default(), Turns::new(workers));
+        let generation = tokio::sync::Mutex::new(generation);
+        let (known, turns) = (Mutex::default(), Turns::new(workers));
         Self { input, streams, metrics, source, generation, known, turns, taps: None }
     }
 
@@ -60,6 +62,7 @@ impl<S: Source> Run<S> {
     }
 }
 
+#[async_trait]
 impl<S: Source> Session for Run<S> {
     fn input(&self) -> &str {
         &self.input
@@ -69,10 +72,10 @@ impl<S: Source> Session for Run<S> {
         &self.metrics
     }
 
-    fn settle(&self, sequence: u64, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
+    async fn settle(&self, sequence: u64, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
         let cursor = self.source.settled(sequence);
-        let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
-        *generation = checkpoints.commit(&self.input, *generation, &cursor)?;
+        let mut generation = self.generation.lock().await;
+        *generation = checkpoints.commit(&self.input, *generation, &cursor).await?;
         self.source.saved(sequence);
         Ok(())
     }

@@ -11,8 +11,10 @@
     reason = "a test fails by panicking, its helpers too, and says what it skips"
 )]
 
+mod asked;
 #[path = "../../../collector/tests/event_hubs/azurite.rs"]
 mod azurite;
+mod coordination;
 mod damage;
 #[cfg(target_os = "linux")]
 mod discard;

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use defenderbeat_collector::checkpoint::{Checkpoints as _, LocalCheckpoints};
+use defenderbeat_collector::checkpoint::LocalCheckpoints;
 use defenderbeat_simulator::{Options, Simulator};
 use serde_json::Value;
 
@@ -123,6 +123,13 @@ logging.json: false
         Self { folder, options: options.iter().map(|option| (*option).to_owned()).collect() }
     }
 
+    /// The same with further options.
+    #[allow(dead_code, reason = "not all tests that share this need it")]
+    pub(crate) fn with(mut self, options: &[String]) -> Self {
+        self.options.extend_from_slice(options);
+        self
+    }
+
     pub(crate) fn command(&self, command: &[&str]) -> Command {
         let mut process = Command::new(env!("CARGO_BIN_EXE_defenderbeat"));
         process.args(command).arg("-c").arg(self.folder.path().join("defenderbeat.yml"));
@@ -187,7 +194,11 @@ logging.json: false
     pub(crate) fn documents(&self) -> Vec<Value> {
         let texts = self.files().into_iter().map(|path| fs::read_to_string(path).unwrap());
         texts
-            .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+            // A line without an end is still being written.
+            .flat_map(|text| {
+                let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+                lines.map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()
+            })
             .collect()
     }
 
@@ -219,6 +230,12 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Sends a process a signal, such as `STOP`.
+pub(crate) fn signal(process: u32, signal: &str) {
+    let sent = Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status().unwrap();
+    assert!(sent.success());
 }
 
 /// What a process said on standard error.

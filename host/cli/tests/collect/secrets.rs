@@ -186,6 +186,29 @@ fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value
             }
             (planted, with(base, more))
         }
+        ("coordination", name) => {
+            let account = format!("BlobEndpoint=http://127.0.0.1:{port}/contoso");
+            let other = json!({"type": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret": "x"});
+            let at = || json!({"storage_account_connection_string": account, "authority_host": url});
+            match name.strip_prefix("azure_blob.").unwrap() {
+                "storage_account_key" => {
+                    (encoded, json!({"storage_account": "contoso", "storage_account_key": secret}))
+                }
+                "storage_account_connection_string" => (
+                    format!("AccountName=contoso;AccountKey={encoded};{account}"),
+                    json!({"storage_account_connection_string": secret}),
+                ),
+                "storage_account_auth.client_secret" => (planted, with(at(), json!({"storage_account_auth": application}))),
+                "storage_account_auth.certificate_password" => {
+                    (planted, with(at(), json!({"storage_account_auth": pfx("first.pfx")})))
+                }
+                "proxy_url" => {
+                    (proxy, with(at(), json!({"proxy_url": secret, "storage_account_auth": other})))
+                }
+                "ssl.key" => (key(), with(at(), json!({"ssl": tls, "storage_account_auth": other}))),
+                _ => panic!("{option} is new: plant it here"),
+            }
+        }
         _ => panic!("{option} is new: plant it here"),
     }
 }
@@ -195,12 +218,15 @@ fn program(option: &str, tenant: &Tenant, port: u16) -> (Program, String) {
     let (secret, json) = plant(option, tenant, port);
     let program = Program::of(tenant, &[], &[]);
     let folder = program.folder.path();
-    let (inputs, output) = if let Some(name) = option.strip_prefix("output.") {
-        let good = polled(tenant, "alert", "1s").replace("FOLDER", &folder.display().to_string());
+    let good = polled(tenant, "alert", "1s").replace("FOLDER", &folder.display().to_string());
+    let to_file = format!("output.file.path: {}/out\n", folder.display());
+    let (inputs, output) = if option.starts_with("coordination.") {
+        (format!("  - id: good\n    {good}\n"), format!("{to_file}coordination.azure_blob: {json}\n"))
+    } else if let Some(name) = option.strip_prefix("output.") {
         let output = name.split('.').next().unwrap();
         (format!("  - id: good\n    {good}\n"), format!("output.{output}: {json}\n"))
     } else {
-        (format!("  - {json}\n"), format!("output.file.path: {}/out\n", folder.display()))
+        (format!("  - {json}\n"), to_file)
     };
     let folder_name = folder.display();
     let config = format!(

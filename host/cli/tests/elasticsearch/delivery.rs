@@ -17,8 +17,13 @@ pub(crate) const DATASETS: [&str; 4] = ["alert", "incident", "event", "vulnerabi
 
 /// A tenant with some of everything; of alerts and findings a part of the events.
 pub(crate) fn tenant(events: u64, event_hubs: EventHubsOptions) -> Tenant {
+    Tenant::start(options(events, event_hubs))
+}
+
+/// The options of such a tenant.
+pub(crate) fn options(events: u64, event_hubs: EventHubsOptions) -> Options {
     let alerts = usize::try_from(events).unwrap() / 6;
-    Tenant::start(Options {
+    Options {
         alerts: AlertOptions {
             count: alerts,
             now: Some(Utc::now()),
@@ -38,7 +43,7 @@ pub(crate) fn tenant(events: u64, event_hubs: EventHubsOptions) -> Tenant {
         },
         event_hubs: EventHubsOptions { events, ..event_hubs },
         ..Options::default()
-    })
+    }
 }
 
 /// Collects all of a tenant's streams into a namespace, as somebody may; `output` is the option's value.

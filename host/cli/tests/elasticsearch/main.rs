@@ -14,12 +14,19 @@
 )]
 
 mod access;
+#[path = "../collect/asked.rs"]
+#[allow(dead_code, reason = "a helper of other tests, of which these take a part")]
+mod asked;
+#[path = "../../../collector/tests/event_hubs/azurite.rs"]
+#[allow(dead_code, reason = "a helper of other tests, of which these take a part")]
+mod azurite;
 mod comparison;
 mod delivery;
 mod expected;
 #[cfg(target_os = "linux")]
 mod faults;
 mod kill;
+mod lead;
 #[path = "../collect/program.rs"]
 #[allow(dead_code, reason = "a helper of other tests, of which these take a part")]
 mod program;

@@ -38,6 +38,7 @@ pub(crate) use schema::in_order;
 pub use setup::{Lifecycle, SetupOptions};
 use yaml::Node;
 
+use crate::coordination::AzureBlobSettings;
 use crate::dead_letter::Cap;
 use crate::oauth::Environment;
 
@@ -57,6 +58,8 @@ pub struct Config {
     pub setup: SetupOptions,
     /// Folder of all state.
     pub data_path: PathBuf,
+    /// How several processes share the inputs; none: there are no others.
+    pub coordination: Option<AzureBlobSettings>,
     /// Folder of what could not be mapped or delivered.
     pub dead_letter_path: PathBuf,
     /// How much of it there may be.
@@ -170,13 +173,24 @@ impl Config {
             Output::Logstash(Box::new(settings))
         });
         let kafka = file.output.kafka.map(|mut settings| {
-            settings.auth.environment = environment;
+            settings.auth.environment = environment.clone();
             checked("kafka", settings.check());
             Output::Kafka(Box::new(settings))
         });
         let console = file.output.console.map(Output::Console);
         let to_file = file.output.file.map(Output::File);
         let discard = file.output.discard.map(|_| Output::Discard);
+        let mut coordination = file.coordination.azure_blob;
+        if let Some(settings) = &mut coordination {
+            settings.storage_account_auth.environment = environment;
+            match settings.check() {
+                Ok(()) => {}
+                Err(crate::http::Error::Settings { option, message }) => {
+                    problems.wrong(&format!("coordination.azure_blob.{option}"), message);
+                }
+                Err(error) => problems.wrong("coordination.azure_blob", error.to_string()),
+            }
+        }
         let mut outputs = [elasticsearch, logstash, kafka, console, to_file, discard].into_iter().flatten();
         let output = match (outputs.next(), outputs.next()) {
             (Some(output), None) => Some(output),
@@ -205,6 +219,7 @@ impl Config {
                 dead_letter_cap: Cap { max_size: file.dead_letter.max_size, when_full: file.dead_letter.when_full },
                 dead_letter_path: file.dead_letter.path.unwrap_or_else(|| data_path.join("dead-letter")),
                 data_path,
+                coordination,
                 geoip: file.geoip,
                 logging: file.logging,
                 http: file.http,

@@ -16,6 +16,7 @@ use super::reload::ConfigOptions;
 use super::schema::in_order;
 use super::setup::SetupOptions;
 use super::units;
+use crate::coordination::CoordinationOptions;
 use crate::dead_letter::{WhenFull, timestamp};
 use crate::http::Error;
 use crate::oauth::{Environment, Identity};
@@ -50,6 +51,8 @@ pub(super) struct File {
 
     pub(super) path: PathOptions,
 
+    pub(super) coordination: CoordinationOptions,
+
     pub(super) dead_letter: DeadLetterOptions,
 
     pub(super) geoip: GeoipOptions,
@@ -82,6 +85,7 @@ impl Default for File {
             output: Outputs::default(),
             setup: SetupOptions::default(),
             path: PathOptions::default(),
+            coordination: CoordinationOptions::default(),
             dead_letter: DeadLetterOptions::default(),
             geoip: GeoipOptions::default(),
             logging: LoggingOptions::default(),
@@ -286,6 +290,11 @@ impl Input {
     /// The data stream that its documents go to.
     pub fn stream(&self) -> String {
         format!("logs-m365_defender.{}-{}", self.kind.name(), self.data_stream.namespace)
+    }
+
+    /// Whether several processes share what it reads without being coordinated.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(&self.source, Source::EventHubs(settings) if settings.is_shared())
     }
 
     /// How long it waits before it reads again, after a failure too.

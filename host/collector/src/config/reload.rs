@@ -42,6 +42,7 @@ impl Config {
         let differ = [
             ("name", self.name != other.name),
             ("output", self.output != other.output),
+            ("coordination", self.coordination != other.coordination),
             ("path.data", self.data_path != other.data_path),
             (
                 "dead_letter",

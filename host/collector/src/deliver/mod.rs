@@ -21,6 +21,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
@@ -84,6 +85,7 @@ pub struct Reject {
 }
 
 /// A run of one input's source, from a checkpoint on.
+#[async_trait]
 pub trait Session: Send + Sync {
     /// The input's id.
     fn input(&self) -> &str;
@@ -93,8 +95,8 @@ pub trait Session: Send + Sync {
     ///
     /// # Errors
     ///
-    /// It cannot be saved.
-    fn settle(&self, sequence: u64, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError>;
+    /// It cannot be saved, or is another process's to save.
+    async fn settle(&self, sequence: u64, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError>;
 }
 
 /// Why delivery ended.
@@ -292,7 +294,7 @@ impl<O: Output> Deliver<O> {
             self.output.flush().await?;
             self.letters.file.sync().map_err(DeliverError::DeadLetters)?;
         }
-        Ok(self.tickets.settle(&*self.checkpoints)?)
+        Ok(self.tickets.settle(&*self.checkpoints).await?)
     }
 }
 

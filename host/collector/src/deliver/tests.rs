@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use async_trait::async_trait;
 use defenderbeat_runtime::{Document, Part};
 
 use super::*;
@@ -64,6 +65,7 @@ struct Watched {
     metrics: Metrics,
 }
 
+#[async_trait]
 impl Session for Watched {
     fn input(&self) -> &str {
         "contoso"
@@ -71,8 +73,8 @@ impl Session for Watched {
     fn metrics(&self) -> &Metrics {
         &self.metrics
     }
-    fn settle(&self, sequence: u64, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
-        checkpoints.commit("contoso", 0, &sequence.to_string()).map(drop)
+    async fn settle(&self, sequence: u64, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
+        checkpoints.commit("contoso", 0, &sequence.to_string()).await.map(drop)
     }
 }
 
@@ -82,11 +84,12 @@ struct Store {
     failures: Mutex<Vec<CheckpointError>>,
 }
 
+#[async_trait]
 impl Checkpoints for Store {
-    fn load(&self, _: &str) -> Result<Option<Checkpoint>, CheckpointError> {
+    async fn load(&self, _: &str) -> Result<Option<Checkpoint>, CheckpointError> {
         Ok(None)
     }
-    fn commit(&self, _: &str, _: Generation, cursor: &str) -> Result<Generation, CheckpointError> {
+    async fn commit(&self, _: &str, _: Generation, cursor: &str) -> Result<Generation, CheckpointError> {
         if let Some(error) = self.failures.lock().unwrap().pop() {
             return Err(error);
         }

@@ -33,6 +33,8 @@ struct Track {
     mapped: VecDeque<(u64, u64)>,
     /// The last delivery that is settled and whose cursor is not saved.
     unsaved: Option<u64>,
+    /// Why no cursor of this session may be saved any more: another process leads the input.
+    lost: Option<CheckpointError>,
     ended: Option<Ended>,
 }
 
@@ -52,13 +54,25 @@ impl Track {
         }
     }
 
-    fn save(&mut self, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
-        if let Some(sequence) = self.unsaved {
-            self.session.settle(sequence, checkpoints)?;
-            self.unsaved = None;
-            self.session.metrics().saved();
+    async fn save(&mut self, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
+        let Some(sequence) = self.unsaved.filter(|_| self.lost.is_none()) else { return Ok(()) };
+        match self.session.settle(sequence, checkpoints).await {
+            Ok(()) => {
+                self.unsaved = None;
+                self.session.metrics().saved();
+                Ok(())
+            }
+            // What is under way is delivered all the same; whoever leads now reads it again and finds it there.
+            Err(error) if error.is_lost() => {
+                self.lost = Some(error);
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
-        Ok(())
+    }
+
+    fn is_unsaved(&self) -> bool {
+        self.unsaved.is_some() && self.lost.is_none()
     }
 
     fn is_ending(&self) -> bool {
@@ -76,6 +90,7 @@ impl Tickets {
                 open: BTreeMap::new(),
                 mapped: VecDeque::new(),
                 unsaved: None,
+                lost: None,
                 ended: None,
             });
             self.tracks.len() - 1
@@ -128,7 +143,7 @@ impl Tickets {
 
     /// Whether a cursor can be saved.
     pub(super) fn is_due(&self) -> bool {
-        self.tracks.iter().any(|track| track.unsaved.is_some())
+        self.tracks.iter().any(Track::is_unsaved)
     }
 
     /// Whether a session has ended and everything of it is settled.
@@ -157,9 +172,9 @@ impl Tickets {
     /// # Errors
     ///
     /// A cursor must not be saved. One that cannot be for the time being is saved later.
-    pub(super) fn settle(&mut self, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
+    pub(super) async fn settle(&mut self, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
         for track in &mut self.tracks {
-            match track.save(checkpoints) {
+            match track.save(checkpoints).await {
                 Ok(()) => {}
                 Err(error) if error.is_transient() => {
                     // Later cursors say the same and more.
@@ -172,10 +187,10 @@ impl Tickets {
         }
         for mut track in self.tracks.extract_if(.., |track| track.is_ending()) {
             // What could not be saved is tried once more; a later session must not meet this one's cursor.
-            let saved = track.save(checkpoints);
+            let saved = track.save(checkpoints).await;
             if let Some(ended) = track.ended.take() {
                 // Whoever asked may have gone.
-                let _ = ended.send(saved);
+                let _ = ended.send(track.lost.map_or(saved, Err));
             }
         }
         Ok(())

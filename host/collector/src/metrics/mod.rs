@@ -99,6 +99,11 @@ measures! {
     checkpoint: Since = "checkpoint_age_seconds", "seconds";
     /// When a cycle last ended well, or a message was last read.
     success: Moment = "last_success_timestamp_seconds", "seconds";
+    /// 1 while this process leads the input, 0 while another does or nobody. Without a value where the input is not one that
+    /// several processes are coordinated for.
+    leads: Reading = "leads", "processes";
+    /// Times that this process was elected to lead the input.
+    elections: Counter = "elections_total", "elections";
 
     also {
         /// What fails.

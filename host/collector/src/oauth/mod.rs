@@ -6,6 +6,7 @@
 //! - `answer`: what login servers say, and what to do about it.
 //! - `application`: the request of an application; `certificate` reads files, `assertion` signs.
 //! - `managed`: the request of a managed identity to the machine's own endpoint.
+//! - `credential`: the same tokens in the form of Microsoft's libraries, for Event Hubs and storage.
 //!
 //! Files (certificate, key, federated token) are read again for each request, so a new one is taken up without a restart; and
 //! a refusal is tried again at once where a file has changed since it was read. Assertions have the times of our clock until
@@ -20,13 +21,15 @@ mod answer;
 mod application;
 mod assertion;
 mod certificate;
+mod credential;
 mod identity;
 mod managed;
 mod settings;
 mod tokens;
 
 pub use certificate::CertificateFiles;
+pub(crate) use credential::Credential;
 pub use identity::{Application, Credentials, Host, Identity, ManagedIdentity, Proof};
 pub use settings::{AuthSettings, IdentityType};
-pub(crate) use settings::{Environment, LOGIN, Short};
+pub(crate) use settings::{Environment, LOGIN, Short, login_url};
 pub use tokens::{Token, Tokens};

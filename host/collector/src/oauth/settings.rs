@@ -131,6 +131,15 @@ pub(crate) struct Short<'a> {
     pub(crate) login: (&'static str, &'a str),
 }
 
+/// A login server's address; filebeat has it with and without the scheme.
+pub(crate) fn login_url(authority_host: &str) -> String {
+    if authority_host.contains("://") {
+        authority_host.trim_end_matches('/').to_owned()
+    } else {
+        format!("https://{authority_host}")
+    }
+}
+
 fn wrong<T>(option: &'static str, message: impl Into<String>) -> Result<T, Error> {
     Err(Error::Settings { option, message: message.into() })
 }
@@ -186,6 +195,23 @@ impl AuthSettings {
             }
         };
         Ok(Identity::Application(Application { tenant_id, client_id, login_url: address(option, &login)?, proof }))
+    }
+
+    /// The identity of the option `storage_account_auth`, which the login server at `authority_host` knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`identity`](Self::identity).
+    pub(crate) fn for_storage(&self, authority_host: &str) -> Result<Identity, Error> {
+        let login = login_url(authority_host);
+        let short = Short { tenant_id: "", client_id: "", client_secret: None, login: ("authority_host", &login) };
+        self.identity(IdentityType::ClientSecret, short).map_err(|error| match error {
+            Error::Settings { option, message } => {
+                let key = option.strip_prefix("auth.").unwrap_or(option);
+                Error::Settings { option: "storage_account_auth", message: format!("{key} {message}") }
+            }
+            error => error,
+        })
     }
 
     /// Whether any of the options is written.

@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use defenderbeat_runtime::{Component, Lookup};
 use tokio::sync::{mpsc, watch};
 
@@ -158,6 +159,7 @@ impl Replayed {
     }
 }
 
+#[async_trait]
 impl Session for Replayed {
     fn input(&self) -> &str {
         &self.input
@@ -167,7 +169,7 @@ impl Session for Replayed {
         &self.metrics
     }
 
-    fn settle(&self, _: u64, _: &dyn Checkpoints) -> Result<(), CheckpointError> {
+    async fn settle(&self, _: u64, _: &dyn Checkpoints) -> Result<(), CheckpointError> {
         Ok(())
     }
 }
@@ -175,12 +177,13 @@ impl Session for Replayed {
 /// There is no cursor to be saved.
 struct NoCheckpoints;
 
+#[async_trait]
 impl Checkpoints for NoCheckpoints {
-    fn load(&self, _: &str) -> Result<Option<Checkpoint>, CheckpointError> {
+    async fn load(&self, _: &str) -> Result<Option<Checkpoint>, CheckpointError> {
         Ok(None)
     }
 
-    fn commit(&self, _: &str, from: Generation, _: &str) -> Result<Generation, CheckpointError> {
+    async fn commit(&self, _: &str, from: Generation, _: &str) -> Result<Generation, CheckpointError> {
         Ok(from)
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::checkpoint::CheckpointError;
 use crate::deliver::DeliverError;
+use crate::http;
 use crate::monitor::MonitorError;
 use crate::output::OutputError;
 use crate::source::{defender, event_hubs, graph};
@@ -29,6 +30,9 @@ pub enum RunError {
     /// What the process tells of itself cannot be asked for.
     #[error(transparent)]
     Monitor(#[from] MonitorError),
+    /// The options of `coordination` are wrong.
+    #[error("coordination: {0}")]
+    Coordination(#[source] http::Error),
     /// The output cannot be used.
     #[error(transparent)]
     Output(#[from] OutputError),

@@ -1,5 +1,6 @@
 //! One input: its component, its source and the sessions with the delivery that all inputs share.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::memory::Memory;
 use super::{InputCause, InputError, RunError};
 use crate::checkpoint::{Checkpoints, Generation};
 use crate::config::{Agent, Input, Inventory, Kind, Source as InputSource};
+use crate::coordination::{Candidate, Coordinator};
 use crate::dead_letter::DeadLetterFile;
 use crate::deliver::Event;
 use crate::mapper::{Mapper, Open};
@@ -41,6 +43,8 @@ pub(super) struct Shared {
     pub(super) letters: DeadLetterFile,
     pub(super) lookup: Arc<dyn Lookup>,
     pub(super) memory: Arc<Memory>,
+    /// Has one of several processes lead each input; none: this is the only one.
+    pub(super) coordinator: Option<Arc<Coordinator>>,
     pub(super) metrics: Arc<Registry>,
     pub(super) taps: Option<Arc<Taps>>,
     pub(super) events: mpsc::Sender<Event>,
@@ -110,6 +114,50 @@ pub(crate) fn feed(kind: Kind) -> &'static Feed {
     if kind == Kind::Incident { &INCIDENTS } else { &ALERTS }
 }
 
+/// Runs an input whenever this process leads it, until told to stop.
+pub(super) async fn run_led(
+    shared: Arc<Shared>,
+    input: Input,
+    component: Component,
+    candidate: Candidate,
+    again: bool,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), InputError> {
+    loop {
+        let elected = tokio::select! {
+            () = candidate.elected() => true,
+            _ = stop.wait_for(|stop| *stop) => false,
+            () = sleep(candidate.patience()), if shared.once => {
+                tracing::info!(input = input.id, "another process leads the input, which is left to it");
+                false
+            }
+        };
+        if !elected {
+            // It may have been elected this moment.
+            candidate.step_back().await;
+            return Ok(());
+        }
+        let (tell, told) = watch::channel(false);
+        let mut run = pin!(run_input(shared.clone(), input.clone(), component.clone(), again, told));
+        let ended = tokio::select! {
+            ended = &mut run => ended,
+            () = async {
+                tokio::select! {
+                    () = candidate.over() => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+            } => {
+                tell.send_replace(true);
+                run.await
+            }
+        };
+        candidate.step_back().await;
+        if ended.is_err() || shared.once || *stop.borrow() {
+            return ended;
+        }
+    }
+}
+
 /// Runs an input, and starts it again where that may help. `again`: it has run before in this process.
 pub(super) async fn run_input(
     shared: Arc<Shared>,
@@ -123,6 +171,10 @@ pub(super) async fn run_input(
     let result = loop {
         let cause = match run_session(&shared, &input, &component, &metrics, sent_since, &mut stop).await {
             Ok(()) => break Ok(()),
+            Err(InputCause::Checkpoint(error)) if error.is_lost() => {
+                tracing::warn!(input = input.id, %error, "what this process settled last is not saved");
+                break Ok(());
+            }
             Err(cause) if shared.once || !cause.is_transient() => {
                 metrics.health.ended(&cause);
                 break Err(InputError { input: input.id.clone(), cause });
@@ -151,14 +203,14 @@ async fn run_session(
     sent_since: Option<i64>,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<(), InputCause> {
-    let checkpoint = shared.checkpoints.load(&input.id)?;
+    let checkpoint = shared.checkpoints.load(&input.id).await?;
     let generation = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation);
     if let Some(checkpoint) = &checkpoint {
         metrics.checkpoint.0.set(checkpoint.saved_at);
     }
     let start = Start {
         sent_since: checkpoint.as_ref().map_or(sent_since, |checkpoint| Some(checkpoint.saved_at)),
-        cursor: checkpoint.map(|checkpoint| checkpoint.cursor),
+        cursor: checkpoint.map(|checkpoint| checkpoint.cursor).filter(|cursor| !cursor.is_empty()),
         owner: format!("{}/{}", shared.agent.id, input.id),
         once: shared.once,
         budget: Budget::default(),

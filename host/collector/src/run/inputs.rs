@@ -7,7 +7,7 @@ use defenderbeat_runtime::Component;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
-use super::input::{Shared, component, run_input};
+use super::input::{Shared, component, run_input, run_led};
 use super::{InputCause, InputError, RunError};
 use crate::config::{Input, Kind};
 
@@ -90,8 +90,14 @@ impl Inputs {
         self.shared.metrics.add(input);
         let (stop, told) = watch::channel(false);
         let again = !self.known.insert(id.to_owned());
-        let run = run_input(self.shared.clone(), input.clone(), component.clone(), again, told);
-        let task = self.tasks.spawn(run).id();
+        let (shared, own, component) = (self.shared.clone(), input.clone(), component.clone());
+        let task = match self.shared.coordinator.as_ref().filter(|_| !input.is_shared()) {
+            Some(coordinator) => {
+                let candidate = coordinator.stand(input, self.shared.metrics.input(id));
+                self.tasks.spawn(run_led(shared, own, component, candidate, again, told)).id()
+            }
+            None => self.tasks.spawn(run_input(shared, own, component, again, told)).id(),
+        };
         self.running.insert(id.to_owned(), Running { input: input.clone(), stop, task });
     }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::config::Kind;
+use crate::coordination::Coordinator;
 use crate::facts::Facts;
 
 /// How often facts are saved: so much of them a crash loses.
@@ -17,19 +18,28 @@ const SAVE_EVERY: Duration = Duration::from_secs(30);
 /// Facts by the type of the inputs that share them.
 pub(super) struct Memory {
     data: PathBuf,
+    /// Has other processes know them too.
+    coordinator: Option<Arc<Coordinator>>,
     facts: Mutex<BTreeMap<Kind, Arc<Facts>>>,
 }
 
 impl Memory {
     /// Facts that are kept below `path.data`.
-    pub(super) fn new(data: PathBuf) -> Arc<Self> {
-        Arc::new(Self { data, facts: Mutex::default() })
+    pub(super) fn new(data: PathBuf, coordinator: Option<Arc<Coordinator>>) -> Arc<Self> {
+        Arc::new(Self { data, coordinator, facts: Mutex::default() })
     }
 
     /// Those of a type, which are read when they are first asked for.
     pub(super) fn of(&self, kind: Kind) -> Arc<Facts> {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.entry(kind).or_insert_with(|| Arc::new(Facts::load(&self.data, kind.name()))).clone()
+        let load = || {
+            let facts = Arc::new(Facts::load(&self.data, kind.name()));
+            if let Some(coordinator) = &self.coordinator {
+                coordinator.share(kind, facts.clone());
+            }
+            facts
+        };
+        facts.entry(kind).or_insert_with(load).clone()
     }
 
     fn save(&self) {

@@ -36,6 +36,18 @@ impl Azurite {
         Some(Self { process, port: port.expect("Azurite says where it listens") })
     }
 
+    /// Where it listens on loopback.
+    #[allow(dead_code, reason = "not all tests that share this need it")]
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The id of its process.
+    #[allow(dead_code, reason = "not all tests that share this need it")]
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The connection string of its account, whose key is public.
     pub(crate) fn connection_string(&self) -> String {
         format!(

@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use super::error::Error;
-use super::identity::Credential;
 use super::settings::{EventHubSettings, Transport};
 use crate::http::{self, Client, Secret};
+use crate::oauth::Credential;
 
 /// How long a connection may take. Includes a token and TLS.
 const CONNECT: Duration = Duration::from_secs(60);

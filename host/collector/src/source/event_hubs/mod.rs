@@ -23,11 +23,9 @@
 //! - its owner id is that of the connection, so each restart waits until its own partitions expire;
 //! - it cannot tell when everything is read that was there at the start.
 
-mod account;
 mod address;
 mod balance;
 mod connection;
-mod container;
 mod error;
 mod gather;
 mod hub;
@@ -56,10 +54,9 @@ pub use settings::{AuthType, EventHubSettings, StartAt, Strategy, Transport};
 
 use super::{Delivery, Lag, Position, Source, Start};
 use crate::http::{self, Client, Retry, RetrySettings};
-use account::Account;
+use crate::storage::Container;
 use address::expand;
 use connection::Connector;
-use container::Container;
 use gather::Gather;
 use hub::{Common, Entry, HubTask};
 use lag::Lags;
@@ -152,7 +149,7 @@ pub fn check(settings: &EventHubSettings) -> Result<(), Error> {
 
 /// What requests are mostly sent to: it decides about the proxy.
 fn root(settings: &EventHubSettings) -> Result<url::Url, http::Error> {
-    Ok(match Account::of(settings)? {
+    Ok(match settings.account()? {
         Some(account) => account.url,
         None => settings.authority()?,
     })
@@ -205,7 +202,7 @@ fn container(
     client: &Client,
     identity: Option<Arc<dyn TokenCredential>>,
 ) -> Result<Option<Container>, http::Error> {
-    let Some(account) = Account::of(settings)? else { return Ok(None) };
+    let Some(account) = settings.account()? else { return Ok(None) };
     let name = settings.container(entry)?;
     Ok(Some(Container::new(account, name, client.clone(), identity, settings.retry.clone())))
 }

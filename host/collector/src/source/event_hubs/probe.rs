@@ -1,6 +1,5 @@
 //! Looks whether event hubs can be read, and takes nothing.
 
-use super::account::Account;
 use super::address::expand;
 use super::connection::{Connector, close};
 use super::error::{Error, Fault};
@@ -29,7 +28,7 @@ pub async fn probe(settings: &EventHubSettings) -> Result<Vec<Found>, Error> {
     let connector = Connector::new(settings, &client)?;
     let mut found = Vec::new();
     for entry in &settings.eventhub {
-        if Account::of(settings)?.is_some()
+        if settings.account()?.is_some()
             && let Some(container) = container(settings, entry, &client, connector.storage())?
         {
             container.list(&connector.address.namespace).await?;

@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::account::Account;
 use super::address::{Address, expand};
 use crate::config::{in_order, units};
 use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings};
 use crate::oauth::{AuthSettings, LOGIN};
+use crate::storage::{Account, AccountOptions, PUBLIC, is_container_name};
 
 /// Which event hubs are read, and where it is kept how far.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -252,7 +252,7 @@ impl EventHubSettings {
         if self.retry.wait_min > self.retry.wait_max {
             return wrong("retry.wait_min", "must not be longer than retry.wait_max");
         }
-        match Account::of(self)? {
+        match self.account()? {
             Some(_) => {
                 for name in &self.eventhub {
                     self.container(name)?;
@@ -272,6 +272,25 @@ impl EventHubSettings {
         }
     }
 
+    /// The storage account that is shared with other collectors; none where checkpoints are kept under `path.data`.
+    pub(super) fn account(&self) -> Result<Option<Account>, Error> {
+        // Only a name is completed by the cloud that the namespace is in.
+        let suffix =
+            if self.storage_account.trim().is_empty() { PUBLIC } else { suffix(&Address::of(self)?.namespace) };
+        Account::of(&AccountOptions {
+            name: &self.storage_account,
+            key: self.storage_account_key.as_ref(),
+            connection_string: self.storage_account_connection_string.as_ref(),
+            by_identity: self.storage_identity()?.is_some(),
+            suffix,
+        })
+    }
+
+    /// Whether several collectors share the partitions.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.account(), Ok(Some(_)))
+    }
+
     /// How requests to storage and login are sent.
     pub(super) fn http(&self) -> HttpSettings {
         HttpSettings {
@@ -283,8 +302,7 @@ impl EventHubSettings {
         }
     }
 
-    /// The container for an entry of `eventhub`. Names follow
-    /// <https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata>.
+    /// The container for an entry of `eventhub`.
     pub(super) fn container(&self, entry: &str) -> Result<String, Error> {
         let given = !self.storage_account_container.is_empty();
         let name = if given {
@@ -295,13 +313,7 @@ impl EventHubSettings {
             let stem = stem.trim_matches(['-', '_', '.']).to_lowercase().replace(['_', '.'], "-");
             format!("azure-eventhub-input-{stem}")
         };
-        let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let valid = (3..=63).contains(&name.len())
-            && name.chars().all(letters)
-            && !name.starts_with('-')
-            && !name.ends_with('-')
-            && !name.contains("--");
-        if valid {
+        if is_container_name(&name) {
             return Ok(name);
         }
         let rule = "3 to 63 lower-case letters, digits and single dashes";
@@ -311,6 +323,17 @@ impl EventHubSettings {
             format!("is wanted: {name}, which follows from eventhub, is not of {rule}")
         };
         Err(Error::Settings { option: "storage_account_container", message })
+    }
+}
+
+/// The domain of storage in the cloud that a namespace is in.
+fn suffix(namespace: &str) -> &'static str {
+    if namespace.ends_with(".usgovcloudapi.net") {
+        "core.usgovcloudapi.net"
+    } else if namespace.ends_with(".chinacloudapi.cn") {
+        "core.chinacloudapi.cn"
+    } else {
+        PUBLIC
     }
 }
 

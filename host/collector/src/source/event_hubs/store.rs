@@ -18,10 +18,12 @@ use azure_messaging_eventhubs::CheckpointStore;
 use azure_messaging_eventhubs::models::{Checkpoint, Ownership};
 use serde::Deserialize;
 
-use super::container::{Blob, Condition, Container, Written};
 use super::progress::Place;
 use crate::http;
+use crate::storage::{Blob, Condition, Container, Written};
 
+/// What filebeat's older checkpoints have is a few hundred bytes.
+const LEGACY: usize = 64 << 10;
 const OWNER: &str = "ownerid";
 const SEQUENCE_NUMBER: &str = "sequencenumber";
 const OFFSET: &str = "offset";
@@ -49,7 +51,7 @@ impl BlobStore {
 
     /// What filebeat left of a partition with `processor_version: v1`.
     pub(super) async fn legacy(&self, partition: &str) -> Result<Option<Place>, http::Error> {
-        let Some(content) = self.container.read(partition).await? else { return Ok(None) };
+        let Some((content, _)) = self.container.read(partition, LEGACY, None).await? else { return Ok(None) };
         let Ok(lease) = serde_json::from_slice::<Lease>(&content) else { return Ok(None) };
         let Lease { checkpoint: LeaseCheckpoint { offset, sequence_number } } = lease;
         // Before the first message it has neither.

@@ -1,6 +1,5 @@
 use url::Url;
 
-use super::super::account::Account;
 use super::super::settings::EventHubSettings;
 use super::*;
 use crate::http::{Client, HttpSettings, RetrySettings, Secret};
@@ -17,7 +16,7 @@ async fn store(azurite: &Azurite) -> BlobStore {
         storage_account_connection_string: Some(Secret::new(azurite.connection_string())),
         ..EventHubSettings::default()
     };
-    let account = Account::of(&settings).unwrap().unwrap();
+    let account = settings.account().unwrap().unwrap();
     let client = Client::new(&HttpSettings::default(), &Url::parse("http://127.0.0.1").unwrap()).unwrap();
     let container = Container::new(account, "checkpoints".into(), client, None, RetrySettings::default());
     BlobStore::open(container).await.unwrap()
@@ -116,9 +115,12 @@ async fn filebeats_older_checkpoint_is_read() {
             r#"{{"partitionID":"0","epoch":3,"owner":"host","checkpoint":{{"offset":"{offset}","sequenceNumber":{number},"enqueueTime":"2026-11-24T08:00:00Z"}},"state":"","token":""}}"#
         )
     };
-    store.container.upload("0", lease("4294967296", 12)).await.unwrap();
-    store.container.upload("1", lease("-1", 0)).await.unwrap();
-    store.container.upload("2", "nonsense".to_owned()).await.unwrap();
+    let upload = async |name: &str, content: String| {
+        store.container.upload(name, content.into_bytes(), Condition::Always, None).await.unwrap();
+    };
+    upload("0", lease("4294967296", 12)).await;
+    upload("1", lease("-1", 0)).await;
+    upload("2", "nonsense".to_owned()).await;
     let place = Place { offset: Some("4294967296".into()), sequence_number: Some(12) };
     assert_eq!(store.legacy("0").await.unwrap(), Some(place));
     for none in ["1", "2", "3"] {

@@ -1,4 +1,4 @@
-//! A container of blobs: the few requests that checkpoints take.
+//! A container of blobs: the few requests that are made of it.
 //!
 //! Microsoft's crate azure_storage_blob (1.1) is not used: it wants another version of azure_core than
 //! azure_messaging_eventhubs (0.16), and Cargo admits one; and it takes neither account keys nor connection strings, by
@@ -18,23 +18,38 @@ use crate::http::{self, Body, Client, Retry, RetrySettings, read_answer};
 
 /// A list of 5,000 blobs, the most that one answer has, is about 5 MB.
 const LIST: usize = 32 << 20;
-/// What filebeat's older checkpoints have is a few hundred bytes.
-const CONTENT: usize = 64 << 10;
 
 /// A blob without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Blob {
-    pub(super) name: String,
-    pub(super) etag: String,
+pub(crate) struct Blob {
+    pub(crate) name: String,
+    pub(crate) etag: String,
     /// By our clock, whatever the difference between the service's and ours.
-    pub(super) modified: Option<SystemTime>,
+    pub(crate) modified: Option<SystemTime>,
+    /// Somebody holds a lease on it.
+    pub(crate) leased: bool,
     /// Names in lower case.
-    pub(super) metadata: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+/// What is done with the lease on a blob
+/// (<https://learn.microsoft.com/rest/api/storageservices/lease-blob>).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LeaseAction<'a> {
+    /// Takes it for so many seconds, 15 to 60, under an id. Who has it under this id already has it anew.
+    Acquire(&'a str, u64),
+    /// Has it for as long once more.
+    Renew(&'a str),
+    /// Gives it back.
+    Release(&'a str),
+    /// Ends it at once, whoever has it.
+    #[cfg(test)]
+    Break,
 }
 
 /// What a write depends on.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Condition<'a> {
+pub(crate) enum Condition<'a> {
     /// Nothing.
     Always,
     /// There is no such blob.
@@ -45,7 +60,7 @@ pub(super) enum Condition<'a> {
 
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub(crate) enum Written {
     /// It was made; what the blob is like now.
     Done {
         /// Its ETag.
@@ -61,7 +76,7 @@ pub(super) enum Written {
 
 /// A container of blobs.
 #[derive(Clone, Debug)]
-pub(super) struct Container {
+pub(crate) struct Container {
     account: Account,
     name: String,
     client: Client,
@@ -71,7 +86,7 @@ pub(super) struct Container {
 
 impl Container {
     /// A container of an account; nothing is sent yet.
-    pub(super) fn new(
+    pub(crate) fn new(
         account: Account,
         name: String,
         client: Client,
@@ -82,7 +97,7 @@ impl Container {
     }
 
     /// Makes it where there is none.
-    pub(super) async fn ensure(&self) -> Result<(), http::Error> {
+    pub(crate) async fn ensure(&self) -> Result<(), http::Error> {
         let mut probe = self.request(Method::GET, "");
         probe.url_mut().query_pairs_mut().append_pair("restype", "container");
         if !matches!(self.send("reading the properties of", &probe).await?, Reply::Missing) {
@@ -95,7 +110,7 @@ impl Container {
     }
 
     /// All blobs whose names begin with `prefix`.
-    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<Blob>, http::Error> {
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Blob>, http::Error> {
         let (mut blobs, mut marker) = (Vec::new(), String::new());
         loop {
             let mut request = self.request(Method::GET, "");
@@ -128,16 +143,28 @@ impl Container {
         }
     }
 
-    /// The content of a blob, where there is one.
-    pub(super) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, http::Error> {
-        match self.send("reading a blob of", &self.request(Method::GET, name)).await? {
-            Reply::Answer(response) => Ok(Some(Body::new(response).read_up_to(CONTENT).await?)),
+    /// The content of a blob, up to so many bytes, and its ETag; where there is one, and it has another ETag than `known`.
+    pub(crate) async fn read(
+        &self,
+        name: &str,
+        limit: usize,
+        known: Option<&str>,
+    ) -> Result<Option<(Vec<u8>, String)>, http::Error> {
+        let mut request = self.request(Method::GET, name);
+        if let Some(etag) = known {
+            set(&mut request, IF_NONE_MATCH, &quoted(etag));
+        }
+        match self.send("reading a blob of", &request).await? {
+            Reply::Answer(response) => {
+                let etag = etag(&response);
+                Ok(Some((Body::new(response).read_up_to(limit).await?, etag)))
+            }
             Reply::Missing | Reply::Refused => Ok(None),
         }
     }
 
     /// Makes an empty blob, in the place of another where the condition allows.
-    pub(super) async fn put(
+    pub(crate) async fn put(
         &self,
         name: &str,
         metadata: &[(&str, String)],
@@ -149,7 +176,7 @@ impl Container {
     }
 
     /// Replaces the metadata of a blob.
-    pub(super) async fn set_metadata(
+    pub(crate) async fn set_metadata(
         &self,
         name: &str,
         metadata: &[(&str, String)],
@@ -160,14 +187,56 @@ impl Container {
         self.write("writing a blob of", request, metadata, condition).await
     }
 
-    /// Puts a blob there that has content.
-    #[cfg(test)]
-    pub(super) async fn upload(&self, name: &str, content: String) -> Result<(), http::Error> {
+    /// Makes a blob of this content, in the place of another where the condition allows; under the lease on it, where there is
+    /// one.
+    pub(crate) async fn upload(
+        &self,
+        name: &str,
+        content: Vec<u8>,
+        condition: Condition<'_>,
+        lease: Option<&str>,
+    ) -> Result<Written, http::Error> {
         let mut request = self.request(Method::PUT, name);
         header(&mut request, "x-ms-blob-type", "BlockBlob");
+        if let Some(lease) = lease {
+            header(&mut request, LEASE_ID, lease);
+        }
         request.headers_mut().insert(CONTENT_LENGTH, content.len().into());
         *request.body_mut() = Some(content.into());
-        self.send("writing a blob of", &request).await.map(drop)
+        self.write("writing a blob of", request, &[], condition).await
+    }
+
+    /// Takes, keeps or gives back the lease on a blob. Refused where another holds it.
+    pub(crate) async fn lease(&self, name: &str, action: LeaseAction<'_>) -> Result<Written, http::Error> {
+        let mut request = self.request(Method::PUT, name);
+        request.url_mut().query_pairs_mut().append_pair("comp", "lease");
+        let action = match action {
+            LeaseAction::Acquire(id, seconds) => {
+                header(&mut request, "x-ms-proposed-lease-id", id);
+                header(&mut request, "x-ms-lease-duration", &seconds.to_string());
+                "acquire"
+            }
+            LeaseAction::Renew(id) => {
+                header(&mut request, LEASE_ID, id);
+                "renew"
+            }
+            LeaseAction::Release(id) => {
+                header(&mut request, LEASE_ID, id);
+                "release"
+            }
+            #[cfg(test)]
+            LeaseAction::Break => {
+                header(&mut request, "x-ms-lease-break-period", "0");
+                "break"
+            }
+        };
+        header(&mut request, "x-ms-lease-action", action);
+        self.write("leasing a blob of", request, &[], Condition::Always).await
+    }
+
+    /// Removes a blob, where there is one.
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), http::Error> {
+        self.send("removing a blob of", &self.request(Method::DELETE, name)).await.map(drop)
     }
 
     async fn write(
@@ -183,24 +252,18 @@ impl Container {
                 request.headers_mut().insert(name, value);
             }
         }
-        let condition = match condition {
-            Condition::Always => None,
-            Condition::Absent => Some((IF_NONE_MATCH, "*".to_owned())),
-            // Lists have ETags without quotes.
-            Condition::Unchanged(etag) => Some((IF_MATCH, format!("\"{}\"", etag.trim_matches('"')))),
-        };
-        if let Some((name, value)) = condition
-            && let Ok(value) = HeaderValue::from_str(&value)
-        {
-            request.headers_mut().insert(name, value);
+        match condition {
+            Condition::Always => {}
+            Condition::Absent => set(&mut request, IF_NONE_MATCH, "*"),
+            Condition::Unchanged(etag) => set(&mut request, IF_MATCH, &quoted(etag)),
         }
         Ok(match self.send(doing, &request).await? {
             Reply::Missing => Written::Missing,
             Reply::Refused => Written::Refused,
             Reply::Answer(response) => {
-                let value = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-                let modified = value(LAST_MODIFIED).and_then(|text| Ahead::of(&response).ours(text));
-                Written::Done { etag: value(ETAG).unwrap_or_default().trim_matches('"').to_owned(), modified }
+                let modified = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
+                let modified = modified.and_then(|text| Ahead::of(&response).ours(text));
+                Written::Done { etag: etag(&response), modified }
             }
         })
     }
@@ -237,7 +300,7 @@ impl Container {
                         (404, _) => return Ok(Reply::Missing),
                         // A container that is being deleted comes back as a conflict for a while.
                         (409, "ContainerBeingDeleted") => {}
-                        (409 | 412, _) => return Ok(Reply::Refused),
+                        (304 | 409 | 412, _) => return Ok(Reply::Refused),
                         _ => {}
                     }
                     let (mut answer, _) = read_answer(response).await;
@@ -311,8 +374,37 @@ impl Ahead {
     }
 }
 
-fn header(request: &mut Request, name: &'static str, value: &'static str) {
-    request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+const LEASE_ID: &str = "x-ms-lease-id";
+
+fn header(request: &mut Request, name: &'static str, value: &str) {
+    set(request, HeaderName::from_static(name), value);
+}
+
+fn set(request: &mut Request, name: HeaderName, value: &str) {
+    // Ids, numbers and ETags are ASCII.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        request.headers_mut().insert(name, value);
+    }
+}
+
+/// As conditions want it: lists have ETags without quotes.
+fn quoted(etag: &str) -> String {
+    format!("\"{}\"", etag.trim_matches('"'))
+}
+
+fn etag(response: &Response) -> String {
+    let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
+    etag.trim_matches('"').to_owned()
+}
+
+/// Whether a container may be called so
+/// (<https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata>).
+pub(crate) fn is_container_name(name: &str) -> bool {
+    (3..=63).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && !name.contains("--")
 }
 
 /// An answer to a list
@@ -347,6 +439,8 @@ struct Properties {
     last_modified: String,
     #[serde(default, rename = "Etag")]
     etag: String,
+    #[serde(default, rename = "LeaseStatus")]
+    lease_status: String,
 }
 
 impl Entry {
@@ -356,6 +450,7 @@ impl Entry {
             name: self.name,
             etag: self.properties.etag.trim_matches('"').to_owned(),
             modified: ahead.ours(&self.properties.last_modified),
+            leased: self.properties.lease_status == "locked",
             metadata: metadata.map(|(name, value)| (name.to_lowercase(), value)).collect(),
         }
     }
@@ -370,7 +465,7 @@ mod tests {
         let text = r#"<?xml version="1.0" encoding="utf-8"?>
 <EnumerationResults ServiceEndpoint="https://a/" ContainerName="c"><Prefix>p</Prefix><Blobs>
 <Blob><Name>n/$Default/checkpoint/0</Name><Properties><Creation-Time>x</Creation-Time>
-<Last-Modified>Tue, 24 Nov 2026 08:00:00 GMT</Last-Modified><Etag>0x8DC</Etag><Content-Length>0</Content-Length></Properties>
+<Last-Modified>Tue, 24 Nov 2026 08:00:00 GMT</Last-Modified><Etag>0x8DC</Etag><LeaseStatus>locked</LeaseStatus></Properties>
 <Metadata><Sequencenumber>12</Sequencenumber><offset>34</offset></Metadata><OrMetadata /></Blob>
 <Blob><Name>n/ownership/1</Name><Properties><Etag>"0x1"</Etag></Properties><Metadata><ownerid /></Metadata></Blob>
 <Blob><Name>2</Name><Properties></Properties><Metadata /></Blob>
@@ -380,7 +475,7 @@ mod tests {
         let blobs: Vec<Blob> = page.blobs.blob.into_iter().map(|entry| entry.blob(&Ahead(None))).collect();
         assert_eq!(blobs[0].name, "n/$Default/checkpoint/0");
         assert_eq!((blobs[0].metadata["sequencenumber"].as_str(), blobs[0].metadata["offset"].as_str()), ("12", "34"));
-        assert!(blobs[0].modified.is_some());
+        assert!(blobs[0].modified.is_some() && blobs[0].leased && !blobs[1].leased);
         assert_eq!((blobs[1].etag.as_str(), blobs[1].metadata["ownerid"].as_str()), ("0x1", ""));
         assert!(blobs[2].metadata.is_empty());
         let empty: Page =

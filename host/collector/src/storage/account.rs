@@ -1,4 +1,4 @@
-//! The storage account that keeps checkpoints, and how requests to it are signed.
+//! A storage account, and how requests to it are signed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,6 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, H
 use ring::hmac;
 use url::Url;
 
-use super::settings::EventHubSettings;
 use crate::http::{Error, Secret, check_secure};
 
 /// What a token for storage is asked for.
@@ -27,10 +26,10 @@ const EMULATOR: (&str, &str) =
 
 /// Where an account is and by what it lets in.
 #[derive(Clone, Debug)]
-pub(super) struct Account {
+pub(crate) struct Account {
     name: String,
     /// The root of its blobs.
-    pub(super) url: Url,
+    pub(crate) url: Url,
     access: Access,
 }
 
@@ -46,20 +45,32 @@ enum Access {
     Identity,
 }
 
+/// The options that name an account. They are called the same wherever they stand.
+pub(crate) struct AccountOptions<'a> {
+    /// `storage_account`.
+    pub(crate) name: &'a str,
+    /// `storage_account_key`.
+    pub(crate) key: Option<&'a Secret>,
+    /// `storage_account_connection_string`.
+    pub(crate) connection_string: Option<&'a Secret>,
+    /// Whether there is an identity, for an account without a key.
+    pub(crate) by_identity: bool,
+    /// The domain of storage in the cloud that a name is in.
+    pub(crate) suffix: &'static str,
+}
+
 impl Account {
-    /// Reads it from the options; none where checkpoints are kept locally.
-    pub(super) fn of(settings: &EventHubSettings) -> Result<Option<Self>, Error> {
-        if let Some(text) = settings.storage_account_connection_string.as_ref().filter(|text| !text.expose().is_empty())
-        {
-            let by_identity = settings.storage_identity()?.is_some();
-            let account = Self::of_connection_string(&text.expose(), by_identity)?;
+    /// Reads it from the options; none where they name none.
+    pub(crate) fn of(options: &AccountOptions<'_>) -> Result<Option<Self>, Error> {
+        if let Some(text) = options.connection_string.filter(|text| !text.expose().is_empty()) {
+            let account = Self::of_connection_string(&text.expose(), options.by_identity)?;
             let access = match account.access {
                 Access::Identity => Access::Identity,
                 _ => Access::ConnectionString(text.clone()),
             };
             return Ok(Some(Self { access, ..account }));
         }
-        let name = settings.storage_account.trim();
+        let name = options.name.trim();
         if name.is_empty() {
             return Ok(None);
         }
@@ -70,19 +81,18 @@ impl Account {
             let message = "must be of 3 to 24 lower-case letters and digits".into();
             return Err(Error::Settings { option, message });
         }
-        let access = match &settings.storage_account_key {
+        let access = match options.key {
             Some(key) if !key.expose().is_empty() => {
                 check_key("storage_account_key", &key.expose())?;
                 Access::Key(key.clone())
             }
-            _ if settings.storage_identity()?.is_none() => {
-                let message = "is missing: auth_type connection_string gives no access to the storage account, so name its key, its connection string or storage_account_auth";
+            _ if !options.by_identity => {
+                let message = "is missing: nothing gives access to the storage account, so name its key, its connection string or storage_account_auth";
                 return Err(Error::Settings { option: "storage_account_key", message: message.into() });
             }
             _ => Access::Identity,
         };
-        let namespace = super::address::Address::of(settings)?.namespace;
-        let url = address(option, &format!("https://{name}.blob.{}", suffix(&namespace)))?;
+        let url = address(option, &format!("https://{name}.blob.{}", options.suffix))?;
         Ok(Some(Self { name: name.to_owned(), url, access }))
     }
 
@@ -125,12 +135,12 @@ impl Account {
     }
 
     /// Its name, for messages.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         if self.name.is_empty() { self.url.host_str().unwrap_or_default() } else { &self.name }
     }
 
     /// Dates a request and shows that it may be made. `identity` is asked where the account has no key.
-    pub(super) async fn sign(
+    pub(crate) async fn sign(
         &self,
         request: &mut Request,
         identity: Option<&Arc<dyn TokenCredential>>,
@@ -174,18 +184,8 @@ impl Account {
     }
 }
 
-const PUBLIC: &str = "core.windows.net";
-
-/// The domain of storage in the cloud that a namespace is in.
-fn suffix(namespace: &str) -> &'static str {
-    if namespace.ends_with(".usgovcloudapi.net") {
-        "core.usgovcloudapi.net"
-    } else if namespace.ends_with(".chinacloudapi.cn") {
-        "core.chinacloudapi.cn"
-    } else {
-        PUBLIC
-    }
-}
+/// The domain of storage in most clouds.
+pub(crate) const PUBLIC: &str = "core.windows.net";
 
 fn address(option: &'static str, text: &str) -> Result<Url, Error> {
     let url = Url::parse(text)

@@ -1,131 +1,20 @@
-//! Where cursors are kept between runs.
+//! Checkpoints as files.
 //!
 //! A checkpoint is written whole to a new file, synced and renamed over the old one, which stays beside it under
-//! another name; so there is always a whole one, whenever the process or the machine stops. Its first line says how
-//! long the rest is and what it hashes to. A file that was cut or changed is noticed, and the one before it serves:
-//! records are read again then, none is left out. Where neither can be used nothing is guessed; the input stops and
-//! says so, because starting from the beginning would deliver everything again and from the present would lose records.
+//! another name; so there is always a whole one, whenever the process or the machine stops. A file that was cut or changed is
+//! noticed, and the one before it serves: records are read again then, none is left out. Where neither can be used nothing is
+//! guessed; the input stops and says so, because starting from the beginning would deliver everything again and from the present
+//! would lose records.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use async_trait::async_trait;
 
-/// Counts the commits of a checkpoint: 1 is the first; 0 stands for none.
-pub type Generation = u64;
-
-/// What a source needs to go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Which commit made it.
-    pub generation: Generation,
-    /// The source's cursor, opaque.
-    pub cursor: String,
-    /// When it was saved, milliseconds since 1970-01-01T00:00:00Z.
-    pub saved_at: i64,
-}
-
-/// Keeps checkpoints by input.
-pub trait Checkpoints: Send + Sync {
-    /// The last one committed; none for an input that never had one.
-    ///
-    /// # Errors
-    ///
-    /// There is one and it cannot be used.
-    fn load(&self, input: &str) -> Result<Option<Checkpoint>, CheckpointError>;
-
-    /// Replaces the checkpoint of generation `from` by a cursor; once this returns it survives a power failure.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be written, or somebody else has committed since `from`.
-    fn commit(&self, input: &str, from: Generation, cursor: &str) -> Result<Generation, CheckpointError>;
-}
-
-/// Why a checkpoint cannot be used or kept.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// The folder cannot be used.
-    #[error("path.data {}: {source}", folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// Another process uses the folder.
-    #[error("path.data {} is in use by another process: give each its own", folder.display())]
-    Locked {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// Reading or writing failed; trying again may help.
-    #[error("checkpoint {}: {source}", file.display())]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The checkpoint is written, and whether it survives a power failure is unknown.
-    #[error("syncing checkpoint {} to disk: {source}; the next start goes on from it, or from the one before it", file.display())]
-    Sync {
-        /// The file.
-        file: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// Neither the checkpoint nor the one before it is whole.
-    #[error(
-        "checkpoint {}: {reason}, and the one before it cannot be used either; put a backup in its place, or remove \
-         both files to read from initial_interval again",
-        file.display()
-    )]
-    Broken {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Somebody else has committed.
-    #[error("checkpoint {} has generation {found} where {expected} was expected: another process writes it", file.display())]
-    Overtaken {
-        /// The file.
-        file: PathBuf,
-        /// What it should have been.
-        expected: Generation,
-        /// What it is.
-        found: Generation,
-    },
-}
-
-impl CheckpointError {
-    /// Whether the same call may succeed later.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Io { .. })
-    }
-}
-
-/// The first line of a file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    version: u32,
-    generation: Generation,
-    /// Milliseconds since 1970-01-01T00:00:00Z. Files of older versions do not have it: theirs is the file's own time, which a
-    /// restored backup has lost.
-    #[serde(default)]
-    saved_at: Option<i64>,
-    /// Bytes of the cursor, which follows on the next line.
-    length: usize,
-    /// XXH3-64 of the generation and the time where there is one (64 bits each, little endian), and the cursor, hexadecimal.
-    xxh3: String,
-}
-
-const VERSION: u32 = 1;
+use super::format;
+use super::{Checkpoint, CheckpointError, Checkpoints, Generation, millis, sync_folder};
 
 /// Checkpoints as files in a folder that this process has for itself.
 #[derive(Debug)]
@@ -176,54 +65,37 @@ impl From<io::Error> for Unusable {
     }
 }
 
-fn broken(reason: impl Into<String>) -> Unusable {
-    Unusable::Broken(reason.into())
-}
-
-fn header(line: &[u8]) -> Result<Header, Unusable> {
-    let header: Header = serde_json::from_slice(line).map_err(|_| broken("its first line is damaged"))?;
-    if header.version != VERSION {
-        return Err(broken(format!("it has version {}, this program knows {VERSION}", header.version)));
-    }
-    Ok(header)
-}
-
 fn read(file: &Path) -> Result<Checkpoint, Unusable> {
     let mut open = File::open(file)?;
     let mut bytes = Vec::new();
     open.read_to_end(&mut bytes)?;
-    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| broken("it is cut short"))?;
-    let (line, rest) = bytes.split_at(end);
-    let header = header(line)?;
-    let cursor = rest.get(1..).unwrap_or_default();
-    if cursor.len() != header.length || hash(header.generation, header.saved_at, cursor) != header.xxh3 {
-        return Err(broken(if cursor.len() < header.length { "it is cut short" } else { "it is damaged" }));
-    }
-    let cursor = String::from_utf8(cursor.to_vec()).map_err(|_| broken("it is damaged"))?;
-    let saved_at = match header.saved_at {
+    let saved = format::read(&bytes).map_err(Unusable::Broken)?;
+    let saved_at = match saved.saved_at {
         Some(saved_at) => saved_at,
+        // A file of an older version: the time is the file's own, which a restored backup has lost.
         None => millis(open.metadata()?.modified()?),
     };
-    Ok(Checkpoint { generation: header.generation, cursor, saved_at })
+    Ok(Checkpoint { generation: saved.generation, cursor: saved.cursor, saved_at })
 }
 
-/// Milliseconds since 1970-01-01T00:00:00Z.
-pub(crate) fn millis(time: SystemTime) -> i64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn hash(generation: Generation, saved_at: Option<i64>, cursor: &[u8]) -> String {
-    let mut hasher = Xxh3::new();
-    hasher.update(&generation.to_le_bytes());
-    if let Some(saved_at) = saved_at {
-        hasher.update(&saved_at.to_le_bytes());
-    }
-    hasher.update(cursor);
-    format!("{:016x}", hasher.digest())
-}
-
+#[async_trait]
 impl Checkpoints for LocalCheckpoints {
-    fn load(&self, input: &str) -> Result<Option<Checkpoint>, CheckpointError> {
+    async fn load(&self, input: &str) -> Result<Option<Checkpoint>, CheckpointError> {
+        LocalCheckpoints::load(self, input)
+    }
+
+    async fn commit(&self, input: &str, from: Generation, cursor: &str) -> Result<Generation, CheckpointError> {
+        LocalCheckpoints::commit(self, input, from, cursor)
+    }
+}
+
+impl LocalCheckpoints {
+    /// As [`Checkpoints::load`].
+    ///
+    /// # Errors
+    ///
+    /// There is one and it cannot be used.
+    pub fn load(&self, input: &str) -> Result<Option<Checkpoint>, CheckpointError> {
         let file = self.file(input);
         let failed = |file: &Path, source| CheckpointError::Io { file: file.to_owned(), source };
         let reason = match read(&file) {
@@ -246,7 +118,12 @@ impl Checkpoints for LocalCheckpoints {
         }
     }
 
-    fn commit(&self, input: &str, from: Generation, cursor: &str) -> Result<Generation, CheckpointError> {
+    /// As [`Checkpoints::commit`].
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written, or somebody else has committed since `from`.
+    pub fn commit(&self, input: &str, from: Generation, cursor: &str) -> Result<Generation, CheckpointError> {
         let (file, previous) = (self.file(input), self.previous(input));
         let whole = match read(&file) {
             Ok(Checkpoint { generation, .. }) if generation != from => {
@@ -258,15 +135,11 @@ impl Checkpoints for LocalCheckpoints {
             Err(Unusable::Io(source)) => return Err(CheckpointError::Io { file, source }),
         };
         let next = from + 1;
-        let saved_at = Some(millis(SystemTime::now()));
-        let xxh3 = hash(next, saved_at, cursor.as_bytes());
-        let header = Header { version: VERSION, generation: next, saved_at, length: cursor.len(), xxh3 };
+        let text = format::write(next, millis(SystemTime::now()), None, cursor);
         let write = || -> io::Result<()> {
             let new = file.with_added_extension("new");
             let mut writer = File::create(&new)?;
-            serde_json::to_writer(&mut writer, &header)?;
-            writer.write_all(b"\n")?;
-            writer.write_all(cursor.as_bytes())?;
+            writer.write_all(text.as_bytes())?;
             writer.sync_all()?;
             // Only what is whole may take the place of what is before it.
             if whole {
@@ -278,11 +151,6 @@ impl Checkpoints for LocalCheckpoints {
         sync_folder(&self.folder).map_err(|source| CheckpointError::Sync { file, source })?;
         Ok(next)
     }
-}
-
-/// Makes renamed and new files of a folder survive a power failure. Windows has no such call and needs none.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -321,7 +189,8 @@ mod tests {
     #[test]
     fn a_file_of_an_older_version_was_saved_when_it_was_written() {
         let (_folder, store) = store();
-        let header = format!(r#"{{"version":1,"generation":4,"length":5,"xxh3":"{}"}}"#, hash(4, None, b"older"));
+        let header =
+            format!(r#"{{"version":1,"generation":4,"length":5,"xxh3":"{}"}}"#, format::hash(4, None, None, b"older"));
         fs::write(store.file("a"), format!("{header}\nolder")).unwrap();
         let written = millis(fs::metadata(store.file("a")).unwrap().modified().unwrap());
         let expected = Checkpoint { generation: 4, cursor: "older".into(), saved_at: written };

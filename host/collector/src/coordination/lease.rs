@@ -1,0 +1,194 @@
+//! The lease on the blob of one input: whoever holds it leads the input.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::checkpoint::{Checkpoint, CheckpointError, format, millis};
+use crate::http;
+use crate::storage::{Condition, Container, LeaseAction, Written};
+
+/// Why it is not known whether a lease can be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AcquireError {
+    /// The storage account does not say.
+    #[error(transparent)]
+    Storage(#[from] http::Error),
+    /// The checkpoint that would be the first cannot be used, and to begin without it would lose its place.
+    #[error(transparent)]
+    Own(#[from] CheckpointError),
+}
+
+/// An input that this process may lead.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) input: String,
+    /// The blob, which holds the checkpoint too.
+    pub(super) blob: String,
+    /// What this process holds leases by, the same after a restart.
+    pub(super) id: String,
+    duration: Duration,
+    container: Container,
+    hold: watch::Sender<Option<Hold>>,
+    /// The input waits to be led: what it had under way is settled.
+    waits: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hold {
+    /// When the request was begun that was answered last: the lease ends its duration after that, or later.
+    renewed: Instant,
+    /// Another process is to have it.
+    handing_over: bool,
+}
+
+impl Lease {
+    pub(super) fn new(input: &str, blob: String, id: String, duration: Duration, container: Container) -> Self {
+        Self {
+            input: input.to_owned(),
+            blob,
+            id,
+            duration,
+            container,
+            hold: watch::Sender::new(None),
+            waits: AtomicBool::new(false),
+        }
+    }
+
+    /// Until when this process leads, by its own clock: well before the lease ends, so that nothing is under way then. None
+    /// where it does not.
+    pub(super) fn until(&self) -> Option<Instant> {
+        let hold = (*self.hold.borrow())?;
+        Some(self.end_of(hold)).filter(|end| *end > Instant::now())
+    }
+
+    fn end_of(&self, hold: Hold) -> Instant {
+        hold.renewed + self.duration * 5 / 6
+    }
+
+    /// Whether this process has it, or has not given it back.
+    pub(super) fn is_held(&self) -> bool {
+        self.hold.borrow().is_some()
+    }
+
+    /// Whether the input runs as soon as this process has it.
+    pub(super) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it does.
+    pub(super) fn set_waiting(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// Whether another process is to have it.
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.hold.borrow().is_some_and(|hold| hold.handing_over)
+    }
+
+    /// Tries to take it. Makes the blob where there is none: of the checkpoint that this process has of a time without others, else of
+    /// one without a cursor, which says since when anything may have been delivered. Gives whether this process leads now.
+    pub(super) async fn acquire(
+        &self,
+        own: impl FnOnce() -> Result<Option<Checkpoint>, CheckpointError>,
+    ) -> Result<bool, AcquireError> {
+        let action = LeaseAction::Acquire(&self.id, self.duration.as_secs());
+        let mut renewed = Instant::now();
+        let mut written = self.container.lease(&self.blob, action).await?;
+        if written == Written::Missing {
+            let now = millis(SystemTime::now());
+            let first = own()?.unwrap_or(Checkpoint { generation: 0, cursor: String::new(), saved_at: now });
+            let text = format::write(first.generation, first.saved_at, None, &first.cursor);
+            // Where another was faster it is his.
+            self.container.upload(&self.blob, text.into_bytes(), Condition::Absent, None).await?;
+            renewed = Instant::now();
+            written = self.container.lease(&self.blob, action).await?;
+        }
+        let acquired = matches!(written, Written::Done { .. });
+        if acquired {
+            self.hold.send_replace(Some(Hold { renewed, handing_over: false }));
+        }
+        Ok(acquired)
+    }
+
+    /// Renews it where a third of its time has passed. Without an answer it is tried again, as long as it lasts.
+    pub(super) async fn renew(&self) -> Result<(), http::Error> {
+        let Some(hold) = *self.hold.borrow() else { return Ok(()) };
+        if hold.renewed.elapsed() < self.duration / 3 {
+            return Ok(());
+        }
+        let renewed = Instant::now();
+        let request = self.container.lease(&self.blob, LeaseAction::Renew(&self.id));
+        let Ok(written) = timeout(self.duration / 3, request).await else {
+            tracing::warn!(input = self.input, "the lease is not renewed yet: no answer from the storage account");
+            return Ok(());
+        };
+        match written? {
+            Written::Done { .. } => self.hold.send_modify(|hold| {
+                if let Some(hold) = hold {
+                    hold.renewed = renewed;
+                }
+            }),
+            Written::Refused | Written::Missing => self.lose(),
+        }
+        Ok(())
+    }
+
+    /// Notes that another has it, or nobody.
+    pub(super) fn lose(&self) {
+        if self.hold.send_replace(None).is_some() {
+            tracing::warn!(input = self.input, "another process leads the input now, or nobody: this one steps back");
+        }
+    }
+
+    /// Has this process step back, so that another can take it.
+    pub(super) fn hand_over(&self) {
+        self.hold.send_modify(|hold| {
+            if let Some(hold) = hold {
+                hold.handing_over = true;
+            }
+        });
+    }
+
+    /// Gives it back, where this process has it.
+    pub(super) async fn release(&self) {
+        if self.hold.send_replace(None).is_none() {
+            return;
+        }
+        let request = self.container.lease(&self.blob, LeaseAction::Release(&self.id));
+        if let Ok(Err(error)) = timeout(self.duration / 3, request).await {
+            tracing::warn!(input = self.input, %error, "the lease is not given back: others wait until it ends");
+        }
+    }
+
+    /// Waits until this process leads.
+    pub(super) async fn elected(&self) {
+        // The sender lives as long as this.
+        let _ = self.hold.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Waits until this process must not go on to lead: the lease is lost, to be handed over, or about to end unrenewed.
+    pub(super) async fn over(&self) {
+        let mut hold = self.hold.subscribe();
+        loop {
+            let Some(now) = *hold.borrow_and_update() else { return };
+            if now.handing_over {
+                return;
+            }
+            tokio::select! {
+                // The sender lives as long as this.
+                _ = hold.changed() => {}
+                () = sleep_until(self.end_of(now)) => {
+                    tracing::warn!(
+                        input = self.input,
+                        "the lease cannot be renewed: this process steps back before another takes over"
+                    );
+                    self.hold.send_replace(None);
+                    return;
+                }
+            }
+        }
+    }
+}
