@@ -41,8 +41,8 @@ impl Process {
             format!("inputs.2.storage_account_connection_string={account}"),
             "inputs.2.processor_update_interval=1s".to_owned(),
             "inputs.2.processor_ownership_expiration=5s".to_owned(),
-            "inputs.0.batch_size=100".to_owned(),
-            "inputs.1.batch_size=50".to_owned(),
+            "inputs.0.batch_size=50".to_owned(),
+            "inputs.1.batch_size=20".to_owned(),
             "http.enabled=true".to_owned(),
             format!("http.port={port}"),
         ]);
@@ -105,7 +105,7 @@ fn every_document_arrives_once_although_leaders_are_killed_and_paused_again_and_
         ..EventHubsOptions::default()
     };
     // Pages take their time, so that leaders end in the middle.
-    let graph = GraphOptions { bytes_per_second: Some(60_000), plain: true, ..GraphOptions::default() };
+    let graph = GraphOptions { bytes_per_second: Some(200_000), plain: true, ..GraphOptions::default() };
     let tenant = Tenant::start(Options { graph, ..options(events, event_hubs) });
     let mut processes = [(); 2].map(|()| Process::start(&tenant, &azurite, server));
     wait("each has its share", || {
