@@ -19,7 +19,7 @@ TENANT := --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilit
 underscore = $(subst -,_,$1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools build sbom components reproduce static dist run demo elasticsearch playground chaos test lint bless reference bench soak fuzz docs clean
+.PHONY: help setup tools build sbom components reproduce static dist run demo elasticsearch playground chaos takeovers test lint bless reference bench soak fuzz docs clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -89,6 +89,9 @@ test: $(COMPONENTS)/.made tools ## runs all tests
 
 chaos: $(COMPONENTS)/.made ## kills the program 200 times while some 216,000 documents, 140,000 of them events, flow into a real Elasticsearch; takes about 20 minutes
 	@CHAOS_KILLS=200 cargo test $(CARGO_PROFILE) $(LOCKED) --workspace --test elasticsearch killed_again -- --nocapture
+
+takeovers: $(COMPONENTS)/.made ## kills or pauses the leading of two programs 50 times while some 110,000 documents flow into a real Elasticsearch; takes about 25 minutes
+	@CHAOS_TAKEOVERS=50 cargo test $(CARGO_PROFILE) $(LOCKED) --workspace --test elasticsearch leaders_are_killed -- --nocapture
 
 # Documentation of examples too: it takes the features of dependencies that clippy took then, so that they are checked once.
 lint: $(COMPONENTS)/.made ## checks format, lints, documentation and licences

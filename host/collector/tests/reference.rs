@@ -61,7 +61,13 @@ fn shows_the_defaults() {
         })
         .collect();
     assert!(with_all.lines().count() > 150 && !with_all.contains("\n#output"));
-    let others = ["coordination.azure_blob=null", "output.elasticsearch=null", "output.logstash=null", "output.kafka=null", "output.discard=null"];
+    let others = [
+        "coordination.azure_blob=null",
+        "output.elasticsearch=null",
+        "output.logstash=null",
+        "output.kafka=null",
+        "output.discard=null",
+    ];
     let console = [&others[..], &["output.file=null"]].concat();
     assert_eq!(shown(&with_all, &console), shown(&reference(), &[]));
     let file = [&others[..], &["output.console=null"]].concat();

@@ -1,6 +1,6 @@
 //! What a running process tells of itself: metrics, health, status, samples; and its log.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 

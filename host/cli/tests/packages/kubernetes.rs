@@ -65,7 +65,7 @@ fn the_configuration_is_valid_and_the_documentation_names_its_secrets() {
     let before = format!("file:{FOLDER}/");
     let named = config.split(&before).skip(1);
     let named: Vec<&str> = named.map(|rest| rest.lines().next().unwrap()).collect();
-    assert_eq!(named.len(), 4);
+    assert_eq!(named.len(), 5);
     for name in &named {
         assert!(install.contains(&format!("--from-literal={name}=")), "docs/install.md does not say how {name} is set");
     }

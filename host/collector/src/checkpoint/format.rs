@@ -40,8 +40,7 @@ pub(crate) struct Saved {
 pub(crate) fn write(generation: Generation, saved_at: i64, session: Option<&str>, cursor: &str) -> String {
     let xxh3 = hash(generation, Some(saved_at), session, cursor.as_bytes());
     let session = session.map(str::to_owned);
-    let header =
-        Header { version: VERSION, generation, saved_at: Some(saved_at), session, length: cursor.len(), xxh3 };
+    let header = Header { version: VERSION, generation, saved_at: Some(saved_at), session, length: cursor.len(), xxh3 };
     // Numbers and texts have a form in JSON.
     let header = serde_json::to_string(&header).unwrap_or_default();
     format!("{header}\n{cursor}")

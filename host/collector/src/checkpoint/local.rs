@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn a_file_of_an_older_version_was_saved_when_it_was_written() {
         let (_folder, store) = store();
-        let header = format!(r#"{{"version":1,"generation":4,"length":5,"xxh3":"{}"}}"#, format::hash(4, None, None, b"older"));
+        let header =
+            format!(r#"{{"version":1,"generation":4,"length":5,"xxh3":"{}"}}"#, format::hash(4, None, None, b"older"));
         fs::write(store.file("a"), format!("{header}\nolder")).unwrap();
         let written = millis(fs::metadata(store.file("a")).unwrap().modified().unwrap());
         let expected = Checkpoint { generation: 4, cursor: "older".into(), saved_at: written };

@@ -81,9 +81,7 @@ impl BlobCheckpoint {
         let session = session.as_mut().ok_or_else(|| self.lost())?;
         let until = self.lease.until().ok_or_else(|| self.lost())?;
         let answer = timeout_at(until.min(Instant::now() + COMMIT), self.write(session, cursor)).await;
-        answer.unwrap_or_else(|_| {
-            Err(CheckpointError::Unanswered { blob: self.lease.blob.clone(), within: COMMIT })
-        })
+        answer.unwrap_or_else(|_| Err(CheckpointError::Unanswered { blob: self.lease.blob.clone(), within: COMMIT }))
     }
 
     async fn write(&self, session: &mut Session, cursor: &str) -> Result<Generation, CheckpointError> {

@@ -39,7 +39,11 @@ impl SharedFacts {
                 match facts::decode(&bytes) {
                     Ok(facts) => self.facts.merge(facts),
                     Err(reason) => {
-                        tracing::warn!(blob = self.blob, reason, "facts of other processes cannot be used and are replaced");
+                        tracing::warn!(
+                            blob = self.blob,
+                            reason,
+                            "facts of other processes cannot be used and are replaced"
+                        );
                     }
                 }
             }

@@ -6,9 +6,20 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::checkpoint::{Checkpoint, format, millis};
+use crate::checkpoint::{Checkpoint, CheckpointError, format, millis};
 use crate::http;
 use crate::storage::{Condition, Container, LeaseAction, Written};
+
+/// Why it is not known whether a lease can be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AcquireError {
+    /// The storage account does not say.
+    #[error(transparent)]
+    Storage(#[from] http::Error),
+    /// The checkpoint that would be the first cannot be used, and to begin without it would lose its place.
+    #[error(transparent)]
+    Own(#[from] CheckpointError),
+}
 
 /// An input that this process may lead.
 #[derive(Debug)]
@@ -35,7 +46,15 @@ struct Hold {
 
 impl Lease {
     pub(super) fn new(input: &str, blob: String, id: String, duration: Duration, container: Container) -> Self {
-        Self { input: input.to_owned(), blob, id, duration, container, hold: watch::Sender::new(None), waits: AtomicBool::new(false) }
+        Self {
+            input: input.to_owned(),
+            blob,
+            id,
+            duration,
+            container,
+            hold: watch::Sender::new(None),
+            waits: AtomicBool::new(false),
+        }
     }
 
     /// Until when this process leads, by its own clock: well before the lease ends, so that nothing is under way then. None
@@ -71,13 +90,16 @@ impl Lease {
 
     /// Tries to take it. Makes the blob where there is none: of the checkpoint that this process has of a time without others, else of
     /// one without a cursor, which says since when anything may have been delivered. Gives whether this process leads now.
-    pub(super) async fn acquire(&self, own: impl FnOnce() -> Option<Checkpoint>) -> Result<bool, http::Error> {
+    pub(super) async fn acquire(
+        &self,
+        own: impl FnOnce() -> Result<Option<Checkpoint>, CheckpointError>,
+    ) -> Result<bool, AcquireError> {
         let action = LeaseAction::Acquire(&self.id, self.duration.as_secs());
         let mut renewed = Instant::now();
         let mut written = self.container.lease(&self.blob, action).await?;
         if written == Written::Missing {
             let now = millis(SystemTime::now());
-            let first = own().unwrap_or(Checkpoint { generation: 0, cursor: String::new(), saved_at: now });
+            let first = own()?.unwrap_or(Checkpoint { generation: 0, cursor: String::new(), saved_at: now });
             let text = format::write(first.generation, first.saved_at, None, &first.cursor);
             // Where another was faster it is his.
             self.container.upload(&self.blob, text.into_bytes(), Condition::Absent, None).await?;

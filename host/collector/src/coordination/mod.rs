@@ -45,7 +45,7 @@ use crate::metrics::Metrics;
 use crate::storage::{Blob, Condition, Container};
 use checkpoints::BlobCheckpoint;
 use facts::SharedFacts;
-use lease::Lease;
+use lease::{AcquireError, Lease};
 pub use settings::{AzureBlobSettings, CoordinationOptions};
 use share::{Member, is_left_to_others, to_hand_over};
 
@@ -54,6 +54,8 @@ const MEMBERS: &str = "defenderbeat/members/";
 const FACTS: &str = "defenderbeat/facts/";
 /// The part of an input that fails where the storage account does.
 const PART: &str = "coordination";
+/// The part that fails where what a process collected alone cannot be gone on from.
+const FIRST: &str = "first checkpoint";
 /// Looks in the time of a lease.
 const LOOKS: u32 = 15;
 /// For so many looks an input that nobody leads is left to processes that lead fewer.
@@ -202,8 +204,11 @@ impl Candidate {
         self.standing.lease.release().await;
         let metrics = &self.standing.metrics;
         metrics.leads.set(Some(0.0));
+        // What fails, how far it is behind and how old the checkpoint is, is the next leader's to tell.
+        metrics.health.forget_all_but(PART);
         metrics.lag.set(None);
         metrics.lag_records.set(None);
+        metrics.checkpoint.0.set(0);
     }
 }
 
@@ -288,7 +293,16 @@ impl Shared {
                     continue;
                 }
             }
-            if lease.acquire(|| self.local.load(&lease.input).ok().flatten()).await? {
+            let acquired = match lease.acquire(|| self.local.load(&lease.input)).await {
+                Ok(acquired) => acquired,
+                Err(AcquireError::Storage(error)) => return Err(error),
+                Err(AcquireError::Own(error)) => {
+                    metrics.health.failed(FIRST, &error);
+                    tracing::error!(input = lease.input, %error, "this process cannot begin with its own checkpoint");
+                    continue;
+                }
+            };
+            if acquired {
                 leads += 1;
                 looks.free.remove(&lease.input);
                 metrics.leads.set(Some(1.0));
@@ -316,7 +330,9 @@ impl Shared {
             if age < self.lease_duration {
                 others.push(Member::of_metadata(&blob.metadata));
             } else if age > FORGET {
-                self.container.delete(&blob.name).await?;
+                if let Err(error) = self.container.delete(&blob.name).await {
+                    tracing::debug!(%error, member = blob.name, "what a process left behind stays");
+                }
             }
         }
         Ok(others)
@@ -375,7 +391,6 @@ async fn exchange(facts: &tokio::sync::Mutex<Vec<SharedFacts>>) {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests;

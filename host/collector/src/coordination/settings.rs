@@ -130,4 +130,3 @@ impl AzureBlobSettings {
         Ok(Container::new(account, self.storage_account_container.clone(), client, identity, http.retry))
     }
 }
-

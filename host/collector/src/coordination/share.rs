@@ -56,8 +56,7 @@ pub(super) fn is_left_to_others(input: &str, leads: usize, others: &[Member]) ->
 /// Which input a process hands over that leads these, if any: the first that somebody wants who leads so few that he will not lead
 /// more than it.
 pub(super) fn to_hand_over<'a>(leads: &[&'a str], others: &[Member]) -> Option<&'a str> {
-    let is_wanted =
-        |input: &&&str| others.iter().any(|other| other.leads + 1 < leads.len() && other.wants(input));
+    let is_wanted = |input: &&&str| others.iter().any(|other| other.leads + 1 < leads.len() && other.wants(input));
     leads.iter().find(is_wanted).copied()
 }
 
@@ -99,8 +98,7 @@ mod tests {
             let others = self.others(process, alive);
             for input in self.wants[process].clone() {
                 let leads = self.leads(process).len();
-                if self.leaders[input].is_none()
-                    && !(patient && is_left_to_others(&self.inputs[input], leads, &others))
+                if self.leaders[input].is_none() && !(patient && is_left_to_others(&self.inputs[input], leads, &others))
                 {
                     self.leaders[input] = Some(process);
                 }

@@ -82,7 +82,7 @@ impl Process {
     }
 
     async fn acquire(&self) -> bool {
-        self.lease.acquire(|| None).await.unwrap()
+        self.lease.acquire(|| Ok(None)).await.unwrap()
     }
 
     async fn commit(&self, cursor: &str) -> Result<Generation, CheckpointError> {
@@ -191,13 +191,16 @@ async fn what_a_process_collected_alone_goes_on_with_others() {
     let Some(azurite) = Azurite::start() else { return };
     let container = container(&azurite).await;
     let (one, other) = (Process::new(ONE, &container), Process::new(OTHER, &container));
+    let broken = || CheckpointError::Damaged { blob: "alerts".to_owned(), reason: "it is cut short".to_owned() };
+    assert!(one.lease.acquire(|| Err(broken())).await.is_err(), "one that cannot be used is no beginning");
+    assert!(container.list(INPUTS).await.unwrap().is_empty());
     let own = Checkpoint { generation: 7, cursor: "alone".to_owned(), saved_at: 1_000 };
-    assert!(one.lease.acquire(|| Some(own.clone())).await.unwrap());
+    assert!(one.lease.acquire(|| Ok(Some(own.clone()))).await.unwrap());
     assert_eq!(one.checkpoint.load().await.unwrap(), own);
     one.commit("together").await.unwrap();
     one.lease.release().await;
     // A blob that is there counts, whatever lies below path.data.
-    assert!(other.lease.acquire(|| Some(own)).await.unwrap());
+    assert!(other.lease.acquire(|| Ok(Some(own))).await.unwrap());
     assert_eq!(other.cursor().await, at(8, "together"));
 }
 

@@ -275,7 +275,8 @@ impl EventHubSettings {
     /// The storage account that is shared with other collectors; none where checkpoints are kept under `path.data`.
     pub(super) fn account(&self) -> Result<Option<Account>, Error> {
         // Only a name is completed by the cloud that the namespace is in.
-        let suffix = if self.storage_account.trim().is_empty() { PUBLIC } else { suffix(&Address::of(self)?.namespace) };
+        let suffix =
+            if self.storage_account.trim().is_empty() { PUBLIC } else { suffix(&Address::of(self)?.namespace) };
         Account::of(&AccountOptions {
             name: &self.storage_account,
             key: self.storage_account_key.as_ref(),
