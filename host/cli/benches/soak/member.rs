@@ -1,6 +1,7 @@
 //! One process and what befalls it.
 
 use std::fs::OpenOptions;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -140,9 +141,12 @@ impl Member {
     /// What it takes, and what it tells; none where it is not there.
     pub(crate) fn sample(&self) -> Option<Sample> {
         let process = self.process.as_ref()?.0.id();
-        // One that is paused answers when it wakes.
-        let asked = matches!(self.state, State::Runs).then_some(&self.asked);
-        Some(Sample::take(process, asked))
+        Some(Sample::take(process, self.answers().then_some(&self.asked)))
+    }
+
+    /// Whether it tells of itself: neither one that is paused does, nor one that has just started.
+    fn answers(&self) -> bool {
+        matches!(self.state, State::Runs) && TcpStream::connect(("127.0.0.1", self.asked.port)).is_ok()
     }
 
     /// Lines of its file of dead letters.

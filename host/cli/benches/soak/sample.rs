@@ -1,6 +1,5 @@
 //! What a process takes at a moment, and what it tells of itself.
 
-use std::net::TcpStream;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -30,7 +29,7 @@ pub(crate) struct Told {
 }
 
 impl Sample {
-    /// Of a process that is there; one that can be asked, is.
+    /// Of a process that is there; one that answers is asked.
     pub(crate) fn take(process: u32, asked: Option<&Asked>) -> Self {
         let folder = PathBuf::from(format!("/proc/{process}"));
         let status = std::fs::read_to_string(folder.join("status")).unwrap();
@@ -39,8 +38,6 @@ impl Sample {
             line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap_or_default()
         };
         let files = std::fs::read_dir(folder.join("fd")).map_or(0, Iterator::count);
-        // It does not listen yet where it has just started.
-        let asked = asked.filter(|asked| TcpStream::connect(("127.0.0.1", asked.port)).is_ok());
         let told = asked.map(|asked| Told::read(&serde_json::from_str(&asked.get("/stats").1).unwrap()));
         Self { memory: value("VmRSS") / 1024.0, files: files as f64, threads: value("Threads"), told }
     }

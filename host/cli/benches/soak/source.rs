@@ -52,6 +52,7 @@ impl Source {
                 records_per_message: 20,
                 drop_connection_after: 3_000,
                 links_refused: 0.05,
+                tokens_refused: 0.05,
                 ..EventHubsOptions::default()
             },
             ..Options::default()

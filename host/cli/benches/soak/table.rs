@@ -13,12 +13,26 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn begin() -> Self {
-        let of_process = NAMES.map(|name| format!("{name:>8} {:>5} {:>7} {:>6} {:>8}", "files", "threads", "lag s", "messages"));
-        println!("processes: resident memory in MiB, open files, threads, lag in seconds and in messages of the event hub;");
-        println!("documents: that came by then and arrived, that are behind, that were sent again although they had arrived");
+        let of_process =
+            NAMES.map(|name| format!("{name:>8} {:>5} {:>7} {:>6} {:>8}", "files", "threads", "lag s", "messages"));
+        println!(
+            "processes: resident memory in MiB, open files, threads, lag in seconds and in messages of the event hub;"
+        );
+        println!(
+            "documents: that came by then and arrived, that are behind, that were sent again although they had arrived"
+        );
         println!(
             "{:>6} |{}|{} | {:>9} {:>9} {:>7} {:>7} {:>5} {:>8} {:>7}",
-            "minute", of_process[0], of_process[1], "came", "arrived", "behind", "again", "syncs", "rejected", "letters"
+            "minute",
+            of_process[0],
+            of_process[1],
+            "came",
+            "arrived",
+            "behind",
+            "again",
+            "syncs",
+            "rejected",
+            "letters"
         );
         Self { rows: Vec::new() }
     }
@@ -49,13 +63,7 @@ impl Table {
     }
 
     /// What a process was measured at from one part of the time to another, such as from 0.25 to 0.5.
-    pub(crate) fn values(
-        &self,
-        process: usize,
-        from: f64,
-        to: f64,
-        of: impl Fn(&Sample) -> Option<f64>,
-    ) -> Vec<f64> {
+    pub(crate) fn values(&self, process: usize, from: f64, to: f64, of: impl Fn(&Sample) -> Option<f64>) -> Vec<f64> {
         let end = self.rows.last().map_or(0, |(second, _)| *second) as f64;
         let within = self.rows.iter().filter(|(second, _)| (from..=to).contains(&(*second as f64 / end)));
         within.filter_map(|(_, samples)| of(samples[process].as_ref()?)).collect()
