@@ -123,7 +123,7 @@ bench: build ## measures mapping, native, sandboxed, in VRL and in other hosts, 
 	@cargo test $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --test examples
 	@cargo bench $(LOCKED) --quiet --workspace --bench mapping --bench hosts --bench elasticsearch
 
-soak: build ## collects all streams at 2,000 records a second for SOAK_MINUTES, 60, by two processes that are disturbed; fails where something grows or is lost
+soak: build ## collects all streams at 2,000 records a second for SOAK_MINUTES, 60, by two processes that are disturbed and reload; fails where something grows or is lost
 	@cargo bench $(LOCKED) --quiet --workspace --bench soak
 
 fuzz: ## runs each fuzz target for a minute

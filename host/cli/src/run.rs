@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -71,17 +71,19 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 
 /// The components that the inputs of a configuration need.
 pub(crate) fn load(config: &Config) -> Result<Vec<(Kind, Component)>> {
-    load_into(&Engine::new(defenderbeat_runtime::Options::default())?, config)
+    let mut components = Vec::new();
+    load_into(&mut components, &Engine::new(defenderbeat_runtime::Options::default())?, config)?;
+    Ok(components)
 }
 
-fn load_into(engine: &Engine, config: &Config) -> Result<Vec<(Kind, Component)>> {
-    let mut components: Vec<(Kind, Component)> = Vec::new();
+/// Adds those that are not there yet: each is some megabytes of machine code.
+fn load_into(components: &mut Vec<(Kind, Component)>, engine: &Engine, config: &Config) -> Result<()> {
     for input in &config.inputs {
         if !components.iter().any(|(kind, _)| *kind == input.kind) {
             components.push((input.kind, components::load(engine, input.kind.name(), None)?));
         }
     }
-    Ok(components)
+    Ok(())
 }
 
 /// The host's own data, with the databases of a configuration.
@@ -105,7 +107,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let log = log::start(&config, &progress);
     let fuel = defenderbeat_runtime::Options::default().with_fuel(arguments.fuel);
     let engine = Engine::new(fuel)?;
-    let components = load_into(&engine, &config)?;
+    let mut components = Vec::new();
+    load_into(&mut components, &engine, &config)?;
     let lookup = Arc::new(data(&config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let (tell, stop) = watch::channel(false);
@@ -115,7 +118,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         tokio::spawn(hangups(tell.clone(), ask));
         tokio::spawn(signals(tell));
         let _shown = progress.collecting(&metrics);
-        let components_of = move |config: &Config| load_into(&engine, config).map_err(|error| message(&error));
+        let loaded = Mutex::new(components.clone());
+        let components_of = move |config: &Config| {
+            let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            load_into(&mut loaded, &engine, config).map_err(|error| message(&error))?;
+            Ok(loaded.clone())
+        };
         let reload = Reload { file: arguments.config.file(), components: Arc::new(components_of), asked };
         let (once, metrics) = (arguments.once, metrics.clone());
         let options = Options { once, components, lookup, metrics, stop, reload: Some(reload) };

@@ -38,6 +38,14 @@ impl Fleet {
         *self.disturbances.entry(disturbance).or_default() += 1;
     }
 
+    /// Has all processes that can take an input that was changed.
+    pub(crate) fn reload(&mut self) {
+        for member in self.members.iter_mut().filter(|member| member.answers()) {
+            member.disturb(Disturbance::Reload);
+            *self.disturbances.entry(Disturbance::Reload).or_default() += 1;
+        }
+    }
+
     /// Ends what is over.
     pub(crate) fn tend(&mut self) {
         self.members.iter_mut().for_each(Member::tend);

@@ -1,5 +1,6 @@
-//! All streams for an hour, 2,000 records a second, by two processes that share them, while everything around fails now and then and
-//! one process after the other is killed, stopped or paused: what they take does not grow, and nothing is lost or doubled.
+//! All streams for an hour, 2,000 records a second, by two processes that share them, while everything around fails now and then, one
+//! process after the other is killed, stopped or paused, and both reload changed inputs: what they take does not grow, and nothing is
+//! lost or doubled.
 //!
 //! The tenant and Event Hubs throttle, fail, revoke tokens and drop connections; in front of a server that only answers, requests meet all
 //! [faults](defenderbeat_elasticsearch::Fault) of the proxy. The server refuses an id that it has, as Elasticsearch does within one index, and which ids
@@ -85,6 +86,9 @@ fn main() -> ExitCode {
         // The last minute is quiet, and so is the first.
         if second % MINUTE == 0 && second < minutes * MINUTE {
             fleet.disturb(second / MINUTE);
+        }
+        if second % MINUTE == MINUTE / 2 {
+            fleet.reload();
         }
         if second % SAMPLE == 0 {
             table.add(second, fleet.sample());

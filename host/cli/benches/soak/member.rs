@@ -21,6 +21,10 @@ const AWAY: Duration = Duration::from_secs(25);
 /// An answer of the output that takes longer is given up.
 const TIMEOUT: &str = "2s";
 
+/// An interval in the configuration, and another that it is changed to and back.
+const INTERVAL: &str = "interval: 5s";
+const OTHER: &str = "interval: 6s";
+
 /// What befalls a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Disturbance {
@@ -30,6 +34,8 @@ pub(crate) enum Disturbance {
     Stop,
     /// SIGSTOP, and SIGCONT after a while.
     Pause,
+    /// SIGHUP, after an interval was changed.
+    Reload,
 }
 
 enum State {
@@ -97,6 +103,13 @@ impl Member {
                 signal(self.id(), "STOP");
                 self.state = State::Paused { until };
             }
+            Disturbance::Reload => {
+                let file = self.asked.program.folder.path().join("defenderbeat.yml");
+                let config = std::fs::read_to_string(&file).unwrap();
+                let [from, to] = if config.contains(INTERVAL) { [INTERVAL, OTHER] } else { [OTHER, INTERVAL] };
+                std::fs::write(&file, config.replacen(from, to, 1)).unwrap();
+                signal(self.id(), "HUP");
+            }
             Disturbance::Stop => {
                 self.end();
                 self.state = State::Away { until };
@@ -145,7 +158,7 @@ impl Member {
     }
 
     /// Whether it tells of itself: neither one that is paused does, nor one that has just started.
-    fn answers(&self) -> bool {
+    pub(crate) fn answers(&self) -> bool {
         matches!(self.state, State::Runs) && TcpStream::connect(("127.0.0.1", self.asked.port)).is_ok()
     }
 

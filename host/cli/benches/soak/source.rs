@@ -50,7 +50,7 @@ impl Source {
                 events: EVENTS * seconds,
                 events_per_second: Some(EVENTS as f64),
                 records_per_message: 20,
-                drop_connection_after: 3_000,
+                drop_connection_after: 300,
                 links_refused: 0.05,
                 tokens_refused: 0.05,
                 ..EventHubsOptions::default()
