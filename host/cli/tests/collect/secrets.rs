@@ -198,13 +198,13 @@ fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value
                     format!("AccountName=contoso;AccountKey={encoded};{account}"),
                     json!({"storage_account_connection_string": secret}),
                 ),
-                "storage_account_auth.client_secret" => (planted, with(at(), json!({"storage_account_auth": application}))),
+                "storage_account_auth.client_secret" => {
+                    (planted, with(at(), json!({"storage_account_auth": application})))
+                }
                 "storage_account_auth.certificate_password" => {
                     (planted, with(at(), json!({"storage_account_auth": pfx("first.pfx")})))
                 }
-                "proxy_url" => {
-                    (proxy, with(at(), json!({"proxy_url": secret, "storage_account_auth": other})))
-                }
+                "proxy_url" => (proxy, with(at(), json!({"proxy_url": secret, "storage_account_auth": other}))),
                 "ssl.key" => (key(), with(at(), json!({"ssl": tls, "storage_account_auth": other}))),
                 _ => panic!("{option} is new: plant it here"),
             }
