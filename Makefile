@@ -19,7 +19,7 @@ TENANT := --count 25 --bare-incidents 2 --events 60 --machines 10 --vulnerabilit
 underscore = $(subst -,_,$1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools build sbom components reproduce static dist run demo elasticsearch playground chaos takeovers test lint bless reference bench fuzz docs clean
+.PHONY: help setup tools build sbom components reproduce static dist run demo elasticsearch playground chaos takeovers test lint bless reference bench soak fuzz docs clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -122,6 +122,9 @@ bench: build ## measures mapping, native, sandboxed, in VRL and in other hosts, 
 	@cargo build $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --bin defenderbeat-example --test forms
 	@cargo test $(CARGO_PROFILE) $(LOCKED) --quiet --workspace --test examples
 	@cargo bench $(LOCKED) --quiet --workspace --bench mapping --bench hosts --bench elasticsearch
+
+soak: build ## collects all streams at 2,000 records a second for SOAK_MINUTES, 60, by two processes that are disturbed; fails where something grows or is lost
+	@cargo bench $(LOCKED) --quiet --workspace --bench soak
 
 fuzz: ## runs each fuzz target for a minute
 	@fuzz/run.sh

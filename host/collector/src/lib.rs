@@ -6,6 +6,9 @@
 //! ([`checkpoint`]). Channels between them hold a few parts, so whatever is slowest slows the rest down.
 
 mod agent;
+#[cfg(test)]
+#[path = "../tests/event_hubs/azurite.rs"]
+mod azurite;
 pub mod checkpoint;
 pub mod config;
 pub mod coordination;

@@ -33,7 +33,7 @@ pub(crate) use input::{feed, setup, streams};
 use inputs::{Change, Inputs};
 use memory::{Memory, Saver};
 use reload::Reloads;
-pub use reload::{Components, Reload};
+pub use reload::{Components, Load, Reload};
 
 /// Parts on their way to the output. Few, because each may be as large as the largest record.
 const EVENTS: usize = 4;

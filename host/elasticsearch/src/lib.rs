@@ -40,7 +40,7 @@ pub use error::Error;
 pub use options::{Options, Tls};
 pub use proxy::{Fault, Faults, Proxy};
 pub use server::{Answer, Elasticsearch};
-pub use sink::Sink;
+pub use sink::{Sent, Sink};
 pub use users::User;
 
 /// A free port on loopback, and its address as a URL.

@@ -1,8 +1,8 @@
 //! A server that takes every document of a bulk request, says so, and keeps nothing: for what a sender does at its best. Where it
-//! is told to, it keeps the requests, to be sent again by others.
+//! is told to, it keeps the requests, to be sent again by others, or has each document looked at.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -29,14 +30,42 @@ pub struct Sink {
     server: JoinHandle<()>,
 }
 
+/// A document that was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The data stream that it is for.
+    pub stream: &'a str,
+    /// Its `_id`.
+    pub id: &'a str,
+    /// One line of JSON.
+    pub source: &'a [u8],
+}
+
+/// Whether a document is new; one that is not is answered 409, as Elasticsearch does it.
+type Look = dyn Fn(Sent<'_>) -> bool + Send + Sync;
+
 /// What it has taken.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Counts {
     documents: AtomicU64,
     bytes: AtomicU64,
     /// Where requests are kept, if they are.
     folder: Option<PathBuf>,
     kept: AtomicU64,
+    /// Who looks at documents, if somebody does.
+    look: Option<Box<Look>>,
+}
+
+impl std::fmt::Debug for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { documents, bytes, folder, kept, .. } = self;
+        f.debug_struct("Counts")
+            .field("documents", documents)
+            .field("bytes", bytes)
+            .field("folder", folder)
+            .field("kept", kept)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sink {
@@ -46,7 +75,7 @@ impl Sink {
     ///
     /// No port can be had.
     pub async fn start() -> Result<Self, Error> {
-        Self::with(None).await
+        Self::with(Counts::default()).await
     }
 
     /// As [`start`](Self::start); the body of each bulk request, as it was sent, becomes a file of this folder, named so that they
@@ -56,12 +85,22 @@ impl Sink {
     ///
     /// As there.
     pub async fn keeping(folder: &Path) -> Result<Self, Error> {
-        Self::with(Some(folder.to_owned())).await
+        Self::with(Counts { folder: Some(folder.to_owned()), ..Counts::default() }).await
     }
 
-    async fn with(folder: Option<PathBuf>) -> Result<Self, Error> {
+    /// As [`start`](Self::start); each document is looked at, and is refused where `look` says that it is not new. It is called for
+    /// several at the same time.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn looking(look: impl Fn(Sent<'_>) -> bool + Send + Sync + 'static) -> Result<Self, Error> {
+        Self::with(Counts { look: Some(Box::new(look)), ..Counts::default() }).await
+    }
+
+    async fn with(counts: Counts) -> Result<Self, Error> {
         let (listener, url) = crate::listen().await?;
-        let counts = Arc::new(Counts { folder, ..Counts::default() });
+        let counts = Arc::new(counts);
         Ok(Self { url, counts: counts.clone(), server: tokio::spawn(serve(listener, counts)) })
     }
 
@@ -106,14 +145,10 @@ async fn serve(listener: TcpListener, counts: Arc<Counts>) {
 
 async fn answer(request: Request<Incoming>, counts: Arc<Counts>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let body = if request.uri().path().ends_with("/_bulk") {
-        let documents = count(request, &counts).await?;
-        counts.documents.fetch_add(documents, Ordering::Relaxed);
-        let mut body = String::from(r#"{"took":0,"errors":false,"items":["#);
-        for number in 0..documents {
-            body.push_str(if number == 0 { "" } else { "," });
-            body.push_str(r#"{"create":{"status":201}}"#);
+        match &counts.look {
+            None => taken(&vec![true; count(request, &counts).await?], &counts),
+            Some(look) => taken(&look_at(request, &counts, look).await?, &counts),
         }
-        body + "]}"
     } else {
         // Of privileges: all are there. Of anything else: nothing.
         r#"{"has_all_requested":true}"#.to_owned()
@@ -123,11 +158,49 @@ async fn answer(request: Request<Incoming>, counts: Arc<Counts>) -> Result<Respo
     Ok(answer)
 }
 
+/// The answer to a bulk request, from whether each document was new.
+fn taken(new: &[bool], counts: &Counts) -> String {
+    counts.documents.fetch_add(new.iter().filter(|new| **new).count() as u64, Ordering::Relaxed);
+    let errors = new.contains(&false);
+    let mut body = format!(r#"{{"took":0,"errors":{errors},"items":["#);
+    for (number, new) in new.iter().enumerate() {
+        body.push_str(if number == 0 { "" } else { "," });
+        body.push_str(if *new {
+            r#"{"create":{"status":201}}"#
+        } else {
+            r#"{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"it is there"}}}"#
+        });
+    }
+    body + "]}"
+}
+
 /// Counts the documents of a bulk request while it arrives: two lines each.
-async fn count(request: Request<Incoming>, counts: &Counts) -> Result<u64, hyper::Error> {
+async fn count(request: Request<Incoming>, counts: &Counts) -> Result<usize, hyper::Error> {
+    Ok(read::<Lines>(request, counts).await?.0 / 2)
+}
+
+/// Whether each document of a bulk request is new.
+async fn look_at(request: Request<Incoming>, counts: &Counts, look: &Look) -> Result<Vec<bool>, hyper::Error> {
+    let body: Vec<u8> = read(request, counts).await?;
+    let mut lines = body.split(|byte| *byte == b'\n');
+    let mut new = Vec::new();
+    while let (Some(action), Some(source)) = (lines.next(), lines.next()) {
+        // A sender makes it well; what it does not counts as taken.
+        let action: Value = serde_json::from_slice(action).unwrap_or_default();
+        let text = |name: &str| action.get("create")?.get(name)?.as_str();
+        new.push(match (text("_index"), text("_id")) {
+            (Some(stream), Some(id)) => look(Sent { stream, id, source }),
+            _ => true,
+        });
+    }
+    Ok(new)
+}
+
+/// Reads a bulk request, unpacked, into what is written to.
+async fn read<W: Default + Write>(request: Request<Incoming>, counts: &Counts) -> Result<W, hyper::Error> {
     let gzip = request.headers().get(CONTENT_ENCODING).is_some_and(|value| value == "gzip");
-    let mut lines = Lines(0);
-    let mut unpacked = gzip.then(|| GzDecoder::new(Lines(0)));
+    let mut lines = W::default();
+    let mut unpacked = gzip.then(|| GzDecoder::new(W::default()));
     let mut file = counts.folder.as_ref().and_then(|folder| {
         let number = counts.kept.fetch_add(1, Ordering::Relaxed);
         File::create(folder.join(format!("{number:06}"))).ok()
@@ -146,15 +219,16 @@ async fn count(request: Request<Incoming>, counts: &Counts) -> Result<u64, hyper
         }
     }
     let unpacked = unpacked.and_then(|unpacked| unpacked.finish().ok());
-    Ok(unpacked.unwrap_or(lines).0 / 2)
+    Ok(unpacked.unwrap_or(lines))
 }
 
 /// Counts lines.
-struct Lines(u64);
+#[derive(Default)]
+struct Lines(usize);
 
-impl std::io::Write for Lines {
+impl Write for Lines {
     fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
-        self.0 += memchr::memchr_iter(b'\n', data).count() as u64;
+        self.0 += memchr::memchr_iter(b'\n', data).count();
         Ok(data.len())
     }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use defenderbeat_elasticsearch::{Fault, Faults, Proxy, Sink};
+use defenderbeat_elasticsearch::{Fault, Faults, Proxy, Sent, Sink};
 use reqwest::{Client, Response};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
@@ -97,5 +97,22 @@ async fn a_part_of_the_documents_is_rejected_and_named() {
         answer["items"].as_array().unwrap().iter().map(|item| &item["create"]["status"]).collect();
     assert_eq!(statuses, [201, 429, 201, 429]);
     assert_eq!(answer["items"][1]["create"]["_id"], "1");
+    assert_eq!(answer["errors"], true);
+}
+
+#[tokio::test]
+async fn what_is_not_new_to_who_looks_is_refused() {
+    let known = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let looking = move |sent: Sent<'_>| {
+        assert_eq!((sent.stream, sent.source), ("logs-a-b", &b"{}"[..]));
+        known.lock().unwrap().insert(sent.id.to_owned())
+    };
+    let sink = Sink::looking(looking).await.unwrap();
+    let lines = ["1", "2", "1"].map(|id| format!(r#"{{"create":{{"_index":"logs-a-b","_id":"{id}"}}}}"#) + "\n{}\n");
+    let answer = client().post(format!("{}/_bulk", sink.url())).body(lines.concat()).send().await.unwrap();
+    let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let statuses: Vec<u64> =
+        answer["items"].as_array().unwrap().iter().map(|item| item["create"]["status"].as_u64().unwrap()).collect();
+    assert_eq!((statuses, sink.documents()), (vec![201, 201, 409], 2));
     assert_eq!(answer["errors"], true);
 }

@@ -10,6 +10,9 @@ use crate::defender::options::DefenderOptions;
 use crate::event_hubs::options::EventHubsOptions;
 use crate::generate::vulnerability::options::VulnerabilityOptions;
 
+/// Seconds of a year.
+const YEAR: f64 = 365.0 * 24.0 * 3600.0;
+
 /// How a simulator is set up.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct Options {
@@ -55,6 +58,9 @@ pub struct AlertOptions {
     /// The time over which they were updated; it ends now.
     #[arg(long, default_value = "12h", value_parser = humantime::parse_duration)]
     pub spread: Duration,
+    /// They, and their incidents, come at this rate from now on, instead of being there from the start.
+    #[arg(id = "alerts_per_second", long = "alerts-per-second", value_name = "RATE")]
+    pub per_second: Option<f64>,
     /// So many of them share one lastUpdateDateTime.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub ties: usize,
@@ -97,6 +103,7 @@ impl Default for AlertOptions {
             now: None,
             count: 100,
             spread: Duration::from_secs(12 * 3600),
+            per_second: None,
             ties: 0,
             ties_share_creation: false,
             late: 0,
@@ -326,6 +333,9 @@ impl AlertOptions {
         }
         if self.min_evidence > self.max_evidence {
             return Err(format!("min_evidence ({}) is above max_evidence ({})", self.min_evidence, self.max_evidence));
+        }
+        if self.per_second.is_some_and(|rate| !rate.is_finite() || rate <= 0.0 || self.count as f64 / rate > YEAR) {
+            return Err("alerts_per_second must be above 0, and count must come within a year".to_owned());
         }
         let limit = Duration::from_secs(50 * 366 * 24 * 3600);
         if self.spread > limit || self.late_by > limit {

@@ -136,9 +136,10 @@ impl Tenant {
         }
     }
 
-    /// When it is: a tenant whose time is given stays there.
+    /// When it is: a tenant whose time is given stays there, unless alerts come with time.
     pub(crate) fn present(&self) -> Ticks {
-        self.options.alerts.now.map_or_else(time::now, time::from_utc)
+        let alerts = &self.options.alerts;
+        alerts.now.filter(|_| alerts.per_second.is_none()).map_or_else(time::now, time::from_utc)
     }
 
     /// When it is by the clock of the login server.

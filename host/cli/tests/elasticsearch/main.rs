@@ -27,6 +27,7 @@ mod expected;
 mod faults;
 mod kill;
 mod lead;
+mod mapper;
 #[path = "../collect/program.rs"]
 #[allow(dead_code, reason = "a helper of other tests, of which these take a part")]
 mod program;

@@ -97,7 +97,7 @@ pub enum CheckpointError {
         /// The blob.
         blob: String,
         /// The cause.
-        source: http::Error,
+        source: Box<http::Error>,
     },
     /// The storage account did not answer in time; trying again may help.
     #[error("checkpoint {blob}: no answer from the storage account within {within:?}")]

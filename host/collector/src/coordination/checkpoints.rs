@@ -52,7 +52,7 @@ impl BlobCheckpoint {
 
     fn failed(&self) -> impl FnOnce(http::Error) -> CheckpointError {
         let blob = self.lease.blob.clone();
-        move |source| CheckpointError::Storage { blob, source }
+        move |source| CheckpointError::Storage { blob, source: Box::new(source) }
     }
 
     /// What the blob holds.

@@ -334,10 +334,10 @@ impl Shared {
             let age = blob.modified.and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default();
             if age < self.lease_duration {
                 others.push(Member::of_metadata(&blob.metadata));
-            } else if age > FORGET {
-                if let Err(error) = self.container.delete(&blob.name).await {
-                    tracing::debug!(%error, member = blob.name, "what a process left behind stays");
-                }
+            } else if age > FORGET
+                && let Err(error) = self.container.delete(&blob.name).await
+            {
+                tracing::debug!(%error, member = blob.name, "what a process left behind stays");
             }
         }
         Ok(others)

@@ -4,13 +4,9 @@ use tokio::io::copy;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::azurite::Azurite;
 use crate::http::Secret;
 use crate::storage::LeaseAction;
-
-#[path = "../../tests/event_hubs/azurite.rs"]
-mod azurite;
-
-use azurite::Azurite;
 
 /// A way to the storage account on which answers can get lost.
 struct Way {

@@ -121,10 +121,13 @@ impl Inputs {
         // Each task is one of those that run.
         let Some((id, running)) = self.running.extract_if(.., |_, running| running.task == task).next() else { return };
         let told = *running.stop.borrow();
-        let result = ended.map(|(_, result)| result).unwrap_or_else(|error| {
-            tracing::error!(%error, input = id, "the input has ended in a way that it must not; please report this");
-            Err(InputError { input: id.clone(), cause: InputCause::Thread(error.to_string()) })
-        });
+        let result = match ended {
+            Ok((_, result)) => result,
+            Err(error) => {
+                tracing::error!(%error, input = id, "the input has ended in a way that it must not; please report this");
+                Err(InputError { input: id.clone(), cause: InputCause::Thread(error.to_string()) })
+            }
+        };
         match result {
             Ok(()) if told && self.wanted.contains_key(&id) => self.start(&id),
             Ok(()) if told => self.shared.metrics.remove(&id),

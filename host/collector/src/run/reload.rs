@@ -15,12 +15,15 @@ use crate::config::{Config, ConfigFile, Kind, ReloadOptions};
 /// Components of the types of inputs that a configuration has.
 pub type Components = Vec<(Kind, Component)>;
 
+/// Loads the components that a configuration takes; the error is for the operator.
+pub type Load = dyn Fn(&Config) -> Result<Components, String> + Send + Sync;
+
 /// How the configuration is read again.
 pub struct Reload {
     /// Where it is.
     pub file: ConfigFile,
-    /// Loads the components that it takes; the error is for the operator.
-    pub components: Arc<dyn Fn(&Config) -> Result<Components, String> + Send + Sync>,
+    /// Loads its components.
+    pub components: Arc<Load>,
     /// Asks for it, with each message.
     pub asked: mpsc::Receiver<()>,
 }
@@ -85,7 +88,7 @@ impl Reloads {
     }
 }
 
-fn read(file: &ConfigFile, components: &dyn Fn(&Config) -> Result<Components, String>) -> Read {
+fn read(file: &ConfigFile, components: &Load) -> Read {
     let config = file.load(&|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
     let components = components(&config)?;
     check(&config, &components).map_err(|error| error.to_string())?;

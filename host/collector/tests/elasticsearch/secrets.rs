@@ -6,7 +6,7 @@ use std::path::Path;
 use defenderbeat_collector::http::Secret;
 use defenderbeat_collector::output::{Elasticsearch, Fate, Output};
 
-use crate::connection::Authority;
+use crate::authority::Authority;
 use crate::fake::{Fake, Fault, documents};
 
 fn in_file(path: &Path, text: &str) -> Secret {

@@ -4,7 +4,7 @@ use defenderbeat_collector::http::Secret;
 use defenderbeat_collector::source::event_hubs::{Error, EventHubSettings, Fault};
 use defenderbeat_simulator::EventHubsOptions;
 
-use crate::namespace::{namespace, once, publish, settings, with_client_secret};
+use crate::namespace::{all, namespace, once, publish, settings, with_client_secret};
 
 async fn error(settings: &EventHubSettings) -> (String, bool, Option<Fault>) {
     let error = once(settings, None).await.expect_err("it fails");
@@ -52,6 +52,17 @@ async fn a_wrong_key_is_said_and_not_shown() {
     let (message, transient, fault) = error(&settings).await;
     assert_eq!((transient, fault), (false, Some(Fault::Unauthorized)), "{message}");
     assert!(message.contains("right to listen") && !message.contains("YW5vdGhlci1rZXk"), "{message}");
+}
+
+/// As where roles and keys change: what is refused now is granted a little later.
+#[tokio::test]
+async fn access_that_is_refused_now_and_then_is_asked_for_again() {
+    let options = EventHubsOptions { tokens_refused: 0.4, drop_connection_after: 5, ..EventHubsOptions::default() };
+    let simulator = namespace(options).await;
+    publish(&simulator, 20);
+    let (read, _) = once(&settings(&simulator), None).await.unwrap();
+    assert_eq!(read, all(4, 20));
+    assert!(simulator.event_hubs().counters().unauthorized > 0);
 }
 
 #[tokio::test]

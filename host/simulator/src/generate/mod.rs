@@ -16,6 +16,7 @@ mod scene;
 pub(crate) mod vulnerability;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::dice::Dice;
 pub(crate) use self::enums::Members;
@@ -60,13 +61,19 @@ pub fn incidents(options: &AlertOptions) -> Result<impl Iterator<Item = Vec<u8>>
 impl Corpus {
     /// Draws the outlines of all alerts.
     pub(crate) fn new(options: &AlertOptions, tenant_id: &str) -> Self {
-        let now: Ticks = options.now.map_or_else(time::now, time::from_utc);
-        let outlines: Vec<Outline> = (0..options.count).map(|index| Outline::draw(options, now, index)).collect();
+        let mut now: Ticks = options.now.map_or_else(time::now, time::from_utc);
+        let mut options = options.clone();
+        // All are drawn at the start, as they will be there at the end.
+        if let Some(rate) = options.per_second {
+            options.spread = Duration::from_secs_f64(options.count as f64 / rate);
+            now += time::from_duration(options.spread);
+        }
+        let outlines: Vec<Outline> = (0..options.count).map(|index| Outline::draw(&options, now, index)).collect();
         Self {
             tenant_id: tenant_id.into(),
-            incidents: incident::draw(options, now, &outlines).into(),
+            incidents: incident::draw(&options, now, &outlines).into(),
             outlines: outlines.into(),
-            options: Arc::new(options.clone()),
+            options: Arc::new(options),
         }
     }
 
@@ -126,7 +133,6 @@ impl Corpus {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
-    use std::time::Duration;
 
     use serde_json::Value;
 

@@ -23,7 +23,9 @@ impl<E: Entity> Page<E> {
         let tenant = call.tenant;
         let options = &tenant.options.graph;
         let late = query.token.map_or_else(|| tenant.shows_late(call.number), |token| token.late);
-        let mut values: Vec<E> = all.filter(|entity| (late || !entity.late()) && query.filter.holds(entity)).collect();
+        let present = tenant.present();
+        let is_there = |entity: &E| entity.updated() <= present && (late || !entity.late());
+        let mut values: Vec<E> = all.filter(|entity| is_there(entity) && query.filter.holds(entity)).collect();
         match query.order {
             Some(Order { by: Time::Created, descending: false }) => values.sort_by_key(Entity::created),
             Some(Order { by: Time::Updated, descending: false }) => values.sort_by_key(Entity::updated),

@@ -162,6 +162,23 @@ async fn late_alerts_may_wait_for_a_time() {
 }
 
 #[tokio::test]
+async fn alerts_and_incidents_come_at_a_rate() {
+    let alerts_options =
+        AlertOptions { count: 60, alerts_per_incident: 10, per_second: Some(30.0), ..AlertOptions::default() };
+    let visitor = Visitor::new(Options { alerts: alerts_options, ..Options::default() }).await;
+    let mut counts = vec![alerts(&visitor.page("$top=1000").await).len()];
+    while counts.last() != Some(&60) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        counts.push(alerts(&visitor.page("$top=1000").await).len());
+    }
+    assert!(counts.is_sorted() && counts[0] < 60, "{counts:?}");
+    let page = visitor.page("$top=1000").await;
+    assert_eq!(identities(&[page]), visitor.simulator.expected().into_iter().collect());
+    let incidents = body(visitor.get("/v1.0/security/incidents?$top=50").await).await;
+    assert_eq!(alerts(&incidents).len(), 6);
+}
+
+#[tokio::test]
 async fn one_alert_is_as_in_the_list() {
     let visitor = Visitor::new(holding(20)).await;
     let page = visitor.page("").await;

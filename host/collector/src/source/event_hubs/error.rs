@@ -67,6 +67,12 @@ impl Error {
         }
     }
 
+    /// Whether to try once more after so many failures in a row, where there are so many attempts. A token may be refused for a moment, as
+    /// when keys and roles change; so that access is refused is believed when it is said again and again.
+    pub(super) fn may_pass(&self, failures: u32, attempts: u32) -> bool {
+        self.is_transient() || (self.fault() == Fault::Unauthorized && failures < attempts)
+    }
+
     pub(super) fn fault(&self) -> Fault {
         match self {
             Self::Hub { fault, .. } => *fault,

@@ -116,6 +116,7 @@ impl HubTask {
         let patient = RetrySettings { max_attempts: u32::MAX, ..settings.retry.clone() };
         let mut retry = Retry::new(if *once { &settings.retry } else { &patient });
         let mut missing = false;
+        let mut failures = 0;
         loop {
             let error = match self.ask().await {
                 Ok(partitions) => {
@@ -142,7 +143,9 @@ impl HubTask {
                 sleep(LOOK_AGAIN).await;
                 continue;
             }
-            let wait = if error.is_transient() { retry.failed(None) } else { None };
+            failures += 1;
+            let may_pass = error.may_pass(failures, settings.retry.max_attempts);
+            let wait = if may_pass { retry.failed(None) } else { None };
             let Some(wait) = wait else {
                 let _ = items.send(Item::Failed(error)).await;
                 return None;

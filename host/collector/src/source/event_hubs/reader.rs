@@ -136,7 +136,7 @@ impl Reader {
             }
             failures += 1;
             let last_try = self.once && failures >= self.retry.max_attempts;
-            if last_try || (!error.is_transient() && !proven) {
+            if last_try || (!proven && !error.may_pass(failures, self.retry.max_attempts)) {
                 // Where the source has ended it needs no reason any more.
                 let _ = self.items.send(Item::Failed(error)).await;
                 return;

@@ -2,12 +2,8 @@ use url::Url;
 
 use super::super::settings::EventHubSettings;
 use super::*;
+use crate::azurite::Azurite;
 use crate::http::{Client, HttpSettings, RetrySettings, Secret};
-
-#[path = "../../../tests/event_hubs/azurite.rs"]
-mod azurite;
-
-use azurite::Azurite;
 
 const NAMESPACE: &str = "contoso.servicebus.windows.net";
 
