@@ -332,8 +332,8 @@ fn no_secret_of_any_option_is_shown_by_whatever_speaks_of_it() {
                 for option in options.iter().skip(first).step_by(3) {
                     let (seen, secret) = seen(option, tenant, port);
                     let needle = if secret.contains("PRIVATE KEY") { secret.lines().nth(3).unwrap() } else { PLANTED };
-                    // A password that opens nothing is refused before.
-                    let starts = !option.ends_with("certificate_password");
+                    // A password that opens nothing is refused before; without the storage account nobody leads.
+                    let starts = !option.ends_with("certificate_password") && !option.starts_with("coordination.");
                     assert_eq!(seen.contains("input starts"), starts, "{option}: {seen}");
                     for form in forms(needle) {
                         let at = seen.find(&form);

@@ -11,6 +11,7 @@ mod file;
 pub mod kafka;
 pub mod logstash;
 mod message;
+mod rest;
 pub mod trial;
 
 use std::future::Future;

@@ -1,12 +1,11 @@
 //! The nodes: which one is asked next, and which one rests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::time::Instant;
 use url::Url;
 
-use crate::http::{Client, Error, Retry, RetrySettings, origin};
+use crate::http::{Client, Error, RetrySettings, origin};
+use crate::output::rest::{Rest, awake};
 
 use super::ElasticsearchSettings;
 
@@ -23,15 +22,7 @@ pub(super) struct Hosts {
 pub(super) struct Host {
     url: Url,
     client: Client,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Failures in a row.
-    failures: u32,
-    /// When its rest ends.
-    until: Option<Instant>,
+    rest: Rest,
 }
 
 impl Hosts {
@@ -41,7 +32,7 @@ impl Hosts {
         let mut hosts = Vec::new();
         for url in settings.addresses()? {
             let client = Client::new(&http, &url)?;
-            hosts.push(Host { url, client, state: Mutex::default() });
+            hosts.push(Host { url, client, rest: Rest::default() });
         }
         Ok(Self { hosts, turn: AtomicUsize::new(0), rest: settings.retry() })
     }
@@ -54,44 +45,26 @@ impl Hosts {
     /// The nodes to try for one request, one after the other: those that do not rest, each time beginning with another one;
     /// where all rest, the one that has rested longest.
     pub(super) fn candidates(&self) -> Vec<&Host> {
-        let (before, from) = self.hosts.split_at(self.turn.fetch_add(1, Ordering::Relaxed) % self.hosts.len().max(1));
-        let now = Instant::now();
-        let rests = |host: &&Host| host.state().until.filter(|until| *until > now);
-        let all = || from.iter().chain(before);
-        let awake: Vec<&Host> = all().filter(|host| rests(host).is_none()).collect();
-        if awake.is_empty() { all().min_by_key(|host| rests(host)).into_iter().collect() } else { awake }
+        awake(&self.hosts, self.turn.fetch_add(1, Ordering::Relaxed), |host| &host.rest)
     }
 
     /// Lets a node rest, the longer the more often it failed in a row.
     pub(super) fn failed(&self, host: &Host, why: &dyn std::fmt::Display) {
-        let mut state = host.state();
-        let mut retry = Retry::new(&self.rest);
-        let mut wait = None;
-        for _ in 0..=state.failures.min(30) {
-            wait = retry.failed(None);
-        }
-        state.failures = state.failures.saturating_add(1);
-        state.until = wait.map(|wait| Instant::now() + wait);
+        let rest_ms = host.rest.failed(&self.rest).as_millis() as u64;
         if self.hosts.len() > 1 {
-            let rest_ms = wait.map_or(0, |wait| wait.as_millis() as u64);
             tracing::warn!(host = host.name(), rest_ms, %why, "output.elasticsearch: a host failed and rests; the others are asked");
         }
     }
 
     /// Notes that a node answers.
     pub(super) fn answered(&self, host: &Host) {
-        let failures = std::mem::take(&mut *host.state()).failures;
-        if failures > 0 && self.hosts.len() > 1 {
+        if host.rest.answered() && self.hosts.len() > 1 {
             tracing::info!(host = host.name(), "output.elasticsearch: a host that had failed answers again");
         }
     }
 }
 
 impl Host {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Scheme, host and port.
     pub(super) fn name(&self) -> String {
         origin(&self.url)

@@ -241,9 +241,10 @@ impl KafkaSettings {
         Ok(Credentials { identity, scopes: vec![scope], endpoint_params: Default::default() })
     }
 
-    /// How tokens are asked for.
+    /// How tokens are asked for. `ssl` is about the brokers: whom they are known by, and how little they are checked, is nothing to
+    /// the login server.
     pub(super) fn http(&self) -> HttpSettings {
-        HttpSettings { timeout: self.timeout, ssl: self.ssl.clone().unwrap_or_default(), ..HttpSettings::default() }
+        HttpSettings { timeout: self.timeout, ..HttpSettings::default() }
     }
 
     pub(super) fn topic(&self) -> Result<Topic, Error> {

@@ -2,18 +2,17 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::time::Instant;
 
 use super::LogstashSettings;
 use super::connection::Connection;
-use crate::http::{Error, Retry, RetrySettings, tls_config};
+use crate::http::{Error, RetrySettings, tls_config};
 use crate::output::address::Address;
-use crate::output::lock;
+use crate::output::rest::{Rest, awake};
 
 /// The servers in the order of the settings.
 #[derive(Debug)]
@@ -36,15 +35,7 @@ pub(super) struct Host {
     /// Connections, of which each is opened when it is wanted.
     connections: Vec<tokio::sync::Mutex<Option<Arc<Connection>>>>,
     turn: AtomicUsize,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Failures in a row.
-    failures: u32,
-    /// When its rest ends.
-    until: Option<Instant>,
+    rest: Rest,
 }
 
 impl Hosts {
@@ -59,7 +50,7 @@ impl Hosts {
             ttl: settings.ttl,
             connections: (0..settings.worker).map(|_| tokio::sync::Mutex::default()).collect(),
             turn: AtomicUsize::new(0),
-            state: Mutex::default(),
+            rest: Rest::default(),
         };
         let hosts: Vec<Host> = settings.addresses()?.into_iter().map(host).collect();
         Ok(Self {
@@ -80,12 +71,7 @@ impl Hosts {
     /// longest.
     pub(super) fn candidates(&self) -> Vec<&Host> {
         let turn = self.turn.fetch_add(usize::from(self.loadbalance), Ordering::Relaxed);
-        let (before, from) = self.hosts.split_at(turn % self.hosts.len().max(1));
-        let now = Instant::now();
-        let rests = |host: &&Host| lock(&host.state).until.filter(|until| *until > now);
-        let all = || from.iter().chain(before);
-        let awake: Vec<&Host> = all().filter(|host| rests(host).is_none()).collect();
-        if awake.is_empty() { all().min_by_key(|host| rests(host)).into_iter().collect() } else { awake }
+        awake(&self.hosts, turn, |host| &host.rest)
     }
 
     /// Lets a server rest, the longer the more often it failed in a row; where one is used, the next one is from now on.
@@ -93,18 +79,10 @@ impl Hosts {
         if self.hosts.len() < 2 {
             return;
         }
-        let mut state = lock(&host.state);
-        let mut retry = Retry::new(&self.rest);
-        let mut wait = None;
-        for _ in 0..=state.failures.min(30) {
-            wait = retry.failed(None);
-        }
-        state.failures = state.failures.saturating_add(1);
-        state.until = wait.map(|wait| Instant::now() + wait);
+        let rest_ms = host.rest.failed(&self.rest).as_millis() as u64;
         if !self.loadbalance && self.hosts.iter().position(|other| std::ptr::eq(other, host)) == Some(self.turn()) {
             self.turn.fetch_add(1, Ordering::Relaxed);
         }
-        let rest_ms = wait.map_or(0, |wait| wait.as_millis() as u64);
         tracing::warn!(host = host.name(), rest_ms, %why, "output.logstash: a host failed and rests; the others are used");
     }
 
@@ -114,7 +92,7 @@ impl Hosts {
 
     /// Notes that a server answers.
     pub(super) fn answered(&self, host: &Host) {
-        if std::mem::take(&mut *lock(&host.state)).failures > 0 {
+        if host.rest.answered() {
             tracing::info!(host = host.name(), "output.logstash: a host that had failed answers again");
         }
     }
