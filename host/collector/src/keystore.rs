@@ -1,6 +1,6 @@
 //! The keystore: secrets by name, in one file that is encrypted.
 //!
-//! A file is the line [`HEADER`] and a line of base64: the salt, the nonce, and what is encrypted, a JSON object, with its tag. The key is made of the
+//! A file is the line `HEADER` and a line of base64: the salt, the nonce, and what is encrypted, a JSON object, with its tag. The key is made of the
 //! password by Argon2id (RFC 9106) with the parameters that OWASP recommends; the cipher is ChaCha20-Poly1305 (RFC 8439), which
 //! also holds the header. Each time it is saved salt and nonce are new.
 //!

@@ -1,5 +1,5 @@
 //! What the process gives up before it reads anything of others, so that whoever got hold of it would get little
-//! (`docs/security.md`): capabilities, core dumps, new privileges by exec, and all system calls but those of [`calls`].
+//! (`docs/security.md`): capabilities, core dumps, new privileges by exec, and all system calls but those of `calls`.
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod calls;
