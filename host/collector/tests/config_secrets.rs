@@ -41,7 +41,7 @@ fn a_secret_on_the_command_line_is_warned_about_and_not_repeated() {
 fn every_type_of_input_and_every_output_with_secrets_names_them() {
     let names = secrets();
     let kinds: BTreeSet<&str> = names.iter().filter_map(|name| name.split('.').next()).collect();
-    assert_eq!(kinds, BTreeSet::from(["alert", "event", "output", "vulnerability"]));
+    assert_eq!(kinds, BTreeSet::from(["alert", "coordination", "event", "output", "vulnerability"]));
     for name in ["alert.client_secret", "event.storage_account_auth.client_secret", "output.elasticsearch.headers"] {
         assert!(names.iter().any(|other| other == name), "{name}");
     }

@@ -1,4 +1,4 @@
-//! The Debian package, installed where there is nothing but the system's essential packages.
+//! The Debian package, installed where there is nothing but the system's essential packages and what it depends on.
 
 use std::fs;
 use std::path::Path;
@@ -29,12 +29,12 @@ fn missing() -> Option<&'static str> {
     }
 }
 
-/// Essential packages of the distribution that the program was built on, whose libraries it wants.
+/// Essential packages of the distribution that the program was built on, whose libraries it wants, and authorities for TLS.
 fn make_root(folder: &Path) -> Result<(), String> {
     let release = fs::read_to_string("/etc/os-release").unwrap();
     let suite = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap_or("stable");
     let made = Command::new("mmdebstrap")
-        .args(["--quiet", "--mode=root", "--variant=essential", suite])
+        .args(["--quiet", "--mode=root", "--variant=essential", "--include=ca-certificates", suite])
         .arg(folder)
         .output()
         .unwrap();
