@@ -3,13 +3,12 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::checkpoint::{millis, sync_folder};
+use crate::checkpoint::{millis, sync_folder, unix_millis};
 use crate::config::Agent;
 
 /// What is kept under `path.data`.
@@ -60,7 +59,7 @@ pub(crate) fn identify(data: &Path, name: Option<&str>) -> io::Result<Installati
             (meta, first_start, false)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let first_start = millis(SystemTime::now());
+            let first_start = unix_millis();
             let mut meta = Meta { uuid: Uuid::new_v4(), first_start: Some(first_start), xxh3: None };
             meta.xxh3 = Some(meta.hash());
             let new = data.join("meta.json.new");

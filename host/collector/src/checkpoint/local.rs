@@ -9,12 +9,11 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 
 use super::format;
-use super::{Checkpoint, CheckpointError, Checkpoints, Generation, millis, sync_folder};
+use super::{Checkpoint, CheckpointError, Checkpoints, Generation, millis, sync_folder, unix_millis};
 
 /// Checkpoints as files in a folder that this process has for itself.
 #[derive(Debug)]
@@ -135,7 +134,7 @@ impl LocalCheckpoints {
             Err(Unusable::Io(source)) => return Err(CheckpointError::Io { file, source }),
         };
         let next = from + 1;
-        let text = format::write(next, millis(SystemTime::now()), None, cursor);
+        let text = format::write(next, unix_millis(), None, cursor);
         let write = || -> io::Result<()> {
             let new = file.with_added_extension("new");
             let mut writer = File::create(&new)?;
@@ -155,6 +154,8 @@ impl LocalCheckpoints {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     fn store() -> (tempfile::TempDir, LocalCheckpoints) {
@@ -167,7 +168,7 @@ mod tests {
     fn the_last_commit_is_loaded() {
         let (_folder, store) = store();
         assert_eq!(store.load("a").unwrap(), None);
-        let began = millis(SystemTime::now());
+        let began = unix_millis();
         let first = store.commit("a", 0, "{\"n\":1}").unwrap();
         let second = store.commit("a", first, "{\"n\":2}").unwrap();
         let checkpoint = store.load("a").unwrap().unwrap();
@@ -181,7 +182,7 @@ mod tests {
         let (_folder, store) = store();
         store.commit("a", 0, "first").unwrap();
         let saved = store.load("a").unwrap().unwrap();
-        let later = SystemTime::now() + std::time::Duration::from_secs(86_400);
+        let later = SystemTime::now() + Duration::from_secs(86_400);
         File::options().write(true).open(store.file("a")).unwrap().set_modified(later).unwrap();
         assert_eq!(store.load("a").unwrap().unwrap(), saved);
     }

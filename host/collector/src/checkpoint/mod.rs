@@ -157,6 +157,11 @@ pub(crate) fn millis(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// The present, milliseconds since 1970-01-01T00:00:00Z.
+pub(crate) fn unix_millis() -> i64 {
+    millis(SystemTime::now())
+}
+
 /// Makes renamed and new files of a folder survive a power failure. Windows has no such call and needs none.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

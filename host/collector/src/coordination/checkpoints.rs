@@ -9,13 +9,13 @@
 //! on top of its own it goes on.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::lease::Lease;
-use crate::checkpoint::{Checkpoint, CheckpointError, Generation, format, millis};
+use crate::checkpoint::{Checkpoint, CheckpointError, Generation, format, unix_millis};
 use crate::http;
 use crate::storage::{Condition, Container, Written};
 
@@ -87,7 +87,7 @@ impl BlobCheckpoint {
     async fn write(&self, session: &mut Session, cursor: &str) -> Result<Generation, CheckpointError> {
         loop {
             let next = session.generation + 1;
-            let text = format::write(next, millis(SystemTime::now()), Some(&session.id), cursor);
+            let text = format::write(next, unix_millis(), Some(&session.id), cursor);
             let condition = Condition::Unchanged(&session.etag);
             let written = self.container.upload(&self.lease.blob, text.into_bytes(), condition, Some(&self.lease.id));
             if let Written::Done { etag, .. } = written.await.map_err(self.failed())? {

@@ -1,12 +1,12 @@
 //! The lease on the blob of one input: whoever holds it leads the input.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::checkpoint::{Checkpoint, CheckpointError, format, millis};
+use crate::checkpoint::{Checkpoint, CheckpointError, format, unix_millis};
 use crate::http;
 use crate::storage::{Condition, Container, LeaseAction, Written};
 
@@ -98,7 +98,7 @@ impl Lease {
         let mut renewed = Instant::now();
         let mut written = self.container.lease(&self.blob, action).await?;
         if written == Written::Missing {
-            let now = millis(SystemTime::now());
+            let now = unix_millis();
             let first = own()?.unwrap_or(Checkpoint { generation: 0, cursor: String::new(), saved_at: now });
             let text = format::write(first.generation, first.saved_at, None, &first.cursor);
             // Where another was faster it is his.

@@ -27,7 +27,7 @@ mod lease;
 mod settings;
 mod share;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -228,7 +228,7 @@ impl Drop for Candidate {
 struct Looks {
     opened: bool,
     /// Inputs that were tried although they seem to be led: by this process, before a restart.
-    tried: BTreeMap<String, ()>,
+    tried: BTreeSet<String>,
     /// Since when nobody leads them.
     free: BTreeMap<String, Instant>,
     /// What was said last, and when.
@@ -277,7 +277,7 @@ impl Shared {
             looks.opened = true;
         }
         let blobs = self.container.list("defenderbeat/").await?;
-        let others = self.others(&blobs).await?;
+        let others = self.others(&blobs).await;
         let mut leads = standings.iter().filter(|standing| standing.lease.is_held()).count();
         for Standing { lease, metrics, .. } in standings {
             if lease.is_held() || !lease.waits() {
@@ -285,7 +285,7 @@ impl Shared {
                 continue;
             }
             let is_led = blobs.iter().any(|blob| blob.leased && blob.name == lease.blob);
-            let is_new = looks.tried.insert(lease.input.clone(), ()).is_none();
+            let is_new = looks.tried.insert(lease.input.clone());
             if is_led {
                 looks.free.remove(&lease.input);
                 if !is_new {
@@ -328,7 +328,7 @@ impl Shared {
     }
 
     /// What others say that live. Blobs of those who are gone for long are removed.
-    async fn others(&self, blobs: &[Blob]) -> Result<Vec<Member>, http::Error> {
+    async fn others(&self, blobs: &[Blob]) -> Vec<Member> {
         let (mut others, now) = (Vec::new(), SystemTime::now());
         for blob in blobs.iter().filter(|blob| blob.name.starts_with(MEMBERS) && blob.name != self.member()) {
             let age = blob.modified.and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default();
@@ -340,7 +340,7 @@ impl Shared {
                 tracing::debug!(%error, member = blob.name, "what a process left behind stays");
             }
         }
-        Ok(others)
+        others
     }
 
     /// Hands one input over where another process leads too few; the next once all have had the time to see it.

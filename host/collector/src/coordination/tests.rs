@@ -100,7 +100,7 @@ async fn one_leads_and_another_goes_on_where_it_is_given_back() {
     let Some(azurite) = Azurite::start() else { return };
     let container = container(&azurite).await;
     let (one, other) = (Process::new(ONE, &container), Process::new(OTHER, &container));
-    let began = crate::checkpoint::millis(SystemTime::now());
+    let began = crate::checkpoint::unix_millis();
     assert!(one.acquire().await && !other.acquire().await);
     let first = one.checkpoint.load().await.unwrap();
     assert!(first.saved_at >= began && (first.generation, first.cursor.as_str()) == (0, ""), "{first:?}");

@@ -1,5 +1,6 @@
 //! Connections: proxy, TLS, timeouts, compression.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -127,6 +128,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
         None => false,
     }
+}
+
+/// Whether a host that is written as text is this machine.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Scheme, host and port as text; neither path nor query, which may say more than a log should.

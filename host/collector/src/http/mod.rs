@@ -18,7 +18,7 @@ mod tls;
 
 pub use body::Body;
 pub use client::{Client, check_secure};
-pub(crate) use client::{address, is_loopback, origin};
+pub(crate) use client::{address, is_loopback, is_loopback_host, origin};
 pub(crate) use error::is_transient;
 pub use error::{Answer, Error};
 pub use retry::Retry;

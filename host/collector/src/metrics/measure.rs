@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::checkpoint::unix_millis;
+
 /// Names that are counted by themselves; further ones are counted together, so that nobody who names things can make
 /// metrics without end.
 const NAMES: usize = 100;
@@ -47,10 +49,6 @@ impl Kind {
             Self::Gauge => "gauge",
         }
     }
-}
-
-fn unix_millis() -> i64 {
-    chrono::Utc::now().timestamp_millis()
 }
 
 /// Takes a value, with the value of the metric's own label where it has one.

@@ -1,9 +1,10 @@
 //! Servers that are named without a scheme: `host` or `host:port`, as in Beats.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use url::Url;
+
+use crate::http::is_loopback_host;
 
 /// A host and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,7 @@ impl Address {
 
     /// Whether it is on this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        is_loopback_host(&self.host)
     }
 
     /// Whether it is an address of IPv6.

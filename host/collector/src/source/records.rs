@@ -1,13 +1,13 @@
 //! Cuts records out of what an API sends while it arrives; nothing is held but one record and one chunk.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 use std::{io, mem};
 
 use bytes::Bytes;
 use defenderbeat_records::{Piece, Splitter};
 
 use super::{Budget, DeadLetter, DeadLetters};
+use crate::checkpoint::unix_millis;
 use crate::http::{self, Body};
 
 /// The key under which a page keeps its records.
@@ -259,10 +259,4 @@ pub(super) fn error_record(code: &str, id: Option<&str>, message: &str) -> Bytes
     }
     fields.insert("message".into(), message.into());
     serde_json::json!({ "error": fields }).to_string().into()
-}
-
-/// The present, milliseconds since 1970-01-01T00:00:00Z.
-pub(super) fn unix_millis() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

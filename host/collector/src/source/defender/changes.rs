@@ -5,8 +5,8 @@ use url::Url;
 
 use super::Error;
 use super::cycle::{Collector, RECORDS, Stop, millis};
+use crate::checkpoint::unix_millis;
 use crate::source::Position;
-use crate::source::records::unix_millis;
 
 /// <https://learn.microsoft.com/defender-endpoint/api/get-assessment-software-vulnerabilities>.
 const PATH: &str = "/api/machines/SoftwareVulnerabilityChangesByMachine";

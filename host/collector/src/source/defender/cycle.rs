@@ -9,9 +9,10 @@ use tokio::time::sleep;
 
 use super::settings::{DefenderSettings, Mode};
 use super::{Error, Shared};
+use crate::checkpoint::unix_millis;
 use crate::http::{Client, Service};
 use crate::metrics::Metrics;
-use crate::source::records::{error_record, unix_millis};
+use crate::source::records::error_record;
 use crate::source::{Budget, DeadLetters, Delivery, Start, Step, Trapped};
 
 /// How often one sync is begun because records made the component trap.

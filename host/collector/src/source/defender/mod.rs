@@ -32,8 +32,9 @@ use tokio::task::JoinHandle;
 pub use cursor::CursorError;
 pub use settings::{DefenderSettings, Mode};
 
-use super::records::{ReadError, unix_millis};
+use super::records::ReadError;
 use super::{Delivery, Lag, Position, Source, Start, Trapped};
+use crate::checkpoint::unix_millis;
 use crate::http::{Client, Service};
 use cursor::Progress;
 use cycle::Collector;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
 use super::address::{Address, expand};
 use crate::config::{in_order, units};
-use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings};
+use crate::http::{Error, HttpSettings, RetrySettings, Secret, SslSettings, is_loopback_host};
 use crate::oauth::{AuthSettings, LOGIN};
 use crate::storage::{Account, AccountOptions, PUBLIC, is_container_name};
 
@@ -339,16 +339,8 @@ fn suffix(namespace: &str) -> &'static str {
 
 /// Whether an address cannot be reached from other machines.
 pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        // Hosts of schemes that the URL standard does not know are always texts.
-        Some(Host::Domain(name)) => {
-            name.eq_ignore_ascii_case("localhost")
-                || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
-        None => false,
-    }
+    // Hosts of schemes that the URL standard does not know are always texts.
+    url.host_str().is_some_and(is_loopback_host)
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use url::Url;
 use super::poll::{Poller, Stop};
 use super::window::SECOND;
 use super::{Error, now, position};
+use crate::checkpoint::unix_millis;
 use crate::http;
-use crate::source::records::{Batch, Form, Found, Records, unix_millis};
+use crate::source::records::{Batch, Form, Found, Records};
 use crate::source::{DeadLetter, Delivery, Position};
 
 /// In which order the records of a chain of pages were.
