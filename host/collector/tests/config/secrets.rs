@@ -1,7 +1,5 @@
 //! Where secrets may be written, and what is said of those that are not.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeSet;
 
 use defenderbeat_collector::config::{Config, secrets};

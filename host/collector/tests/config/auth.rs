@@ -1,7 +1,5 @@
 //! The options `auth`: which of them go together, and what the environment of a platform says.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use std::path::Path;
 
 use defenderbeat_collector::config::Config;

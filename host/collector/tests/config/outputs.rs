@@ -1,7 +1,5 @@
 //! Options of `output.kafka` and `output.logstash`.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
-
 use std::time::Duration;
 
 use defenderbeat_collector::config::{Config, Output};

@@ -1,7 +1,5 @@
 //! `coordination`: which options it takes, and which go together.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use defenderbeat_collector::config::Config;

@@ -1,7 +1,5 @@
 //! Inputs of type `vulnerability`: which options they take, and which go together.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use defenderbeat_collector::config::{Agent, Config, Source};
