@@ -47,6 +47,7 @@ async fn fates_of_single_documents_follow_their_status() {
         (500, "es_rejected_execution_exception", Fate::Retry),
         (429, "circuit_breaking_exception", Fate::Retry),
         (409, "something_else_exception", Fate::Retry),
+        (408, "", Fate::Retry),
         (500, "node_disconnected_exception", Fate::Unknown),
         (502, "", Fate::Unknown),
         (503, "unavailable_shards_exception", Fate::Unknown),
@@ -59,6 +60,8 @@ async fn fates_of_single_documents_follow_their_status() {
         fake.bulks([Fault::Item(1, status, kind, "why")]);
         let sent = fake.output().send(&[documents([1, 2, 3])]).await.unwrap();
         assert_eq!(sent.fates, [Fate::Delivered, fate, Fate::Delivered], "{status} {kind}");
+        let throttled = status == 429 || kind == "es_rejected_execution_exception";
+        assert_eq!(sent.throttled, throttled, "{status} {kind}");
         assert_eq!(fake.state().ids(), hex([1, 3]));
     }
 }

@@ -111,9 +111,8 @@ impl Elasticsearch {
         }
     }
 
-    /// Sends one request, and again where only its parameters were not known. The error beside the fates is what keeps some of the
-    /// documents waiting.
-    async fn create(&self, items: &[&Item<'_>]) -> Result<(Vec<Fate>, Option<Error>), Error> {
+    /// Sends one request, and again where only its parameters were not known. Gives the fates of its documents, and the host.
+    async fn create(&self, items: &[&Item<'_>]) -> Result<(Fates, String), Error> {
         let lines = Lines::create(items.iter().copied());
         let level = self.settings.compression_level;
         let body = || lines.body(level);
@@ -132,7 +131,7 @@ impl Elasticsearch {
             }
             let Reply { host, body, .. } = reply;
             return match response::fates(items.iter().copied(), self.settings.pipeline == NO_PIPELINE, &body) {
-                Ok(Fates { fates, held }) => Ok((fates, held.map(|held| held.into_error(host)))),
+                Ok(fates) => Ok((fates, host)),
                 Err(what) => Err(Error::Mismatch { host, what }),
             };
         }
@@ -208,16 +207,17 @@ impl Output for Elasticsearch {
             set(at, fate);
         }
 
-        let mut problem = None;
+        let (mut problem, mut throttled) = (None, false);
         // The first is the last, so that documents are sent in their order.
         let mut ranges = cut(&open, &items, self.bytes.load(Ordering::Relaxed));
         ranges.reverse();
         while let Some(range) = ranges.pop().filter(|range| !range.is_empty()) {
             let some: Vec<&Item<'_>> = range.iter().filter_map(|at| items.get(*at)).collect();
             let outcome = match self.create(&some).await {
-                Ok((outcome, held)) => {
-                    problem = held.or(problem);
-                    outcome
+                Ok((outcome, host)) => {
+                    throttled |= outcome.throttled;
+                    problem = outcome.held.map(|held| held.into_error(host)).or(problem);
+                    outcome.fates
                 }
                 Err(error) if error.status() == Some(413) && range.len() > 1 => {
                     self.shrink(&some);
@@ -247,9 +247,9 @@ impl Output for Elasticsearch {
             Some(error) if fates.iter().all(|fate| *fate == Fate::Retry) => Err(error.into()),
             Some(error) => {
                 tracing::warn!(%error, "not all documents are delivered: the others are sent again");
-                Ok(Sent { fates, retry_after: error.retry_after(), throttled: error.is_throttled() })
+                Ok(Sent { fates, retry_after: error.retry_after(), throttled: throttled || error.is_throttled() })
             }
-            None => Ok(Sent { throttled: fates.contains(&Fate::Retry), fates, ..Sent::default() }),
+            None => Ok(Sent { fates, retry_after: None, throttled }),
         }
     }
 
