@@ -98,6 +98,8 @@ pub struct Sent {
     pub retry_after: Option<Duration>,
     /// The receiver is asked too much: it answered 429 for what is left.
     pub throttled: bool,
+    /// Why documents are left, where the output knows it: the words of what the receiver, or the way to it, met last.
+    pub problem: Option<String>,
 }
 
 impl Sent {

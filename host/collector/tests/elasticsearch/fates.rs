@@ -59,9 +59,13 @@ async fn fates_of_single_documents_follow_their_status() {
         let fake = Fake::start().await;
         fake.bulks([Fault::Item(1, status, kind, "why")]);
         let sent = fake.output().send(&[documents([1, 2, 3])]).await.unwrap();
-        assert_eq!(sent.fates, [Fate::Delivered, fate, Fate::Delivered], "{status} {kind}");
+        assert_eq!(sent.fates, [Fate::Delivered, fate.clone(), Fate::Delivered], "{status} {kind}");
         let throttled = status == 429 || kind == "es_rejected_execution_exception";
         assert_eq!(sent.throttled, throttled, "{status} {kind}");
+        let code = if kind.is_empty() { status.to_string() } else { kind.to_owned() };
+        let problem = format!("output.elasticsearch: http://{}: {code}: why", fake.address);
+        let is_settled = matches!(fate, Fate::Refused(_));
+        assert_eq!(sent.problem, (!is_settled).then_some(problem), "{status} {kind}");
         assert_eq!(fake.state().ids(), hex([1, 3]));
     }
 }
@@ -82,6 +86,7 @@ async fn what_an_operator_has_to_mend_holds_documents_back_and_is_named() {
         let sent = output.send(&[documents([1, 2])]).await.unwrap();
         assert_eq!(sent.fates, [Fate::Retry, Fate::Delivered], "{status} {kind}");
         assert!(sent.retry_after.unwrap().as_secs() >= 10);
+        assert!(sent.problem.unwrap().contains(kind));
         let error = output.send(&[documents([1])]).await.unwrap_err();
         assert!(error.is_transient() && error.retry_after().unwrap().as_secs() >= 10);
         let words = error.to_string();

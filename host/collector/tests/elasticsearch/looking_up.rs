@@ -78,6 +78,7 @@ async fn an_index_that_cannot_tell_holds_its_documents_back() {
     });
     let sent = output.send(&[again([1, 2])]).await.unwrap();
     assert_eq!(sent.fates, [Fate::Unknown, Fate::Delivered]);
+    assert!(sent.problem.unwrap().contains("a backing index cannot be read"));
 }
 
 #[tokio::test]

@@ -39,6 +39,10 @@ use request::{Item, Lines};
 use response::Fates;
 use settings::NO_PIPELINE;
 
+/// Why documents wait that were to be looked up.
+const NOT_LOOKED_UP: &str =
+    "output.elasticsearch: whether documents are there already is not known, because a backing index cannot be read";
+
 /// Sends documents to Elasticsearch.
 #[derive(Debug)]
 pub struct Elasticsearch {
@@ -91,10 +95,7 @@ impl Elasticsearch {
         fates.sort_unstable_by_key(|(at, _)| *at);
         let unknown = fates.iter().filter(|(_, fate)| *fate == Fate::Unknown).count();
         if unknown > 0 {
-            tracing::warn!(
-                documents = unknown,
-                "output.elasticsearch: whether documents are there already is not known, because a backing index cannot be read; they wait for it"
-            );
+            tracing::warn!(documents = unknown, "{NOT_LOOKED_UP}; they wait for it");
         }
         Ok(fates)
     }
@@ -202,12 +203,16 @@ impl Output for Elasticsearch {
         let found = self.find(&items, documents).await?;
         let mut open: Vec<usize> = (0..items.len()).collect();
         open.retain(|at| found.binary_search_by_key(at, |(found, _)| *found).is_err());
+        // What keeps documents waiting, in words where it keeps the request itself from nothing.
+        let (mut problem, mut put_off, mut throttled) = (None, None, false);
         for (at, fate) in found {
             self.counts.found.add(u64::from(fate == Fate::Duplicate));
+            if fate == Fate::Unknown {
+                put_off = Some(NOT_LOOKED_UP.to_owned());
+            }
             set(at, fate);
         }
 
-        let (mut problem, mut throttled) = (None, false);
         // The first is the last, so that documents are sent in their order.
         let mut ranges = cut(&open, &items, self.bytes.load(Ordering::Relaxed));
         ranges.reverse();
@@ -216,6 +221,8 @@ impl Output for Elasticsearch {
             let outcome = match self.create(&some).await {
                 Ok((outcome, host)) => {
                     throttled |= outcome.throttled;
+                    let words = |Refusal { code, message }| format!("output.elasticsearch: {host}: {code}: {message}");
+                    put_off = outcome.put_off.map(words).or(put_off);
                     problem = outcome.held.map(|held| held.into_error(host)).or(problem);
                     outcome.fates
                 }
@@ -247,9 +254,10 @@ impl Output for Elasticsearch {
             Some(error) if fates.iter().all(|fate| *fate == Fate::Retry) => Err(error.into()),
             Some(error) => {
                 tracing::warn!(%error, "not all documents are delivered: the others are sent again");
-                Ok(Sent { fates, retry_after: error.retry_after(), throttled: throttled || error.is_throttled() })
+                let throttled = throttled || error.is_throttled();
+                Ok(Sent { fates, retry_after: error.retry_after(), throttled, problem: Some(error.to_string()) })
             }
-            None => Ok(Sent { fates, retry_after: None, throttled }),
+            None => Ok(Sent { fates, retry_after: None, throttled, problem: put_off }),
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Fates {
     pub(super) fates: Vec<Fate>,
     /// Some wait for an operator.
     pub(super) held: Option<Held>,
+    /// Why others are sent again: what the first of them met.
+    pub(super) put_off: Option<Refusal>,
     /// The server is asked too much for some.
     pub(super) throttled: bool,
 }
@@ -100,7 +102,7 @@ pub(super) fn fates<'a>(
     }
     let mut fates = Vec::with_capacity(items.len());
     let mut held: Option<Held> = None;
-    let mut throttled = false;
+    let (mut put_off, mut throttled) = (None, false);
     for (item, Action { create }) in items.zip(answer.items) {
         let id = format!("{:032x}", item.id);
         if kept && !create.id.is_empty() && create.id != id {
@@ -117,12 +119,14 @@ pub(super) fn fates<'a>(
                 throttled |= wait == Wait::Throttled;
                 if wait == Wait::Held {
                     held.get_or_insert(Held { documents: 0, status, refusal }).documents += 1;
+                } else {
+                    put_off.get_or_insert(refusal);
                 }
                 if wait == Wait::Unknown { Fate::Unknown } else { Fate::Retry }
             }
         });
     }
-    Ok(Fates { fates, held, throttled })
+    Ok(Fates { fates, held, put_off, throttled })
 }
 
 /// Why a document has to be sent again.

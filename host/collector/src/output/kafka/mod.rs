@@ -175,13 +175,13 @@ impl Output for Kafka {
             }
         }
         self.counts.add(&fates);
-        let Some(error) = problem else { return Ok(Sent { fates, retry_after: None, throttled: false }) };
+        let Some(error) = problem else { return Ok(Sent { fates, ..Sent::default() }) };
         self.lost(&cluster).await;
         if fates.iter().all(|fate| *fate == Fate::Retry) {
             return Err(error.into());
         }
         tracing::warn!(%error, "not all documents are known to be delivered: the others are sent again");
-        Ok(Sent { fates, retry_after: error.retry_after(), throttled: false })
+        Ok(Sent { fates, retry_after: error.retry_after(), throttled: false, problem: Some(error.to_string()) })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {

@@ -109,14 +109,14 @@ impl Output for Logstash {
                 return Err(error.into());
             }
         };
-        if let Some(error) = error {
+        if let Some(error) = &error {
             let left = messages.len() - acknowledged;
             tracing::warn!(documents = left, %error, "not all documents are known to be delivered: they are sent again");
         }
         let mut fates = vec![Fate::Delivered; acknowledged];
         fates.resize(messages.len(), Fate::Unknown);
         self.counts.add(&fates);
-        Ok(Sent { fates, retry_after: None, throttled: false })
+        Ok(Sent { fates, problem: error.map(|error| error.to_string()), ..Sent::default() })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {
