@@ -209,10 +209,8 @@ impl Candidate {
         self.standing.lease.release().await;
         let metrics = &self.standing.metrics;
         metrics.leads.set(Some(0.0));
-        // What fails, how far it is behind and how old the checkpoint is, is the next leader's to tell.
+        // What fails, and how old the checkpoint is, is the next leader's to tell.
         metrics.health.forget_all_but(PART);
-        metrics.lag.set(None);
-        metrics.lag_records.set(None);
         metrics.checkpoint.0.set(0);
     }
 }

@@ -90,7 +90,7 @@ measures! {
     rate: Reading = "records_per_second", "records";
     /// How far reading is behind. Polled: the age of the time up to which all was read, so up to an interval where all is
     /// well. Event Hubs: how long ago the last message read was enqueued, the largest of all partitions, and 0 where there is
-    /// none behind it.
+    /// none behind it. Without a value while the input does not run.
     lag: Reading = "lag_seconds", "seconds";
     /// Messages in the partitions that are held and not yet read. Event Hubs only, asked for every 30 seconds.
     lag_records: Reading = "lag_records", "messages";

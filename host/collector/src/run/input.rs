@@ -315,6 +315,9 @@ where
             Ok(())
         }
     };
+    // Nobody looks any more.
+    metrics.lag.set(None);
+    metrics.lag_records.set(None);
     drop(sender);
     let worked = loop {
         match (crew.ended().await, &early) {
@@ -335,3 +338,7 @@ where
     fed?;
     Ok(saved?)
 }
+
+#[cfg(test)]
+#[path = "input_tests.rs"]
+mod tests;
