@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     give_up_privileges(&config)?;
     let progress = Progress::of(&config);
     let log = log::start(&config, &progress);
-    match collect(arguments, &config, &progress) {
+    match collect(arguments, &config, &progress, log.rest()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         // Who reads lines of JSON gets nothing else.
         Err(error) if log.is_json() => {
@@ -116,8 +116,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
 }
 
-/// All of `run` that is logged.
-fn collect(arguments: &Arguments, config: &Config, progress: &Progress) -> Result<()> {
+/// All of `run` that is logged; `rest` is what the log says last where the process is ended at once.
+fn collect(
+    arguments: &Arguments,
+    config: &Config,
+    progress: &Progress,
+    rest: impl FnOnce() + Send + 'static,
+) -> Result<()> {
     let began = Instant::now();
     let fuel = defenderbeat_runtime::Options::default().with_fuel(arguments.fuel);
     let engine = Engine::new(fuel)?;
@@ -130,7 +135,7 @@ fn collect(arguments: &Arguments, config: &Config, progress: &Progress) -> Resul
     let result = runtime.block_on(async {
         let (ask, asked) = mpsc::channel(1);
         tokio::spawn(hangups(tell.clone(), ask));
-        tokio::spawn(signals(tell));
+        tokio::spawn(signals(tell, rest));
         let _shown = progress.collecting(&metrics);
         let loaded = Mutex::new(components.clone());
         let components_of = move |config: &Config| {
@@ -149,8 +154,8 @@ fn collect(arguments: &Arguments, config: &Config, progress: &Progress) -> Resul
     Ok(result?)
 }
 
-/// Tells everything to end at the first SIGINT or SIGTERM, and ends the process at the second.
-pub(crate) async fn signals(tell: watch::Sender<bool>) {
+/// Tells everything to end at the first SIGINT or SIGTERM, and ends the process at the second, once the log has said the rest.
+pub(crate) async fn signals(tell: watch::Sender<bool>, rest: impl FnOnce()) {
     for number in 0_u32.. {
         if let Err(error) = signal().await {
             tracing::warn!(%error, "signals cannot be received: only a kill ends this process");
@@ -159,6 +164,7 @@ pub(crate) async fn signals(tell: watch::Sender<bool>) {
         }
         if number > 0 {
             tracing::warn!("told to end twice: ending at once; what was not settled is read again at the next start");
+            rest();
             std::process::exit(1);
         }
         tell.send_replace(true);
