@@ -259,7 +259,7 @@ impl fmt::Display for Metrics {
             write!(formatter, "of {} messages ({} bytes), ", payloads.get(), self.bytes.get())?;
         }
         write!(formatter, "{} documents delivered", delivered.get())?;
-        for (name, counter) in [
+        let further = [
             ("repeated", &self.repeated),
             ("dropped", &self.dropped),
             ("rejected", &self.rejected),
@@ -269,13 +269,28 @@ impl fmt::Display for Metrics {
             ("sent again", &self.retried),
             ("dead letters", &self.dead_letters),
             ("bytes of facts", &self.facts),
-        ] {
-            if counter.get() > 0 {
-                write!(formatter, ", {} {name}", counter.get())?;
-            }
-        }
-        Ok(())
+        ];
+        write_further(formatter, &further)
     }
+}
+
+impl fmt::Display for OutputMetrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} documents delivered", self.delivered.get())?;
+        let further = [
+            ("there already", &self.duplicates),
+            ("in the failure store", &self.failure_store),
+            ("refused", &self.refused),
+            ("sent again", &self.retried),
+        ];
+        write_further(formatter, &further)
+    }
+}
+
+/// Writes those of which there are some.
+fn write_further(formatter: &mut fmt::Formatter<'_>, counters: &[(&str, &Counter)]) -> fmt::Result {
+    let mut some = counters.iter().filter(|(_, counter)| counter.get() > 0);
+    some.try_for_each(|(name, counter)| write!(formatter, ", {} {name}", counter.get()))
 }
 
 #[cfg(test)]

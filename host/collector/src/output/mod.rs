@@ -3,7 +3,6 @@
 mod address;
 mod backoff;
 mod console;
-mod counts;
 mod dial;
 mod discard;
 pub mod elasticsearch;
@@ -145,7 +144,7 @@ pub trait Output: Send + Sync + 'static {
     /// Whether it does is not known.
     fn flush(&self) -> impl Future<Output = Result<(), OutputError>> + Send;
 
-    /// Says what was delivered, for the log, when the process ends.
+    /// Says what only this output counts, for the log, when the process ends.
     fn summary(&self) -> Option<String> {
         None
     }

@@ -47,7 +47,7 @@ struct Running {
     case: Case,
     events: mpsc::Sender<Event>,
     end: oneshot::Sender<()>,
-    delivery: tokio::task::JoinHandle<Result<Delivered<Arc<Gated>>, DeliverError>>,
+    delivery: tokio::task::JoinHandle<Result<Delivered, DeliverError>>,
 }
 
 impl Running {

@@ -243,7 +243,6 @@ impl Output for Elasticsearch {
                     vec![fate; range.len()]
                 }
             };
-            self.counts.add(&outcome);
             for (at, fate) in range.iter().zip(outcome) {
                 set(*at, fate);
             }
