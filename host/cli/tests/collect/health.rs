@@ -46,7 +46,7 @@ fn a_running_process_tells_what_it_collects() {
     asked.until("the events are read", |_| {
         value("dead_letters_total", "events") == Some(1.0)
             && value("delivered_total", "events") == Some(1.0)
-            && value("lag_records", "events") == Some(0.0)
+            && value("lag_messages", "events") == Some(0.0)
     });
     let drift: f64 = {
         let (_, text) = asked.get("/metrics");

@@ -15,7 +15,7 @@ use crate::output::{Documents, Fate, Output, OutputError, Sent};
 /// So many documents of a ticket are settled.
 pub(super) type Booked = (Label, usize);
 
-/// The part of the output that takes documents.
+/// The aspect of the output that takes documents.
 const SENDING: &str = "sending";
 
 /// What a send takes.

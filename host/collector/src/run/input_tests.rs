@@ -16,7 +16,7 @@ impl Source for Behind {
     type Error = graph::Error;
 
     async fn next(&self) -> Result<Option<Delivery>, Self::Error> {
-        while self.0.lag.get().is_none() || self.0.lag_records.get().is_none() {
+        while self.0.lag.get().is_none() || self.0.lag_messages.get().is_none() {
             sleep(Duration::from_millis(1)).await;
         }
         Ok(None)
@@ -29,7 +29,7 @@ impl Source for Behind {
         String::new()
     }
     fn lag(&self) -> Lag {
-        Lag { seconds: Some(60.0), records: Some(7) }
+        Lag { seconds: Some(60.0), messages: Some(7) }
     }
 }
 
@@ -64,5 +64,5 @@ output.discard: {}
     let component = Component::compile(&Engine::new(Options::default()).unwrap(), &wasm).unwrap();
     let (_tell, mut stop) = watch::channel(false);
     run_source(&shared, input, &component, &metrics, &mut stop, Behind(metrics.clone()), 0).await.unwrap();
-    assert_eq!((metrics.lag.get(), metrics.lag_records.get()), (None, None));
+    assert_eq!((metrics.lag.get(), metrics.lag_messages.get()), (None, None));
 }
