@@ -8,6 +8,8 @@ use crate::source::Counts;
 
 /// What stands before the start of the sync in a finding.
 const SYNC: &[u8] = br#""sync":{"start":""#;
+/// What is in a document that tells of a cycle that failed. Any other that had it would be missing among those expected.
+const FAILURE: &[u8] = br#""kind":"pipeline_error""#;
 
 /// Identities of documents.
 #[derive(Default)]
@@ -17,6 +19,8 @@ pub(crate) struct Arrived {
     pub(crate) events: HashSet<u128>,
     /// Findings by the start of their sync.
     pub(crate) syncs: BTreeMap<String, HashSet<u128>>,
+    /// Documents that each tell of a cycle that failed.
+    pub(crate) failures: HashSet<u128>,
     /// Documents that had arrived before.
     pub(crate) again: u64,
 }
@@ -27,6 +31,7 @@ impl Arrived {
         let id = u128::from_str_radix(sent.id, 16).expect("an id has 32 hexadecimal digits");
         let dataset = sent.stream.split(['.', '-']).nth(2);
         let of_dataset = match dataset {
+            _ if contains(sent.source, FAILURE) => &mut self.failures,
             Some("alert") => &mut self.alerts,
             Some("incident") => &mut self.incidents,
             Some("event") => &mut self.events,
@@ -53,6 +58,10 @@ impl Arrived {
     pub(crate) fn behind(&self, due: Counts) -> u64 {
         due.iter().zip(self.counts()).map(|(due, arrived)| due.saturating_sub(arrived)).sum()
     }
+}
+
+fn contains(source: &[u8], part: &[u8]) -> bool {
+    source.windows(part.len()).any(|bytes| bytes == part)
 }
 
 fn sync_start(source: &[u8]) -> String {

@@ -63,6 +63,10 @@ pub(crate) fn of(table: &Table, expected: Ids, arrived: &Arrived, dead_letters: 
         // The last one may have been under way.
         compare(start, &expected.of_sync(start), findings, newest != Some(start));
     }
+    println!(
+        "{} documents tell of cycles that failed, of two tokens in turn that were revoked for example",
+        arrived.failures.len()
+    );
     if dead_letters > 0 {
         failures.push(format!("{dead_letters} dead letters"));
     }
