@@ -231,8 +231,8 @@ impl Check<'_> {
     fn expand(&mut self, node: &Node, scalar: &Scalar, option: &str) -> Option<String> {
         match variables::expand(&scalar.text, self.env) {
             Ok(expanded) => Some(expanded.unwrap_or_else(|| scalar.text.clone())),
-            Err(message) => {
-                self.problem(&node.place, option, message);
+            Err(error) => {
+                self.problem(&node.place, option, error.to_string());
                 None
             }
         }

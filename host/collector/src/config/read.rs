@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::error::Problem;
 use super::model::PathOptions;
 use super::schema::in_order;
+use super::variables::{VariableError, expand};
 use super::yaml::{Node, Value};
-use super::{Config, ConfigError, Env, variables};
+use super::{Config, ConfigError, Env};
 use crate::keystore::{Keystore, KeystoreError, password};
 use crate::permissions::{Closed, fault};
 
@@ -70,32 +72,43 @@ impl ConfigFile {
     ///
     /// # Errors
     ///
-    /// The file cannot be read.
+    /// The file cannot be read, or a variable is missing that says where it is.
     pub fn keystore_path(&self, env: Env<'_>) -> Result<PathBuf, ConfigError> {
         let mut node = Node::parse(&self.path.display().to_string(), &self.text()?)?;
         node.put_over(&self.overrides)?;
-        Ok(keystore_path(&node, env))
+        keystore_path(&node, env)
     }
 }
 
 /// The keystore that a configuration names, where there is one.
 pub(super) fn keystore(node: &Node, strict: bool, env: Env<'_>) -> Result<Option<Keystore>, ConfigError> {
-    match password(env).and_then(|password| Keystore::open(keystore_path(node, env), password, strict)) {
+    let path = keystore_path(node, env)?;
+    match password(env).and_then(|password| Keystore::open(path, password, strict)) {
         Ok(keystore) => Ok(Some(keystore)),
         Err(KeystoreError::Missing(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-fn keystore_path(node: &Node, env: Env<'_>) -> PathBuf {
-    // What is wrong with an option is said when all are checked.
-    let written = |option: &str| match &node.find(option)?.value {
-        Value::Scalar(scalar) => {
-            let text = variables::expand(&scalar.text, env).ok()?.unwrap_or_else(|| scalar.text.clone());
-            Some(PathBuf::from(text))
+fn keystore_path(node: &Node, env: Env<'_>) -> Result<PathBuf, ConfigError> {
+    let written = |option: &str| -> Result<Option<PathBuf>, ConfigError> {
+        let Some(Node { place, value: Value::Scalar(scalar) }) = node.find(option) else { return Ok(None) };
+        match expand(&scalar.text, env) {
+            Ok(expanded) => Ok(Some(expanded.unwrap_or_else(|| scalar.text.clone()).into())),
+            Err(error) => {
+                let message = match error {
+                    VariableError::Missing(name) => format!(
+                        "{name} is not set in the environment, and nothing else counts here, where it is said where the keystore is; \
+                         `${{{name}:default}}` gives a default"
+                    ),
+                    other => other.to_string(),
+                };
+                Err(ConfigError::Options(vec![Problem { place: place.clone(), option: option.to_owned(), message }]))
+            }
         }
-        _ => None,
     };
-    let data = || written("path.data").unwrap_or_else(|| PathOptions::default().data);
-    written("keystore.path").unwrap_or_else(|| data().join(KEYSTORE))
+    if let Some(path) = written("keystore.path")? {
+        return Ok(path);
+    }
+    Ok(written("path.data")?.unwrap_or_else(|| PathOptions::default().data).join(KEYSTORE))
 }
