@@ -101,7 +101,10 @@ pub(crate) fn give_up_privileges(config: &Config) -> Result<()> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let config = arguments.config.load()?;
+    let file = arguments.config.file();
+    // What changes from here on is read again.
+    let digest = file.digest();
+    let config = file.load(&environment)?;
     give_up_privileges(&config)?;
     let (progress, began) = (Progress::of(&config), Instant::now());
     let log = log::start(&config, &progress);
@@ -124,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             load_into(&mut loaded, &engine, config).map_err(|error| message(&error))?;
             Ok(loaded.clone())
         };
-        let reload = Reload { file: arguments.config.file(), components: Arc::new(components_of), asked };
+        let reload = Reload { file, digest, components: Arc::new(components_of), asked };
         let (once, metrics) = (arguments.once, metrics.clone());
         let options = Options { once, components, lookup, metrics, stop, reload: Some(reload) };
         run::run(&config, options).await

@@ -1,11 +1,13 @@
 //! Where a configuration is read from: the file, what the command line puts over it, the keystore.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::Problem;
 use super::model::PathOptions;
@@ -47,16 +49,15 @@ impl ConfigFile {
     ///
     /// Says what is wrong where, all at once where that can be told, and what is wanted. None is worth a retry before something is changed.
     pub fn load(&self, env: Env<'_>) -> Result<Config, ConfigError> {
-        let text = self.text()?;
-        Config::read(&self.path.display().to_string(), &text, self, env)
+        Config::of(&mut Written::read(&self.text()?, self, env)?)
     }
 
-    /// The text as it is now.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or others can write it.
-    pub fn text(&self) -> Result<String, ConfigError> {
+    /// A digest of the text as it is now, or else of why there is none: tells whether it has changed.
+    pub fn digest(&self) -> u128 {
+        xxh3_128(self.text().unwrap_or_else(|error| error.to_string()).as_bytes())
+    }
+
+    fn text(&self) -> Result<String, ConfigError> {
         let failed = |cause: io::Error| ConfigError::Read { path: self.path.clone(), cause };
         let mut file = File::open(&self.path).map_err(failed)?;
         let fault = fault(&file, &self.path, Closed::ToWriting).map_err(failed)?;
@@ -74,14 +75,45 @@ impl ConfigFile {
     ///
     /// The file cannot be read, or a variable is missing that says where it is.
     pub fn keystore_path(&self, env: Env<'_>) -> Result<PathBuf, ConfigError> {
-        let mut node = Node::parse(&self.path.display().to_string(), &self.text()?)?;
-        node.put_over(&self.overrides)?;
-        keystore_path(&node, env)
+        keystore_path(&Written::read(&self.text()?, self, env)?.node, env)
+    }
+}
+
+/// A configuration as it is written, and where its variables are looked up.
+pub(super) struct Written<'a> {
+    /// The file, with what is put over it.
+    pub(super) node: Node,
+    pub(super) env: Env<'a>,
+    strict: bool,
+    /// Opened for the first variable: decrypting takes time, and those who need none of it may not be let in.
+    keystore: OnceCell<Result<Option<Keystore>, ConfigError>>,
+}
+
+impl<'a> Written<'a> {
+    /// Reads the text of a file, and puts over it what is to be.
+    pub(super) fn read(text: &str, file: &ConfigFile, env: Env<'a>) -> Result<Self, ConfigError> {
+        let mut node = Node::parse(&file.path.display().to_string(), text)?;
+        node.put_over(&file.overrides)?;
+        Ok(Self { node, env, strict: file.strict_perms, keystore: OnceCell::new() })
+    }
+
+    /// What the keystore has under a key. Nothing where it cannot be opened, which [`opened`](Self::opened) says.
+    pub(super) fn kept(&self, key: &str) -> Option<String> {
+        let keystore = self.keystore.get_or_init(|| keystore(&self.node, self.strict, self.env));
+        keystore.as_ref().ok()?.as_ref()?.get(key).map(str::to_owned)
+    }
+
+    /// Why the keystore could not be opened, where something was looked up in it.
+    pub(super) fn opened(&mut self) -> Result<(), ConfigError> {
+        if let Some(keystore) = self.keystore.take() {
+            self.keystore = Ok(keystore?).into();
+        }
+        Ok(())
     }
 }
 
 /// The keystore that a configuration names, where there is one.
-pub(super) fn keystore(node: &Node, strict: bool, env: Env<'_>) -> Result<Option<Keystore>, ConfigError> {
+fn keystore(node: &Node, strict: bool, env: Env<'_>) -> Result<Option<Keystore>, ConfigError> {
     let path = keystore_path(node, env)?;
     match password(env).and_then(|password| Keystore::open(path, password, strict)) {
         Ok(keystore) => Ok(Some(keystore)),
