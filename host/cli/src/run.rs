@@ -20,10 +20,13 @@ use crate::progress::Progress;
 use crate::stderr::say;
 use crate::{components, log, message};
 
+/// The configuration file where none is named.
+pub(crate) const DEFAULT_CONFIG: &str = "defenderbeat.yml";
+
 #[derive(Args)]
 pub(crate) struct ConfigArguments {
     /// The configuration file.
-    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = "defenderbeat.yml")]
+    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     /// Puts a value over one of the file, such as `-E output.console.pretty=true`.
     #[arg(short = 'E', value_name = "KEY=VALUE")]

@@ -19,6 +19,7 @@ mod damage;
 #[cfg(target_os = "linux")]
 mod discard;
 mod events;
+mod export;
 mod health;
 mod identity;
 mod incidents;

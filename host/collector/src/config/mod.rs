@@ -3,10 +3,11 @@
 //! A file goes through three steps: `yaml` reads it as a tree of places and texts, over which overrides are merged;
 //! `check` holds the tree against the options there are (`schema`), replaces variables and reports all that is unknown,
 //! missing or of the wrong kind; what is left is deserialised and checked for what options mean together. The reference file
-//! is made from the same options ([`reference()`]).
+//! is made from the same options ([`reference()`]), and so is what may be shown of a file ([`ConfigFile::export`]).
 
 mod check;
 mod error;
+mod export;
 mod http;
 mod inventory;
 mod logging;
@@ -93,8 +94,9 @@ impl Config {
 
     /// Checks what is written.
     fn of(written: &mut Written<'_>) -> Result<Self, ConfigError> {
-        let look_up = |name: &str| written.kept(name).or_else(|| (written.env)(name));
-        let Checked { json, problems, warnings } = check::check(&written.node, &schema::options::<model::File>(), &look_up);
+        let look_up = |name: &str| written.value(name);
+        let Checked { json, problems, warnings } =
+            check::check(&written.node, &schema::options::<model::File>(), &look_up);
         written.opened()?;
         if !problems.is_empty() {
             return Err(ConfigError::Options(problems));

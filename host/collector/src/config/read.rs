@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value as Json;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::Problem;
+use super::export::export;
 use super::model::PathOptions;
 use super::schema::in_order;
 use super::variables::{VariableError, expand};
@@ -50,6 +52,19 @@ impl ConfigFile {
     /// Says what is wrong where, all at once where that can be told, and what is wanted. None is worth a retry before something is changed.
     pub fn load(&self, env: Env<'_>) -> Result<Config, ConfigError> {
         Config::of(&mut Written::read(&self.text()?, self, env)?)
+    }
+
+    /// The options as they are in force, as they may be written in the file: with the overrides, with variables replaced. What is
+    /// secret is not in it: an option that holds a secret is shown as it is written where that is only where the secret is kept
+    /// (`${KEY}`, `file:PATH`), any other option where it takes something from the keystore; an address has no user and password.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn export(&self, env: Env<'_>) -> Result<Json, ConfigError> {
+        let mut written = Written::read(&self.text()?, self, env)?;
+        Config::of(&mut written)?;
+        Ok(export(&written))
     }
 
     /// A digest of the text as it is now, or else of why there is none: tells whether it has changed.
@@ -101,6 +116,11 @@ impl<'a> Written<'a> {
     pub(super) fn kept(&self, key: &str) -> Option<String> {
         let keystore = self.keystore.get_or_init(|| keystore(&self.node, self.strict, self.env));
         keystore.as_ref().ok()?.as_ref()?.get(key).map(str::to_owned)
+    }
+
+    /// What a variable stands for: what the keystore has, or else the environment.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        self.kept(name).or_else(|| (self.env)(name))
     }
 
     /// Why the keystore could not be opened, where something was looked up in it.

@@ -77,9 +77,7 @@ fn value(variable: &str, env: Env<'_>, depth: usize) -> Result<String, VariableE
         return Ok(value);
     }
     match alternative.map(|text| (text, text.strip_prefix('?'))) {
-        Some((_, Some(message))) => {
-            Err(VariableError::Wanted { name: name.to_owned(), message: message.to_owned() })
-        }
+        Some((_, Some(message))) => Err(VariableError::Wanted { name: name.to_owned(), message: message.to_owned() }),
         Some((_, None)) if depth == MAX_DEPTH => Err(VariableError::Deep),
         Some((default, None)) => replace(default, env, depth + 1),
         None => Err(VariableError::Missing(name.to_owned())),

@@ -153,7 +153,7 @@ fn a_variable_that_says_where_the_keystore_is_has_to_be_there() {
     let file = ConfigFile { path: path.clone(), overrides: Vec::new(), strict_perms: false };
     for option in ["path.data", "keystore.path"] {
         std::fs::write(&path, input("") + option + ": ${NONE}\n").unwrap();
-        let wanted = format!("d.yml:7: {option}: NONE is not set in the environment");
+        let wanted = format!("d.yml:8: {option}: NONE is not set in the environment");
         for error in [file.keystore_path(&env).unwrap_err(), file.load(&env).unwrap_err()] {
             let error = error.to_string();
             assert!(error.contains(&wanted) && error.contains("`${NONE:default}`"), "{error}");
