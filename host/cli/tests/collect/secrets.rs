@@ -15,7 +15,16 @@ use defenderbeat_collector::config::secrets;
 use defenderbeat_simulator::{AlertOptions, EventHubsOptions, Options};
 use serde_json::json;
 
+use crate::asked::{free_port, pause};
 use crate::program::{Program, Running, Tenant, log, polled, streamed};
+
+/// Further secrets than those of options: one that travels in an address, and those that a platform gives.
+const FURTHER: [&str; 4] = [
+    "alert.auth.IDENTITY_HEADER",
+    "alert.auth.token_file",
+    "event.storage_account_connection_string.SharedAccessSignature",
+    "coordination.azure_blob.storage_account_connection_string.SharedAccessSignature",
+];
 
 /// What is looked for. All secrets hold it, with something behind it that is written otherwise in an address.
 const PLANTED: &str = "Pl4ntedS3cret";
@@ -79,7 +88,8 @@ fn key() -> String {
     fs::read_to_string(certificate("first.key")).unwrap()
 }
 
-/// The secret to plant for an option, and the JSON of its input or output around `${SECRET}`.
+/// The secret to plant for an option, and the JSON of its input or output around `${SECRET}`, or around the file FOLDER/token, which holds
+/// it too.
 fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value) {
     let url = tenant.simulator.url();
     let (planted, secret) = (planted(), "${SECRET}");
@@ -107,6 +117,13 @@ fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value
     let tls = json!({"certificate": certificate("first.crt"), "key": secret});
     let namespace = "contoso.servicebus.windows.net";
     let own_hub = tenant.simulator.event_hubs().connection_string();
+    let signed =
+        format!("BlobEndpoint=http://127.0.0.1:{port}/contoso;SharedAccessSignature=sv=2021-12-02&sig={PLANTED}%2B");
+    let by_platform = |auth: serde_json::Value| {
+        let mut base = base("alert");
+        base.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_id"));
+        with(base, json!({"auth": auth, "scopes": "https://graph.microsoft.com/.default"}))
+    };
     let (kind, name) = option.split_once('.').unwrap();
     let polling = ["alert", "vulnerability"].contains(&kind);
     match (kind, name) {
@@ -123,6 +140,12 @@ fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value
         }
         (_, "proxy_url") if polling => (proxy, with(base(kind), json!({"client_secret": "x", "proxy_url": secret}))),
         (_, "ssl.key") if polling => (key(), with(base(kind), json!({"client_secret": "x", "ssl": tls}))),
+        (_, "auth.IDENTITY_HEADER") => (PLANTED.to_owned(), by_platform(json!({"type": "managed_identity"}))),
+        (_, "auth.token_file") => {
+            let auth =
+                json!({"type": "workload_identity", "tenant_id": "t", "client_id": "c", "token_file": "FOLDER/token"});
+            (planted, by_platform(auth))
+        }
         ("event", "connection_string") => (
             format!("Endpoint=sb://{namespace}/;SharedAccessKeyName=k;SharedAccessKey={encoded}"),
             hub(json!({"connection_string": secret})),
@@ -146,6 +169,9 @@ fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value
             format!("AccountName=contoso;AccountKey={encoded};BlobEndpoint=http://127.0.0.1:{port}/contoso"),
             hub(json!({"connection_string": own_hub, "storage_account_connection_string": secret})),
         ),
+        ("event", "storage_account_connection_string.SharedAccessSignature") => {
+            (signed, hub(json!({"connection_string": own_hub, "storage_account_connection_string": secret})))
+        }
         ("event", "storage_account_auth.client_secret") => (
             planted,
             hub(json!({"connection_string": own_hub, "authority_host": url, "storage_account": "contoso",
@@ -198,6 +224,9 @@ fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value
                     format!("AccountName=contoso;AccountKey={encoded};{account}"),
                     json!({"storage_account_connection_string": secret}),
                 ),
+                "storage_account_connection_string.SharedAccessSignature" => {
+                    (signed, json!({"storage_account_connection_string": secret}))
+                }
                 "storage_account_auth.client_secret" => {
                     (planted, with(at(), json!({"storage_account_auth": application})))
                 }
@@ -214,75 +243,148 @@ fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value
 }
 
 /// A program with one secret, which is in its keystore.
-fn program(option: &str, tenant: &Tenant, port: u16) -> (Program, String) {
-    let (secret, json) = plant(option, tenant, port);
-    let program = Program::of(tenant, &[], &[]);
-    let folder = program.folder.path();
-    let good = polled(tenant, "alert", "1s").replace("FOLDER", &folder.display().to_string());
-    let to_file = format!("output.file.path: {}/out\n", folder.display());
-    let (inputs, output) = if option.starts_with("coordination.") {
-        (format!("  - id: good\n    {good}\n"), format!("{to_file}coordination.azure_blob: {json}\n"))
-    } else if let Some(name) = option.strip_prefix("output.") {
-        let output = name.split('.').next().unwrap();
-        (format!("  - id: good\n    {good}\n"), format!("output.{output}: {json}\n"))
-    } else {
-        (format!("  - {json}\n"), to_file)
-    };
-    let folder_name = folder.display();
-    let config = format!(
-        "inputs:\n{inputs}{output}path.data: {folder_name}/data\nlogging.level: debug\nshutdown_timeout: 1s\n\
-         http: {{enabled: true, port: {}}}\n",
-        free_port()
-    );
-    fs::write(folder.join("defenderbeat.yml"), config).unwrap();
-    (program, secret)
+struct Planted {
+    program: Program,
+    secret: String,
+    port: u16,
+    /// What the platform says in the environment.
+    variables: Vec<(&'static str, String)>,
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+impl Planted {
+    /// `server` refuses what it is asked for.
+    fn new(option: &str, tenant: &Tenant, server: u16) -> Self {
+        let (secret, json) = plant(option, tenant, server);
+        let (program, port) = (Program::of(tenant, &[], &[]), free_port());
+        let folder = program.folder.path();
+        fs::write(folder.join("token"), &secret).unwrap();
+        // One that goes on when the other ends for good.
+        let good = format!("  - id: good\n    {}\n", polled(tenant, "alert", "1s"));
+        let to_file = "output.file.path: FOLDER/out\n";
+        let (inputs, output) = match option.split_once('.') {
+            Some(("coordination", _)) => (good, format!("{to_file}coordination.azure_blob: {json}\n")),
+            Some(("output", name)) => (good, format!("output.{}: {json}\n", name.split('.').next().unwrap())),
+            _ => (format!("{good}  - {json}\n"), to_file.to_owned()),
+        };
+        let config = format!(
+            "inputs:\n{inputs}{output}path.data: FOLDER/data\nlogging.level: debug\nshutdown_timeout: 1s\n\
+             http: {{enabled: true, port: {port}}}\n"
+        );
+        fs::write(folder.join("defenderbeat.yml"), config.replace("FOLDER", &folder.display().to_string())).unwrap();
+        let variables = if option.ends_with("IDENTITY_HEADER") {
+            let endpoint = format!("http://127.0.0.1:{server}/msi/token");
+            vec![("IDENTITY_ENDPOINT", endpoint), ("IDENTITY_HEADER", secret.clone())]
+        } else {
+            Vec::new()
+        };
+        let planted = Self { program, secret, port, variables };
+        assert!(planted.command(&["keystore", "create"]).output().unwrap().status.success());
+        let mut add = planted.command(&["keystore", "add", "SECRET", "--stdin"]).stdin(Stdio::piped()).spawn().unwrap();
+        add.stdin.take().unwrap().write_all(planted.secret.as_bytes()).unwrap();
+        assert!(add.wait().unwrap().success());
+        planted
+    }
 
-/// The program with its configuration and nothing else on the command line.
-fn command(program: &Program, command: &[&str]) -> Command {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_defenderbeat"));
-    process.args(command).arg("-c").arg(program.folder.path().join("defenderbeat.yml")).stdin(Stdio::null());
-    process
+    /// The program with its configuration and nothing else on the command line.
+    fn command(&self, command: &[&str]) -> Command {
+        self.command_of("defenderbeat.yml", command)
+    }
+
+    fn command_of(&self, config: &str, command: &[&str]) -> Command {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_defenderbeat"));
+        process.args(command).arg("-c").arg(self.program.folder.path().join(config)).stdin(Stdio::null());
+        process.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        process
+    }
+
+    /// What `export config` shows where the secret itself is in the file.
+    fn exported(&self) -> String {
+        let folder = self.program.folder.path();
+        let (file, open) = (folder.join("defenderbeat.yml"), folder.join("open.yml"));
+        // With its mode.
+        fs::copy(&file, &open).unwrap();
+        let written = fs::read_to_string(file).unwrap();
+        fs::write(&open, written.replace("\"${SECRET}\"", &json!(self.secret).to_string())).unwrap();
+        let output = self.command_of("open.yml", &["export", "config"]).output().unwrap();
+        fs::remove_file(open).unwrap();
+        let shown = said(&output);
+        let is_redacted = output.status.success() && written.contains("${SECRET}");
+        assert!(shown.contains("<redacted>") || !is_redacted, "{shown}");
+        shown
+    }
+
+    /// Runs everything that may speak of the secret, and gives all that is then to be seen. `starts`: the program does.
+    fn seen(&self, starts: bool) -> String {
+        let mut seen = self.exported();
+        for command in [&["keystore", "list"], &["export", "config"], &["test", "config"], &["test", "output"]] {
+            seen += &said(&self.command(command).output().unwrap());
+        }
+        let file = self.program.folder.path().join("log");
+        let mut run = self.command(&["run"]);
+        let mut process = Running(run.stdout(Stdio::null()).stderr(File::create(&file).unwrap()).spawn().unwrap());
+        for _ in 0..100 {
+            thread::sleep(Duration::from_millis(40));
+            let log = fs::read_to_string(&file).unwrap();
+            if log.contains("\"error\"") || log.contains("\"warn") || process.0.try_wait().unwrap().is_some() {
+                break;
+            }
+        }
+        if starts {
+            seen += &self.told(&mut process);
+        }
+        Command::new("kill").arg(process.0.id().to_string()).stderr(Stdio::null()).status().unwrap();
+        process.0.wait().unwrap();
+        seen + &files(self.program.folder.path())
+    }
+
+    /// What the running process says of itself, and what the system says of it.
+    fn told(&self, process: &mut Running) -> String {
+        let mut told = String::new();
+        for path in ["/metrics", "/stats", "/readyz"] {
+            let mut stream = loop {
+                match TcpStream::connect(("127.0.0.1", self.port)) {
+                    Ok(stream) => break stream,
+                    Err(_) => assert_eq!(
+                        process.0.try_wait().unwrap(),
+                        None,
+                        "it has ended: {}",
+                        files(self.program.folder.path())
+                    ),
+                }
+                pause();
+            };
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).unwrap();
+            let before = told.len();
+            stream.read_to_string(&mut told).unwrap();
+            assert!(told[before..].starts_with("HTTP/1.1 "), "{path}");
+        }
+        let id = process.0.id();
+        // Who gives a variable to a process shows it to the system.
+        let files: &[&str] =
+            if self.variables.is_empty() { &["cmdline", "comm", "environ"] } else { &["cmdline", "comm"] };
+        for file in files {
+            told += &String::from_utf8_lossy(&fs::read(format!("/proc/{id}/{file}")).unwrap());
+        }
+        for task in fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten() {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            assert_eq!(children, "", "it starts no other process");
+        }
+        told
+    }
 }
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &log(output)
 }
 
-/// What the running process says of itself, and what the system says of it.
-fn told(process: &Running, program: &Program) -> String {
-    let config = fs::read_to_string(program.folder.path().join("defenderbeat.yml")).unwrap();
-    let port: u16 = config.rsplit_once("port: ").unwrap().1.trim_end_matches(['}', '\n']).parse().unwrap();
-    let mut told = String::new();
-    for path in ["/metrics", "/stats", "/readyz"] {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let _ = stream.read_to_string(&mut told);
-    }
-    let id = process.0.id();
-    for file in ["cmdline", "environ", "comm"] {
-        told += &String::from_utf8_lossy(&fs::read(format!("/proc/{id}/{file}")).unwrap_or_default());
-    }
-    let tasks = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
-    for task in tasks {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        assert_eq!(children, "", "it starts no other process");
-    }
-    told
-}
-
-/// All files below a folder, the keystore included.
+/// All files below a folder, the keystore included, but for those that hold secrets as they are.
 fn files(folder: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() {
             text += &files(&entry.path());
-        } else if entry.file_name() != "secret" {
+        } else if !["secret", "token"].contains(&entry.file_name().to_str().unwrap()) {
             text += &format!("\n{}\n", entry.path().display());
             text += &String::from_utf8_lossy(&fs::read(entry.path()).unwrap());
         }
@@ -290,52 +392,28 @@ fn files(folder: &Path) -> String {
     text
 }
 
-/// Runs everything that may speak of an option, and gives all that is then to be seen.
-fn seen(option: &str, tenant: &Tenant, port: u16) -> (String, String) {
-    let (program, secret) = program(option, tenant, port);
-    assert!(command(&program, &["keystore", "create"]).output().unwrap().status.success());
-    let mut add = command(&program, &["keystore", "add", "SECRET", "--stdin"]).stdin(Stdio::piped()).spawn().unwrap();
-    add.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
-    assert!(add.wait().unwrap().success());
-
-    let mut seen = said(&command(&program, &["keystore", "list"]).output().unwrap());
-    let mut commands = vec![vec!["test", "config"], vec!["export", "index-template"]];
-    commands.push(if option.starts_with("output.") { vec!["test", "output"] } else { vec!["test", "config"] });
-    for args in commands {
-        seen += &said(&command(&program, &args).output().unwrap());
-    }
-    let log = File::create(program.folder.path().join("log")).unwrap();
-    let mut run = command(&program, &["run"]);
-    let mut process = Running(run.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-    for _ in 0..100 {
-        thread::sleep(Duration::from_millis(40));
-        let log = fs::read_to_string(program.folder.path().join("log")).unwrap();
-        if log.contains("\"error\"") || log.contains("\"warn") || process.0.try_wait().unwrap().is_some() {
-            break;
-        }
-    }
-    seen += &told(&process, &program);
-    Command::new("kill").arg(process.0.id().to_string()).stderr(Stdio::null()).status().unwrap();
-    process.0.wait().unwrap();
-    (seen + &files(program.folder.path()), secret)
-}
-
 #[test]
 fn no_secret_of_any_option_is_shown_by_whatever_speaks_of_it() {
     let (tenant, port) = (tenant(), refusing_server());
-    let options = secrets();
+    let mut options = secrets();
     assert!(options.len() >= 25, "{options:?}");
+    options.extend(FURTHER.map(str::to_owned));
     let (tenant, options) = (&tenant, &options);
     thread::scope(|scope| {
         for first in 0..3 {
             scope.spawn(move || {
                 for option in options.iter().skip(first).step_by(3) {
-                    let (seen, secret) = seen(option, tenant, port);
-                    let needle = if secret.contains("PRIVATE KEY") { secret.lines().nth(3).unwrap() } else { PLANTED };
-                    // A password that opens nothing is refused before; without the storage account nobody leads.
-                    let starts = !option.ends_with("certificate_password") && !option.starts_with("coordination.");
-                    assert_eq!(seen.contains("input starts"), starts, "{option}: {seen}");
-                    for form in forms(needle) {
+                    let planted = Planted::new(option, tenant, port);
+                    // A password that opens nothing is refused before.
+                    let starts = !option.ends_with("certificate_password");
+                    let seen = planted.seen(starts);
+                    // Without the storage account nobody leads.
+                    let leads = starts && !option.starts_with("coordination.");
+                    let id = if option.starts_with("output.") { "\"good\"" } else { "\"planted\"" };
+                    let has_started = seen.lines().any(|line| line.contains("input starts") && line.contains(id));
+                    assert_eq!(has_started, leads, "{option}: {seen}");
+                    let key = planted.secret.lines().nth(3).filter(|_| planted.secret.contains("PRIVATE KEY"));
+                    for form in forms(key.unwrap_or(PLANTED)) {
                         let at = seen.find(&form);
                         let around = at.map(|at| &seen[at.saturating_sub(300)..(at + 100).min(seen.len())]);
                         assert_eq!(around, None, "{option}");
