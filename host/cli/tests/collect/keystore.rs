@@ -46,7 +46,7 @@ fn a_secret_of_the_keystore_comes_before_the_environment_and_is_nowhere_in_the_c
     assert!(!again.status.success() && said(&again).contains("--force replaces"), "{}", said(&again));
     let refused = program.once();
     assert!(log(&refused).contains("AADSTS7000215"), "{}", log(&refused));
-    assert!(of(&["add", "CLIENT.SECRET-1", "--stdin", "--force"], &format!("{secret}\n")).status.success());
+    assert!(of(&["add", "CLIENT.SECRET-1", "--stdin", "--force"], &format!("{secret}\r\n\n")).status.success());
     let mut process = program.command(&["run", "--once"]);
     let output = process.env("CLIENT.SECRET-1", "not this one").output().unwrap();
     assert!(output.status.success(), "{}", log(&output));
