@@ -22,6 +22,8 @@ pub(super) struct Inputs {
     failed: BTreeMap<String, InputError>,
     /// Those that have run before in this process.
     known: BTreeSet<String>,
+    /// All of them are to end.
+    stops: bool,
 }
 
 struct Running {
@@ -48,6 +50,7 @@ impl Inputs {
             tasks: JoinSet::new(),
             failed: BTreeMap::new(),
             known: BTreeSet::new(),
+            stops: false,
         }
     }
 
@@ -136,6 +139,10 @@ impl Inputs {
                 tracing::error!(%error, "the input has ended; it starts with what is wanted now");
                 self.start(&id);
             }
+            Err(error) if told && !self.stops => {
+                tracing::error!(%error, "an input that is wanted no longer has ended without settling all");
+                self.shared.metrics.remove(&id);
+            }
             Err(error) => {
                 if !self.tasks.is_empty() {
                     tracing::error!(%error, "an input has ended; the others go on");
@@ -154,6 +161,7 @@ impl Inputs {
 
     /// Tells all to end; what is under way is delivered.
     pub(super) fn stop(&mut self) {
+        self.stops = true;
         self.wanted.clear();
         for running in self.running.values() {
             running.stop.send_replace(true);
