@@ -138,6 +138,9 @@ fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value
             base.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_id"));
             (planted, with(base, json!({"auth": pfx("first.pfx")})))
         }
+        (_, "endpoint_params") if polling => {
+            (planted, with(base(kind), json!({"client_secret": "x", "endpoint_params": {"assertion": [secret]}})))
+        }
         (_, "proxy_url") if polling => (proxy, with(base(kind), json!({"client_secret": "x", "proxy_url": secret}))),
         (_, "ssl.key") if polling => (key(), with(base(kind), json!({"client_secret": "x", "ssl": tls}))),
         (_, "auth.IDENTITY_HEADER") => (PLANTED.to_owned(), by_platform(json!({"type": "managed_identity"}))),

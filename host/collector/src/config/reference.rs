@@ -123,7 +123,7 @@ fn entry(text: &mut String, indent: &str, prefix: &str, option: &Opt) {
             };
             let value = match (shown, &option.shape) {
                 (Some(value), _) => format!(" {}", yaml(value)),
-                (None, Shape::Options(_)) => " {}".to_owned(),
+                (None, Shape::Options(_) | Shape::Map(_)) => " {}".to_owned(),
                 (None, _) => String::new(),
             };
             // Infallible: a String takes any text.

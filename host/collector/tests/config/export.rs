@@ -39,7 +39,7 @@ inputs:
     proxy_url: http://user:hunter2@proxy:3128
     tags: one
     inventory: off
-    endpoint_params: {a.b: c}
+    endpoint_params: {a.b: [hunter2, '${KEPT}']}
     processors:
       - add_fields:
           fields:
@@ -61,7 +61,7 @@ name: 0123
                 "id": "alerts", "type": "alert", "tenant_id": "fabrikam.example", "client_id": "${KEPT}",
                 "client_secret": "<redacted>", "batch_size": 12, "interval": "5m", "preserve_original_event": true,
                 "ssl": {"verification_mode": "none"}, "proxy_url": "<redacted>", "tags": "one", "inventory": "off",
-                "endpoint_params": {"a.b": "c"},
+                "endpoint_params": {"a.b": ["<redacted>", "${KEPT}"]},
                 "processors": [{"add_fields": {"fields": {
                     "a.b": 12, "c": "12", "d": "${KEPT}", "e": "$${x}", "f": null, "g": "https://<redacted>@h/",
                 }}}],
