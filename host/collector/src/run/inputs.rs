@@ -173,3 +173,32 @@ impl Inputs {
         self.failed.into_values().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::input::tests::{component, config, shared};
+    use super::*;
+
+    #[tokio::test]
+    async fn an_input_that_is_wanted_no_longer_does_not_count_as_failed() {
+        let (config, folder) = (config(), tempfile::tempdir().unwrap());
+        let shared = Arc::new(shared(&config, folder.path()));
+        let checkpoints = folder.path().join("checkpoints");
+        std::fs::create_dir_all(&checkpoints).unwrap();
+        std::fs::write(checkpoints.join("contoso.checkpoint"), "broken").unwrap();
+        let components = [(Kind::Alert, component())];
+        let mut inputs = Inputs::new(shared.clone());
+        for is_wanted in [true, false] {
+            inputs.want(&config.inputs, &components).unwrap();
+            if !is_wanted {
+                inputs.want(&[], &components).unwrap();
+            }
+            inputs.ended().await;
+            assert_eq!((inputs.is_empty(), inputs.has_failed()), (true, is_wanted));
+        }
+        inputs.want(&config.inputs, &components).unwrap();
+        inputs.stop();
+        inputs.all_ended().await;
+        assert_eq!(inputs.failures().len(), 1, "a process that ends says what was not settled");
+    }
+}
