@@ -29,6 +29,8 @@ mod kill;
 mod memory;
 mod once;
 #[cfg(target_os = "linux")]
+mod planted;
+#[cfg(target_os = "linux")]
 mod privileges;
 mod program;
 mod reload;
