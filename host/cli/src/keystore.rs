@@ -1,10 +1,11 @@
 //! `keystore`: secrets for the configuration, in a file that is encrypted.
 
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use defenderbeat_collector::http::read_secret;
 use defenderbeat_collector::keystore::{Keystore, password};
 use zeroize::Zeroizing;
 
@@ -33,7 +34,7 @@ enum Command {
         key: String,
         #[command(flatten)]
         config: ConfigArguments,
-        /// Takes it from standard input, without its last line break.
+        /// Takes it from standard input, without line breaks at its end.
         #[arg(long)]
         stdin: bool,
         /// Puts it in the place of the one that this key has.
@@ -91,13 +92,7 @@ fn open(config: &ConfigArguments) -> Result<Keystore> {
 
 fn secret(key: &str, stdin: bool) -> Result<Zeroizing<String>> {
     let secret = if stdin {
-        let mut text = Zeroizing::new(String::new());
-        io::stdin().read_to_string(&mut text).context("reading the secret from standard input")?;
-        let end = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text).len());
-        if let Some(end) = end {
-            text.truncate(end);
-        }
-        text
+        read_secret(io::stdin()).context("reading the secret from standard input")?
     } else if io::stdin().is_terminal() {
         let asked = rpassword::prompt_password(format!("Secret for {key}: "));
         asked.map(Zeroizing::new).context("reading the secret from the terminal")?

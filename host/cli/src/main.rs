@@ -49,7 +49,7 @@ enum Command {
     Test(Test),
     /// Makes what Elasticsearch has to have: templates, lifecycles, the transform of the latest vulnerabilities.
     Setup(setup::Arguments),
-    /// Prints what Elasticsearch and Kibana have to have.
+    /// Prints what Elasticsearch and Kibana have to have, or the configuration without its secrets.
     Export(setup::ExportArguments),
     /// Keeps secrets for the configuration, encrypted.
     Keystore(keystore::Arguments),

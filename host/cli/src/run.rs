@@ -20,10 +20,13 @@ use crate::progress::Progress;
 use crate::stderr::say;
 use crate::{components, log, message};
 
+/// The configuration file where none is named.
+pub(crate) const DEFAULT_CONFIG: &str = "defenderbeat.yml";
+
 #[derive(Args)]
 pub(crate) struct ConfigArguments {
     /// The configuration file.
-    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = "defenderbeat.yml")]
+    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     /// Puts a value over one of the file, such as `-E output.console.pretty=true`.
     #[arg(short = 'E', value_name = "KEY=VALUE")]
@@ -101,11 +104,14 @@ pub(crate) fn give_up_privileges(config: &Config) -> Result<()> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let config = arguments.config.load()?;
+    let file = arguments.config.file();
+    // What changes from here on is read again.
+    let digest = file.digest();
+    let config = file.load(&environment)?;
     give_up_privileges(&config)?;
     let progress = Progress::of(&config);
     let log = log::start(&config, &progress);
-    match collect(arguments, &config, &progress, log.rest()) {
+    match collect(arguments, &config, digest, &progress, log.rest()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         // Who reads lines of JSON gets nothing else.
         Err(error) if log.is_json() => {
@@ -116,10 +122,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
 }
 
-/// All of `run` that is logged; `rest` is what the log says last where the process is ended at once.
+/// All of `run` that is logged. `digest` is that of the file that `config` is from; `rest` is what the log says last where the process is
+/// ended at once.
 fn collect(
     arguments: &Arguments,
     config: &Config,
+    digest: u128,
     progress: &Progress,
     rest: impl FnOnce() + Send + 'static,
 ) -> Result<()> {
@@ -143,7 +151,8 @@ fn collect(
             load_into(&mut loaded, &engine, config).map_err(|error| message(&error))?;
             Ok(loaded.clone())
         };
-        let reload = Reload { file: arguments.config.file(), components: Arc::new(components_of), asked };
+        let (file, components_of) = (arguments.config.file(), Arc::new(components_of));
+        let reload = Reload { file, digest, components: components_of, asked };
         let (once, metrics) = (arguments.once, metrics.clone());
         let options = Options { once, components, lookup, metrics, stop, reload: Some(reload) };
         run::run(config, options).await

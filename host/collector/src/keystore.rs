@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::checkpoint::sync_folder;
 use crate::config::Env;
+use crate::http::read_secret;
 use crate::permissions::{Closed, fault};
 
 /// Begins each file. Another version has another number.
@@ -97,11 +98,7 @@ impl std::fmt::Debug for Keystore {
 pub fn password(env: Env<'_>) -> Result<Zeroizing<String>, KeystoreError> {
     let Some(path) = env(PASSWORD_FILE).filter(|path| !path.is_empty()) else { return Ok(Zeroizing::default()) };
     let path = PathBuf::from(path);
-    let mut text =
-        fs::read_to_string(&path).map(Zeroizing::new).map_err(|source| KeystoreError::File { path, source })?;
-    let length = text.trim_end_matches(['\r', '\n']).len();
-    text.truncate(length);
-    Ok(text)
+    File::open(&path).and_then(read_secret).map_err(|source| KeystoreError::File { path, source })
 }
 
 /// Whether a text can be a key, and so be written as `${KEY}`.

@@ -19,6 +19,7 @@ mod damage;
 #[cfg(target_os = "linux")]
 mod discard;
 mod events;
+mod export;
 mod health;
 mod identity;
 mod incidents;
@@ -27,6 +28,8 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod memory;
 mod once;
+#[cfg(target_os = "linux")]
+mod planted;
 #[cfg(target_os = "linux")]
 mod privileges;
 mod program;

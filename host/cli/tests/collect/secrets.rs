@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::net::TcpListener;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -13,16 +12,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use defenderbeat_collector::config::secrets;
 use defenderbeat_simulator::{AlertOptions, EventHubsOptions, Options};
-use serde_json::json;
 
+use crate::planted::{PLANTED, Planted, files};
 use crate::program::{Program, Running, Tenant, log, polled, streamed};
 
-/// What is looked for. All secrets hold it, with something behind it that is written otherwise in an address.
-const PLANTED: &str = "Pl4ntedS3cret";
-
-fn planted() -> String {
-    format!("{PLANTED}+/&=?")
-}
+/// Further secrets than those of options: one that travels in an address, and those that a platform gives.
+const FURTHER: [&str; 4] = [
+    "alert.auth.IDENTITY_HEADER",
+    "alert.auth.token_file",
+    "event.storage_account_connection_string.SharedAccessSignature",
+    "coordination.azure_blob.storage_account_connection_string.SharedAccessSignature",
+];
 
 fn tenant() -> Tenant {
     let alerts = AlertOptions { count: 20, ..AlertOptions::default() };
@@ -70,272 +70,28 @@ fn refusing_server() -> u16 {
     port
 }
 
-fn certificate(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../collector/tests/certificates").join(name).display().to_string()
-}
-
-/// A key whose text is looked for instead.
-fn key() -> String {
-    fs::read_to_string(certificate("first.key")).unwrap()
-}
-
-/// The secret to plant for an option, and the JSON of its input or output around `${SECRET}`.
-fn plant(option: &str, tenant: &Tenant, port: u16) -> (String, serde_json::Value) {
-    let url = tenant.simulator.url();
-    let (planted, secret) = (planted(), "${SECRET}");
-    let encoded = STANDARD.encode(&planted);
-    let base = |kind: &str| {
-        json!({"id": "planted", "type": kind, "url": url, "login_url": url, "tenant_id": "t", "client_id": "c",
-            "interval": "1s", "retry": {"max_attempts": 2, "wait_min": "1ms"}})
-    };
-    let hub = |more: serde_json::Value| {
-        let mut hub = json!({"id": "planted", "type": "event", "eventhub": "defender",
-            "custom_endpoint": tenant.simulator.event_hubs().url(), "retry": {"wait_min": "10ms", "wait_max": "100ms"}});
-        hub.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        hub
-    };
-    let with = |mut base: serde_json::Value, more: serde_json::Value| {
-        base.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        base
-    };
-    let application = json!({"type": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret": secret});
-    let pfx = |name: &str| {
-        json!({"type": "certificate", "tenant_id": "t", "client_id": "c", "certificate": certificate(name),
-            "certificate_password": secret})
-    };
-    let proxy = format!("http://user:{PLANTED}%2B@127.0.0.1:{port}");
-    let tls = json!({"certificate": certificate("first.crt"), "key": secret});
-    let namespace = "contoso.servicebus.windows.net";
-    let own_hub = tenant.simulator.event_hubs().connection_string();
-    let (kind, name) = option.split_once('.').unwrap();
-    let polling = ["alert", "vulnerability"].contains(&kind);
-    match (kind, name) {
-        (_, "client_secret") if polling => (planted, with(base(kind), json!({"client_secret": secret}))),
-        (_, "auth.client_secret") if polling => {
-            let mut base = base(kind);
-            base.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_id"));
-            (planted, with(base, json!({"auth": application})))
-        }
-        (_, "auth.certificate_password") if polling => {
-            let mut base = base(kind);
-            base.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_id"));
-            (planted, with(base, json!({"auth": pfx("first.pfx")})))
-        }
-        (_, "proxy_url") if polling => (proxy, with(base(kind), json!({"client_secret": "x", "proxy_url": secret}))),
-        (_, "ssl.key") if polling => (key(), with(base(kind), json!({"client_secret": "x", "ssl": tls}))),
-        ("event", "connection_string") => (
-            format!("Endpoint=sb://{namespace}/;SharedAccessKeyName=k;SharedAccessKey={encoded}"),
-            hub(json!({"connection_string": secret})),
-        ),
-        ("event", "client_secret") => (
-            planted,
-            hub(json!({"auth_type": "client_secret", "eventhub_namespace": namespace, "authority_host": url,
-                "tenant_id": "t", "client_id": "c", "client_secret": secret})),
-        ),
-        ("event", "auth.client_secret") => {
-            (planted, hub(json!({"eventhub_namespace": namespace, "authority_host": url, "auth": application})))
-        }
-        ("event", "auth.certificate_password") => {
-            (planted, hub(json!({"eventhub_namespace": namespace, "authority_host": url, "auth": pfx("first.pfx")})))
-        }
-        ("event", "storage_account_key") => (
-            encoded,
-            hub(json!({"connection_string": own_hub, "storage_account": "contoso", "storage_account_key": secret})),
-        ),
-        ("event", "storage_account_connection_string") => (
-            format!("AccountName=contoso;AccountKey={encoded};BlobEndpoint=http://127.0.0.1:{port}/contoso"),
-            hub(json!({"connection_string": own_hub, "storage_account_connection_string": secret})),
-        ),
-        ("event", "storage_account_auth.client_secret") => (
-            planted,
-            hub(json!({"connection_string": own_hub, "authority_host": url, "storage_account": "contoso",
-                "storage_account_auth": application})),
-        ),
-        ("event", "storage_account_auth.certificate_password") => (
-            planted,
-            hub(json!({"connection_string": own_hub, "authority_host": url, "storage_account": "contoso",
-                "storage_account_auth": pfx("first.pfx")})),
-        ),
-        ("event", "proxy_url") => (
-            proxy,
-            hub(json!({"auth_type": "client_secret", "eventhub_namespace": namespace, "authority_host": url,
-                "tenant_id": "t", "client_id": "c", "client_secret": "x", "proxy_url": secret})),
-        ),
-        ("event", "ssl.key") => (key(), hub(json!({"connection_string": own_hub, "ssl": tls}))),
-        ("output", name) => {
-            let (output, option) = name.split_once('.').unwrap();
-            let host =
-                if output == "elasticsearch" { format!("http://127.0.0.1:{port}") } else { "127.0.0.1:9".into() };
-            let (planted, more) = match option {
-                "api_key" => (format!("id:{planted}"), json!({"api_key": secret})),
-                "password" => (planted, json!({"username": "u", "password": secret})),
-                "headers" => (planted, json!({"headers": {"x-token": secret}})),
-                "proxy_url" => (proxy, json!({"proxy_url": secret})),
-                "ssl.key" => (key(), json!({"ssl": tls})),
-                "auth.client_secret" => {
-                    (planted, json!({"sasl.mechanism": "OAUTHBEARER", "login_url": url, "auth": application}))
-                }
-                "auth.certificate_password" => {
-                    (planted, json!({"sasl.mechanism": "OAUTHBEARER", "login_url": url, "auth": pfx("first.pfx")}))
-                }
-                _ => panic!("{name} is new: plant it here"),
-            };
-            let mut base = json!({"hosts": [host], "backoff": {"init": "10ms", "max": "100ms"}, "timeout": "2s"});
-            if output == "kafka" {
-                base = with(base, json!({"topic": "t"}));
-            }
-            (planted, with(base, more))
-        }
-        ("coordination", name) => {
-            let account = format!("BlobEndpoint=http://127.0.0.1:{port}/contoso");
-            let other = json!({"type": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret": "x"});
-            let at = || json!({"storage_account_connection_string": account, "authority_host": url});
-            match name.strip_prefix("azure_blob.").unwrap() {
-                "storage_account_key" => {
-                    (encoded, json!({"storage_account": "contoso", "storage_account_key": secret}))
-                }
-                "storage_account_connection_string" => (
-                    format!("AccountName=contoso;AccountKey={encoded};{account}"),
-                    json!({"storage_account_connection_string": secret}),
-                ),
-                "storage_account_auth.client_secret" => {
-                    (planted, with(at(), json!({"storage_account_auth": application})))
-                }
-                "storage_account_auth.certificate_password" => {
-                    (planted, with(at(), json!({"storage_account_auth": pfx("first.pfx")})))
-                }
-                "proxy_url" => (proxy, with(at(), json!({"proxy_url": secret, "storage_account_auth": other}))),
-                "ssl.key" => (key(), with(at(), json!({"ssl": tls, "storage_account_auth": other}))),
-                _ => panic!("{option} is new: plant it here"),
-            }
-        }
-        _ => panic!("{option} is new: plant it here"),
-    }
-}
-
-/// A program with one secret, which is in its keystore.
-fn program(option: &str, tenant: &Tenant, port: u16) -> (Program, String) {
-    let (secret, json) = plant(option, tenant, port);
-    let program = Program::of(tenant, &[], &[]);
-    let folder = program.folder.path();
-    let good = polled(tenant, "alert", "1s").replace("FOLDER", &folder.display().to_string());
-    let to_file = format!("output.file.path: {}/out\n", folder.display());
-    let (inputs, output) = if option.starts_with("coordination.") {
-        (format!("  - id: good\n    {good}\n"), format!("{to_file}coordination.azure_blob: {json}\n"))
-    } else if let Some(name) = option.strip_prefix("output.") {
-        let output = name.split('.').next().unwrap();
-        (format!("  - id: good\n    {good}\n"), format!("output.{output}: {json}\n"))
-    } else {
-        (format!("  - {json}\n"), to_file)
-    };
-    let folder_name = folder.display();
-    let config = format!(
-        "inputs:\n{inputs}{output}path.data: {folder_name}/data\nlogging.level: debug\nshutdown_timeout: 1s\n\
-         http: {{enabled: true, port: {}}}\n",
-        free_port()
-    );
-    fs::write(folder.join("defenderbeat.yml"), config).unwrap();
-    (program, secret)
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// The program with its configuration and nothing else on the command line.
-fn command(program: &Program, command: &[&str]) -> Command {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_defenderbeat"));
-    process.args(command).arg("-c").arg(program.folder.path().join("defenderbeat.yml")).stdin(Stdio::null());
-    process
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &log(output)
-}
-
-/// What the running process says of itself, and what the system says of it.
-fn told(process: &Running, program: &Program) -> String {
-    let config = fs::read_to_string(program.folder.path().join("defenderbeat.yml")).unwrap();
-    let port: u16 = config.rsplit_once("port: ").unwrap().1.trim_end_matches(['}', '\n']).parse().unwrap();
-    let mut told = String::new();
-    for path in ["/metrics", "/stats", "/readyz"] {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let _ = stream.read_to_string(&mut told);
-    }
-    let id = process.0.id();
-    for file in ["cmdline", "environ", "comm"] {
-        told += &String::from_utf8_lossy(&fs::read(format!("/proc/{id}/{file}")).unwrap_or_default());
-    }
-    let tasks = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
-    for task in tasks {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        assert_eq!(children, "", "it starts no other process");
-    }
-    told
-}
-
-/// All files below a folder, the keystore included.
-fn files(folder: &Path) -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
-            text += &files(&entry.path());
-        } else if entry.file_name() != "secret" {
-            text += &format!("\n{}\n", entry.path().display());
-            text += &String::from_utf8_lossy(&fs::read(entry.path()).unwrap());
-        }
-    }
-    text
-}
-
-/// Runs everything that may speak of an option, and gives all that is then to be seen.
-fn seen(option: &str, tenant: &Tenant, port: u16) -> (String, String) {
-    let (program, secret) = program(option, tenant, port);
-    assert!(command(&program, &["keystore", "create"]).output().unwrap().status.success());
-    let mut add = command(&program, &["keystore", "add", "SECRET", "--stdin"]).stdin(Stdio::piped()).spawn().unwrap();
-    add.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
-    assert!(add.wait().unwrap().success());
-
-    let mut seen = said(&command(&program, &["keystore", "list"]).output().unwrap());
-    let mut commands = vec![vec!["test", "config"], vec!["export", "index-template"]];
-    commands.push(if option.starts_with("output.") { vec!["test", "output"] } else { vec!["test", "config"] });
-    for args in commands {
-        seen += &said(&command(&program, &args).output().unwrap());
-    }
-    let log = File::create(program.folder.path().join("log")).unwrap();
-    let mut run = command(&program, &["run"]);
-    let mut process = Running(run.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-    for _ in 0..100 {
-        thread::sleep(Duration::from_millis(40));
-        let log = fs::read_to_string(program.folder.path().join("log")).unwrap();
-        if log.contains("\"error\"") || log.contains("\"warn") || process.0.try_wait().unwrap().is_some() {
-            break;
-        }
-    }
-    seen += &told(&process, &program);
-    Command::new("kill").arg(process.0.id().to_string()).stderr(Stdio::null()).status().unwrap();
-    process.0.wait().unwrap();
-    (seen + &files(program.folder.path()), secret)
-}
-
 #[test]
 fn no_secret_of_any_option_is_shown_by_whatever_speaks_of_it() {
     let (tenant, port) = (tenant(), refusing_server());
-    let options = secrets();
+    let mut options = secrets();
     assert!(options.len() >= 25, "{options:?}");
+    options.extend(FURTHER.map(str::to_owned));
     let (tenant, options) = (&tenant, &options);
     thread::scope(|scope| {
         for first in 0..3 {
             scope.spawn(move || {
                 for option in options.iter().skip(first).step_by(3) {
-                    let (seen, secret) = seen(option, tenant, port);
-                    let needle = if secret.contains("PRIVATE KEY") { secret.lines().nth(3).unwrap() } else { PLANTED };
-                    // A password that opens nothing is refused before; without the storage account nobody leads.
-                    let starts = !option.ends_with("certificate_password") && !option.starts_with("coordination.");
-                    assert_eq!(seen.contains("input starts"), starts, "{option}: {seen}");
-                    for form in forms(needle) {
+                    let planted = Planted::new(option, tenant, port);
+                    // A password that opens nothing is refused before.
+                    let starts = !option.ends_with("certificate_password");
+                    let seen = planted.seen(starts);
+                    // Without the storage account nobody leads.
+                    let leads = starts && !option.starts_with("coordination.");
+                    let id = if option.starts_with("output.") { "\"good\"" } else { "\"planted\"" };
+                    let has_started = seen.lines().any(|line| line.contains("input starts") && line.contains(id));
+                    assert_eq!(has_started, leads, "{option}: {seen}");
+                    let key = planted.secret.lines().nth(3).filter(|_| planted.secret.contains("PRIVATE KEY"));
+                    for form in forms(key.unwrap_or(PLANTED)) {
                         let at = seen.find(&form);
                         let around = at.map(|at| &seen[at.saturating_sub(300)..(at + 100).min(seen.len())]);
                         assert_eq!(around, None, "{option}");

@@ -46,6 +46,13 @@ pub(super) fn source_options(kind: Kind) -> (&'static str, Vec<Opt>) {
     }
 }
 
+/// The type of an input, where it has a valid one.
+pub(super) fn kind(node: &Node, env: Env<'_>) -> Option<Kind> {
+    let Value::Scalar(scalar) = &node.find("type")?.value else { return None };
+    let text = variables::expand(&scalar.text, env).ok()?.unwrap_or_else(|| scalar.text.clone());
+    serde_json::from_value(text.into()).ok()
+}
+
 /// Options of which those below `auth` take the place.
 const SHORT: [&str; 3] = ["tenant_id", "client_id", "client_secret"];
 
@@ -180,7 +187,7 @@ impl Check<'_> {
 
     fn input(&mut self, node: &Node, option: &str) -> Option<Json> {
         let mut all = input_options();
-        let Some(kind) = self.kind(node) else {
+        let Some(kind) = kind(node, self.env) else {
             // What is wrong with the type is said, and of the others only what no type has.
             let any =
                 [Kind::Alert, Kind::Event, Kind::Vulnerability].into_iter().flat_map(|kind| source_options(kind).1);
@@ -199,14 +206,6 @@ impl Check<'_> {
             object.into_iter().partition(|(key, _)| own.iter().any(|own| own.name == *key));
         object.insert("source".into(), Json::Object(Map::from_iter([(name.to_owned(), Json::Object(source))])));
         Some(Json::Object(object))
-    }
-
-    /// The type of an input, where it has a valid one.
-    fn kind(&self, node: &Node) -> Option<Kind> {
-        let Value::Map(members) = &node.value else { return None };
-        let Value::Scalar(scalar) = &members.get("type")?.value else { return None };
-        let text = variables::expand(&scalar.text, self.env).ok()?.unwrap_or_else(|| scalar.text.clone());
-        serde_json::from_value(text.into()).ok()
     }
 
     /// As YAML has it, for what the component checks.
@@ -231,8 +230,8 @@ impl Check<'_> {
     fn expand(&mut self, node: &Node, scalar: &Scalar, option: &str) -> Option<String> {
         match variables::expand(&scalar.text, self.env) {
             Ok(expanded) => Some(expanded.unwrap_or_else(|| scalar.text.clone())),
-            Err(message) => {
-                self.problem(&node.place, option, message);
+            Err(error) => {
+                self.problem(&node.place, option, error.to_string());
                 None
             }
         }
@@ -244,7 +243,7 @@ fn is_off(text: &str) -> bool {
 }
 
 /// What a variable holds is a number or a switch where it looks like one and is not in quotes.
-fn typed(text: String, plain: bool) -> Json {
+pub(super) fn typed(text: String, plain: bool) -> Json {
     match if plain { Node::parse("", &text).map(|node| node.value) } else { Ok(Value::Null) } {
         Ok(Value::Scalar(scalar)) if !scalar.typed.is_string() => scalar.typed,
         _ => Json::String(text),

@@ -3,10 +3,11 @@
 //! A file goes through three steps: `yaml` reads it as a tree of places and texts, over which overrides are merged;
 //! `check` holds the tree against the options there are (`schema`), replaces variables and reports all that is unknown,
 //! missing or of the wrong kind; what is left is deserialised and checked for what options mean together. The reference file
-//! is made from the same options ([`reference()`]).
+//! is made from the same options ([`reference()`]), and so is what may be shown of a file ([`ConfigFile::export`]).
 
 mod check;
 mod error;
+mod export;
 mod http;
 mod inventory;
 mod logging;
@@ -20,7 +21,6 @@ pub(crate) mod units;
 mod variables;
 mod yaml;
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +32,7 @@ pub use inventory::{Inventory, InventorySizes};
 pub use logging::{LogLevel, LoggingOptions};
 pub use model::{Agent, ConsoleOutput, DataStream, FileOutput, GeoipOptions, Input, Kind, Output, Source};
 pub use read::ConfigFile;
+use read::Written;
 pub use reference::{reference, secrets};
 pub use reload::ReloadOptions;
 pub(crate) use schema::in_order;
@@ -88,30 +89,24 @@ impl Config {
     /// As [`ConfigFile::load`].
     pub fn parse(origin: &str, text: &str, overrides: &[String], env: Env<'_>) -> Result<Self, ConfigError> {
         let file = ConfigFile { path: origin.into(), overrides: overrides.to_vec(), strict_perms: true };
-        Self::read(origin, text, &file, env)
+        Self::of(&mut Written::read(text, &file, env)?)
     }
 
-    fn read(origin: &str, text: &str, file: &ConfigFile, env: Env<'_>) -> Result<Self, ConfigError> {
-        let mut node = Node::parse(origin, text)?;
-        node.put_over(&file.overrides)?;
-        // Opened for the first variable: decrypting takes time, and those who need none of it may not be let in.
-        let opened = OnceCell::new();
-        let keystore = || opened.get_or_init(|| read::keystore(&node, file.strict_perms, env));
-        let kept = |key: &str| keystore().as_ref().ok()?.as_ref()?.get(key).map(str::to_owned);
-        let look_up = |name: &str| kept(name).or_else(|| env(name));
-        let Checked { json, problems, warnings } = check::check(&node, &schema::options::<model::File>(), &look_up);
-        if let Some(Err(error)) = opened.into_inner() {
-            return Err(error);
-        }
+    /// Checks what is written.
+    fn of(written: &mut Written<'_>) -> Result<Self, ConfigError> {
+        let look_up = |name: &str| written.value(name);
+        let Checked { json, problems, warnings } =
+            check::check(&written.node, &schema::options::<model::File>(), &look_up);
+        written.opened()?;
         if !problems.is_empty() {
             return Err(ConfigError::Options(problems));
         }
         let file: model::File = serde_json::from_value(json).map_err(|error| {
-            let mut problems = Problems::of(&node);
+            let mut problems = Problems::of(&written.node);
             problems.wrong("", error.to_string());
             problems.into_error()
         })?;
-        Ok(Self { warnings, ..Self::resolve(file, &node, env)? })
+        Ok(Self { warnings, ..Self::resolve(file, &written.node, written.env)? })
     }
 
     fn resolve(file: model::File, node: &Node, env: Env<'_>) -> Result<Self, ConfigError> {

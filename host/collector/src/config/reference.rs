@@ -22,7 +22,7 @@ const HEAD: &str = "\
 #
 # ${KEY} in a value is replaced by what the keystore has under KEY, or else by the environment variable KEY; ${KEY:default} by the
 # default where neither has it, or it is empty; ${KEY:?message} gives that message then, and $${ stands for these characters
-# themselves. Secrets may also be file:PATH, which takes the text of a file without its last line break, and takes it again when
+# themselves. Secrets may also be file:PATH, which takes the text of a file without line breaks at its end, and takes it again when
 # it changes. Within [ ] and { } such values need quotes.
 #
 # -E key=value on the command line overrides an option: -E logging.level=debug -E inputs.0.interval=1m. A value null
@@ -123,7 +123,7 @@ fn entry(text: &mut String, indent: &str, prefix: &str, option: &Opt) {
             };
             let value = match (shown, &option.shape) {
                 (Some(value), _) => format!(" {}", yaml(value)),
-                (None, Shape::Options(_)) => " {}".to_owned(),
+                (None, Shape::Options(_) | Shape::Map(_)) => " {}".to_owned(),
                 (None, _) => String::new(),
             };
             // Infallible: a String takes any text.

@@ -7,14 +7,32 @@ use crate::keystore::is_key;
 /// Defaults within defaults.
 const MAX_DEPTH: usize = 8;
 
+/// Why variables cannot be replaced. It names them, never what they hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum VariableError {
+    /// There is none of this name, and no default.
+    #[error(
+        "{0} is neither in the keystore nor set in the environment; `defenderbeat keystore add {0}` puts it into the keystore, and \
+         `${{{0}:default}}` gives a default"
+    )]
+    Missing(String),
+    /// There is none of this name, for which `${NAME:?message}` says what to do.
+    #[error("{name} is neither in the keystore nor set in the environment: {message}")]
+    Wanted { name: String, message: String },
+    #[error("has `${{` without `}}`; write `$${{` where these characters themselves are meant")]
+    Open,
+    #[error("has `${{` without the name of a variable; write `$${{` where these characters themselves are meant")]
+    Nameless,
+    #[error("has more than {MAX_DEPTH} defaults within defaults")]
+    Deep,
+}
+
 /// The text with its variables replaced; none where it has none. What a variable holds is not expanded again.
-///
-/// Errors name variables, never what they hold.
-pub(super) fn expand(text: &str, env: Env<'_>) -> Result<Option<String>, String> {
+pub(super) fn expand(text: &str, env: Env<'_>) -> Result<Option<String>, VariableError> {
     if text.contains("${") { replace(text, env, 0).map(Some) } else { Ok(None) }
 }
 
-fn replace(text: &str, env: Env<'_>, depth: usize) -> Result<String, String> {
+fn replace(text: &str, env: Env<'_>, depth: usize) -> Result<String, VariableError> {
     let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -24,8 +42,7 @@ fn replace(text: &str, env: Env<'_>, depth: usize) -> Result<String, String> {
             rest = after;
             continue;
         }
-        let (variable, after) = split_at_close(after)
-            .ok_or("has `${` without `}`; write `$${` where these characters themselves are meant")?;
+        let (variable, after) = split_at_close(after).ok_or(VariableError::Open)?;
         expanded.push_str(before);
         expanded.push_str(&value(variable, env, depth)?);
         rest = after;
@@ -51,26 +68,19 @@ fn split_at_close(text: &str) -> Option<(&str, &str)> {
 }
 
 /// What `NAME`, `NAME:default` or `NAME:?message` stands for. An empty variable counts as not set, as in Beats.
-fn value(variable: &str, env: Env<'_>, depth: usize) -> Result<String, String> {
+fn value(variable: &str, env: Env<'_>, depth: usize) -> Result<String, VariableError> {
     let (name, alternative) = variable.split_once(':').map_or((variable, None), |(name, text)| (name, Some(text)));
     if !is_key(name) {
-        return Err("has `${` without the name of a variable; write `$${` where these characters themselves are \
-                    meant"
-            .into());
+        return Err(VariableError::Nameless);
     }
     if let Some(value) = env(name).filter(|value| !value.is_empty()) {
         return Ok(value);
     }
     match alternative.map(|text| (text, text.strip_prefix('?'))) {
-        Some((_, Some(message))) => {
-            Err(format!("{name} is neither in the keystore nor set in the environment: {message}"))
-        }
-        Some((_, None)) if depth == MAX_DEPTH => Err(format!("has more than {MAX_DEPTH} defaults within defaults")),
+        Some((_, Some(message))) => Err(VariableError::Wanted { name: name.to_owned(), message: message.to_owned() }),
+        Some((_, None)) if depth == MAX_DEPTH => Err(VariableError::Deep),
         Some((default, None)) => replace(default, env, depth + 1),
-        None => Err(format!(
-            "{name} is neither in the keystore nor set in the environment; `defenderbeat keystore add {name}` puts it into the \
-             keystore, and `${{{name}:default}}` gives a default"
-        )),
+        None => Err(VariableError::Missing(name.to_owned())),
     }
 }
 
@@ -79,12 +89,13 @@ mod tests {
     use super::*;
 
     fn expanded(text: &str) -> Result<Option<String>, String> {
-        expand(text, &|name| match name {
+        let env = |name: &str| match name {
             "A" => Some("alpha".into()),
             "EMPTY" => Some(String::new()),
             "ODD" => Some("${A} file: 100%".into()),
             _ => None,
-        })
+        };
+        expand(text, &env).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) use error::is_transient;
 pub use error::{Answer, Error};
 pub use retry::Retry;
 pub(crate) use retry::retry_after;
-pub use secret::Secret;
+pub use secret::{Secret, read_secret};
 pub use service::Service;
 pub(crate) use service::read_answer;
 pub use settings::{HttpSettings, RetrySettings, SslSettings, VerificationMode};

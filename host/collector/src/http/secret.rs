@@ -1,7 +1,8 @@
 //! Secrets, written in the configuration or in files of their own.
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -81,14 +82,24 @@ impl SecretFile {
     }
 }
 
-/// The text of a file without its last line break.
-fn read(path: &Path) -> Result<Zeroizing<String>, String> {
-    let name = path.display();
-    let mut text = fs::read_to_string(path)
-        .map(Zeroizing::new)
-        .map_err(|error| format!("the file {name} cannot be read: {error}"))?;
+/// The text of a secret, without line breaks at its end: editors and `echo` write some, and no secret has any.
+///
+/// # Errors
+///
+/// It cannot be read, or is no UTF-8.
+pub fn read_secret(mut from: impl Read) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    from.read_to_string(&mut text)?;
     let length = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(length);
+    Ok(text)
+}
+
+/// What a file holds.
+fn read(path: &Path) -> Result<Zeroizing<String>, String> {
+    let name = path.display();
+    let read = File::open(path).and_then(read_secret);
+    let text = read.map_err(|error| format!("the file {name} cannot be read: {error}"))?;
     if text.is_empty() { Err(format!("the file {name} is empty")) } else { Ok(text) }
 }
 
@@ -141,6 +152,8 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -154,7 +167,7 @@ mod tests {
         fs::write(&path, "first\n").unwrap();
         let secret = written().unwrap();
         assert_eq!(secret.expose().as_str(), "first");
-        fs::write(&path, " second \r\n").unwrap();
+        fs::write(&path, " second \r\n\n").unwrap();
         assert_eq!(secret.expose().as_str(), " second ");
         assert_eq!(secret, written().unwrap());
         fs::remove_file(&path).unwrap();

@@ -35,7 +35,7 @@ pub(super) struct Requests {
     application: Application,
     pub(super) url: Url,
     /// Fields without the proof.
-    fields: Vec<(String, String)>,
+    fields: Vec<(String, Secret)>,
     /// The one that was read last.
     certificate: Arc<Known>,
 }
@@ -45,7 +45,7 @@ impl Requests {
     pub(super) fn new(
         application: &Application,
         scopes: &[String],
-        endpoint_params: &BTreeMap<String, Vec<String>>,
+        endpoint_params: &BTreeMap<String, Vec<Secret>>,
     ) -> Result<Self, Error> {
         check_secure("login_url", &application.login_url)?;
         let no_secret = matches!(&application.proof, Proof::Secret(secret) if secret.expose().trim().is_empty());
@@ -63,10 +63,10 @@ impl Requests {
             Ok(mut path) => _ = path.pop_if_empty().push(&application.tenant_id).extend(["oauth2", "v2.0", "token"]),
             Err(()) => return Err(Error::Settings { option: "login_url", message: "has no path".into() }),
         }
-        let mut fields =
-            vec![("client_id".to_owned(), application.client_id.clone()), ("scope".to_owned(), scopes.join(" "))];
+        let field = |name: &str, value: &str| (name.to_owned(), Secret::new(value));
+        let mut fields = vec![field("client_id", &application.client_id), field("scope", &scopes.join(" "))];
         if !endpoint_params.contains_key("grant_type") {
-            fields.push(("grant_type".to_owned(), "client_credentials".to_owned()));
+            fields.push(field("grant_type", "client_credentials"));
         }
         for (name, values) in endpoint_params {
             if OWN.contains(&name.as_str()) {
@@ -123,7 +123,10 @@ impl Requests {
 
     fn encode(&self, proof: &[(&str, &str)]) -> Secret {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
-        Secret::new(form.extend_pairs(&self.fields).extend_pairs(proof).finish())
+        for (name, value) in &self.fields {
+            form.append_pair(name, &value.expose());
+        }
+        Secret::new(form.extend_pairs(proof).finish())
     }
 }
 

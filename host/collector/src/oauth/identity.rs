@@ -17,7 +17,7 @@ pub struct Credentials {
     /// What the token is for, such as `https://graph.microsoft.com/.default`.
     pub scopes: Vec<String>,
     /// Further form fields of an application's request. `grant_type` may be replaced, the other fields may not.
-    pub endpoint_params: BTreeMap<String, Vec<String>>,
+    pub endpoint_params: BTreeMap<String, Vec<Secret>>,
 }
 
 /// Who asks for tokens. Displayed for the operator, without secrets.

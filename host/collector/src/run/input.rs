@@ -341,4 +341,4 @@ where
 
 #[cfg(test)]
 #[path = "input_tests.rs"]
-mod tests;
+pub(super) mod tests;

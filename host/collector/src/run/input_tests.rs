@@ -33,36 +33,49 @@ impl Source for Behind {
     }
 }
 
-#[tokio::test]
-async fn how_far_an_input_is_behind_is_not_told_any_more_once_its_session_has_ended() {
+/// An input of alerts.
+pub(in crate::run) fn config() -> Config {
     let text = "
 inputs:
   - {id: contoso, type: alert, tenant_id: t, client_id: c, client_secret: s, workers: 1}
 output.discard: {}
 ";
-    let config = Config::parse("test", text, &[], &|_| None).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    Config::parse("test", text, &[], &|_| None).unwrap()
+}
+
+/// What its inputs share, with state in a folder.
+pub(in crate::run) fn shared(config: &Config, folder: &Path) -> Shared {
     let [id, name, version, ephemeral_id] = ["", "", "", ""].map(str::to_owned);
-    let shared = Shared {
+    Shared {
         once: false,
         agent: Agent { id, name, version, ephemeral_id },
         first_start: 0,
         is_new: true,
-        checkpoints: Arc::new(LocalCheckpoints::open(folder.path()).unwrap()),
-        letters: DeadLetterFile::open(&folder.path().join("letters")).unwrap(),
+        checkpoints: Arc::new(LocalCheckpoints::open(folder).unwrap()),
+        letters: DeadLetterFile::open(&folder.join("letters")).unwrap(),
         lookup: Arc::new(()),
-        memory: Memory::new(folder.path().to_owned(), None),
+        memory: Memory::new(folder.to_owned(), None),
         coordinator: None,
-        metrics: Registry::new(&config),
+        metrics: Registry::new(config),
         taps: None,
         events: mpsc::channel(1).0,
-    };
-    let (input, metrics) = (&config.inputs[0], shared.metrics.input("contoso"));
+    }
+}
+
+/// What maps its records.
+pub(in crate::run) fn component() -> Component {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components/alert.wasm");
     let wasm =
         std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}: run `make components`", file.display()));
-    let component = Component::compile(&Engine::new(Options::default()).unwrap(), &wasm).unwrap();
+    Component::compile(&Engine::new(Options::default()).unwrap(), &wasm).unwrap()
+}
+
+#[tokio::test]
+async fn how_far_an_input_is_behind_is_not_told_any_more_once_its_session_has_ended() {
+    let (config, folder) = (config(), tempfile::tempdir().unwrap());
+    let shared = shared(&config, folder.path());
+    let (input, metrics) = (&config.inputs[0], shared.metrics.input("contoso"));
     let (_tell, mut stop) = watch::channel(false);
-    run_source(&shared, input, &component, &metrics, &mut stop, Behind(metrics.clone()), 0).await.unwrap();
+    run_source(&shared, input, &component(), &metrics, &mut stop, Behind(metrics.clone()), 0).await.unwrap();
     assert_eq!((metrics.lag.get(), metrics.lag_messages.get()), (None, None));
 }

@@ -22,6 +22,8 @@ pub(super) struct Inputs {
     failed: BTreeMap<String, InputError>,
     /// Those that have run before in this process.
     known: BTreeSet<String>,
+    /// All of them are to end.
+    stops: bool,
 }
 
 struct Running {
@@ -48,6 +50,7 @@ impl Inputs {
             tasks: JoinSet::new(),
             failed: BTreeMap::new(),
             known: BTreeSet::new(),
+            stops: false,
         }
     }
 
@@ -136,6 +139,10 @@ impl Inputs {
                 tracing::error!(%error, "the input has ended; it starts with what is wanted now");
                 self.start(&id);
             }
+            Err(error) if told && !self.stops => {
+                tracing::error!(%error, "an input that is wanted no longer has ended without settling all");
+                self.shared.metrics.remove(&id);
+            }
             Err(error) => {
                 if !self.tasks.is_empty() {
                     tracing::error!(%error, "an input has ended; the others go on");
@@ -154,6 +161,7 @@ impl Inputs {
 
     /// Tells all to end; what is under way is delivered.
     pub(super) fn stop(&mut self) {
+        self.stops = true;
         self.wanted.clear();
         for running in self.running.values() {
             running.stop.send_replace(true);
@@ -163,5 +171,34 @@ impl Inputs {
     /// Why inputs ended for good. Afterwards nothing more is handed to the delivery.
     pub(super) fn failures(self) -> Vec<InputError> {
         self.failed.into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::input::tests::{component, config, shared};
+    use super::*;
+
+    #[tokio::test]
+    async fn an_input_that_is_wanted_no_longer_does_not_count_as_failed() {
+        let (config, folder) = (config(), tempfile::tempdir().unwrap());
+        let shared = Arc::new(shared(&config, folder.path()));
+        let checkpoints = folder.path().join("checkpoints");
+        std::fs::create_dir_all(&checkpoints).unwrap();
+        std::fs::write(checkpoints.join("contoso.checkpoint"), "broken").unwrap();
+        let components = [(Kind::Alert, component())];
+        let mut inputs = Inputs::new(shared.clone());
+        for is_wanted in [true, false] {
+            inputs.want(&config.inputs, &components).unwrap();
+            if !is_wanted {
+                inputs.want(&[], &components).unwrap();
+            }
+            inputs.ended().await;
+            assert_eq!((inputs.is_empty(), inputs.has_failed()), (true, is_wanted));
+        }
+        inputs.want(&config.inputs, &components).unwrap();
+        inputs.stop();
+        inputs.all_ended().await;
+        assert_eq!(inputs.failures().len(), 1, "a process that ends says what was not settled");
     }
 }

@@ -7,7 +7,6 @@ use defenderbeat_runtime::Component;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::check;
 use crate::config::{Config, ConfigFile, Kind, ReloadOptions};
@@ -22,6 +21,8 @@ pub type Load = dyn Fn(&Config) -> Result<Components, String> + Send + Sync;
 pub struct Reload {
     /// Where it is.
     pub file: ConfigFile,
+    /// Its [digest](ConfigFile::digest) before it was read for the start.
+    pub digest: u128,
     /// Loads its components.
     pub components: Arc<Load>,
     /// Asks for it, with each message.
@@ -49,7 +50,7 @@ impl Reloads {
             looks.reset();
             looks
         });
-        let digest = reload.as_ref().map_or(0, |reload| digest(&reload.file));
+        let digest = reload.as_ref().map_or(0, |reload| reload.digest);
         Self { reload, looks, digest, reading: None }
     }
 
@@ -74,9 +75,9 @@ impl Reloads {
                 }
             };
             tokio::select! {
-                Some(()) = reload.asked.recv() => self.digest = digest(&reload.file),
+                Some(()) = reload.asked.recv() => self.digest = reload.file.digest(),
                 () = has_changed => {
-                    let before = std::mem::replace(&mut self.digest, digest(&reload.file));
+                    let before = std::mem::replace(&mut self.digest, reload.file.digest());
                     if before == self.digest {
                         continue;
                     }
@@ -95,8 +96,29 @@ fn read(file: &ConfigFile, components: &Load) -> Read {
     Ok((config, components))
 }
 
-/// Of the text, or of why there is none.
-fn digest(file: &ConfigFile) -> u128 {
-    let text = file.text().unwrap_or_else(|error| error.to_string());
-    xxh3_128(text.as_bytes())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+inputs: [{id: a, type: alert, tenant_id: t, client_id: c, client_secret: s}]
+output.discard: {}
+config.reload: {enabled: true, period: 10ms}
+";
+
+    #[tokio::test]
+    async fn what_has_changed_since_it_was_read_for_the_start_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.yml");
+        std::fs::write(&path, TEXT).unwrap();
+        let file = ConfigFile { path: path.clone(), overrides: Vec::new(), strict_perms: false };
+        let digest = file.digest();
+        let config = file.load(&|_| None).unwrap();
+        // While components are loaded.
+        std::fs::write(&path, TEXT.replace("discard", "nowhere")).unwrap();
+        let (_ask, asked) = mpsc::channel(1);
+        let reload = Reload { file, digest, components: Arc::new(|_| Ok(Vec::new())), asked };
+        let error = Reloads::new(Some(reload), &config.reload).next().await.err().unwrap();
+        assert!(error.contains("output.nowhere: is no option"), "{error}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use defenderbeat_collector::config::{ConsoleOutput, LogLevel, Output};
+use defenderbeat_collector::http::Secret;
 
 use crate::{INPUT, error, errors, graph, input, load};
 
@@ -47,8 +48,8 @@ fn overrides_are_put_over_the_file() {
     )
     .unwrap();
     assert_eq!(graph(&config).interval, Duration::from_secs(60));
-    assert_eq!(graph(&config).endpoint_params["a.b"], ["c"]);
-    assert_eq!(graph(&config).endpoint_params["x"], ["y"]);
+    assert_eq!(graph(&config).endpoint_params["a.b"], [Secret::new("c")]);
+    assert_eq!(graph(&config).endpoint_params["x"], [Secret::new("y")]);
     assert_eq!(config.inputs[0].tags, ["c"]);
     assert_eq!(config.output, Output::Console(ConsoleOutput { pretty: true, ..ConsoleOutput::default() }));
     assert_eq!(config.name.as_deref(), Some("a=b"));

@@ -13,6 +13,7 @@ mod components;
 mod coordination;
 mod elasticsearch;
 mod events;
+mod export;
 mod layers;
 mod outputs;
 mod problems;

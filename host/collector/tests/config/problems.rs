@@ -144,3 +144,21 @@ fn a_file_that_is_not_there_is_named() {
     let error = file.load(&env).unwrap_err().to_string();
     assert!(error.starts_with("the configuration /no/such.yml cannot be read"), "{error}");
 }
+
+/// Otherwise secrets would go into a keystore that the collector does not look at.
+#[test]
+fn a_variable_that_says_where_the_keystore_is_has_to_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.yml");
+    let file = ConfigFile { path: path.clone(), overrides: Vec::new(), strict_perms: false };
+    for option in ["path.data", "keystore.path"] {
+        std::fs::write(&path, input("") + option + ": ${NONE}\n").unwrap();
+        let wanted = format!("d.yml:8: {option}: NONE is not set in the environment");
+        for error in [file.keystore_path(&env).unwrap_err(), file.load(&env).unwrap_err()] {
+            let error = error.to_string();
+            assert!(error.contains(&wanted) && error.contains("`${NONE:default}`"), "{error}");
+        }
+        std::fs::write(&path, input("") + option + ": /var/${TENANT}\n").unwrap();
+        assert!(file.keystore_path(&env).unwrap().starts_with("/var/fabrikam.example"));
+    }
+}

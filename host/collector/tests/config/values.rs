@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use defenderbeat_collector::config::{ConsoleOutput, FileOutput, Kind, LogLevel, Output};
-use defenderbeat_collector::http::VerificationMode;
+use defenderbeat_collector::http::{Secret, VerificationMode};
 
 use crate::{INPUT, error, graph, input, load};
 
@@ -64,8 +64,8 @@ shutdown_timeout: 5s
     assert_eq!(first.data_stream.namespace, "prod");
     let settings = graph(&config);
     assert_eq!(settings.scopes, ["one"]);
-    assert_eq!(settings.endpoint_params["a.b"], ["x"]);
-    assert_eq!(settings.endpoint_params["c"], ["y", "2"]);
+    assert_eq!(settings.endpoint_params["a.b"], [Secret::new("x")]);
+    assert_eq!(settings.endpoint_params["c"], ["y", "2"].map(Secret::new));
     assert_eq!(settings.proxy_url.as_ref().unwrap().expose().as_str(), "http://user:hunter2@proxy:3128");
     assert_eq!(settings.ssl.certificate_authorities, ["ca.pem"]);
     assert_eq!(settings.ssl.verification_mode, VerificationMode::Certificate);

@@ -115,7 +115,7 @@ async fn the_token_is_asked_for_once_and_with_what_was_configured() {
     let mut settings = settings(&tenant);
     settings.batch_size = 100;
     settings.include_unknown_enum_members = true;
-    settings.endpoint_params = [("resource".to_owned(), vec!["a b".to_owned()])].into();
+    settings.endpoint_params = [("resource".to_owned(), vec![Secret::new("a b")])].into();
     Collector::default().whole_cycle(&settings).await.unwrap();
     let state = tenant.state();
     assert_eq!(state.tokens, 1);

@@ -56,8 +56,8 @@ pub struct DefenderSettings {
     pub scopes: Vec<String>,
 
     /// Further form fields of the token request, each with a text or a list of texts. For login servers that want more
-    /// than OAuth does.
-    pub endpoint_params: BTreeMap<String, Vec<String>>,
+    /// than OAuth does. They are as secret as `client_secret`.
+    pub endpoint_params: BTreeMap<String, Vec<Secret>>,
 
     /// How vulnerabilities are read.
     pub mode: Mode,

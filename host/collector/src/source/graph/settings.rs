@@ -46,8 +46,8 @@ pub struct GraphSettings {
     pub scopes: Vec<String>,
 
     /// Further form fields of the token request, each with a text or a list of texts. For login servers that want more
-    /// than OAuth does.
-    pub endpoint_params: BTreeMap<String, Vec<String>>,
+    /// than OAuth does. They are as secret as `client_secret`.
+    pub endpoint_params: BTreeMap<String, Vec<Secret>>,
 
     /// How far back the first cycle reads. Later ones go on where the last one stood.
     #[serde(with = "units::Time")]
