@@ -137,13 +137,10 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// Whether the same call may succeed later.
+    /// Whether the same call may succeed later. What a storage account or its login server refuses may be allowed again, and where it
+    /// is not the lease ends, and the session of the one input with it.
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Io { .. } | Self::Unanswered { .. } => true,
-            Self::Storage { source, .. } => source.is_transient(),
-            _ => false,
-        }
+        matches!(self, Self::Io { .. } | Self::Storage { .. } | Self::Unanswered { .. })
     }
 
     /// Whether another process leads the input now. Nothing failed then: the session ends, and the input waits for its turn.

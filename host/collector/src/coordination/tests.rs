@@ -209,6 +209,7 @@ async fn a_checkpoint_that_cannot_be_read_is_no_beginning() {
     process.cursor().await;
     process.commit("first").await.unwrap();
     container.upload(BLOB, b"torn".to_vec(), Condition::Always, Some(ONE)).await.unwrap();
+    assert!(process.commit("second").await.unwrap_err().is_lost(), "it ends nothing but the session");
     let error = process.checkpoint.load().await.unwrap_err();
     assert!(!error.is_transient() && !error.is_lost(), "{error}");
     let message = error.to_string();
