@@ -118,23 +118,25 @@ impl Facts {
         self.log().own.get_or_insert_default();
     }
 
-    /// Replaces the log by that of other processes, and what they do not have yet.
+    /// Replaces the log by that of other processes, and what they do not have yet. Where it is long it is made compact with the next
+    /// facts that are added.
     pub(crate) fn merge(&self, theirs: Vec<u8>) {
         let mut log = self.log();
         let mut bytes = theirs;
         bytes.extend_from_slice(log.own.as_deref().unwrap_or_default());
         log.generation += 1;
-        log.long = long(bytes.len());
         log.bytes = bytes;
         log.saved = false;
     }
 
-    /// The log as a file has it, and how many bytes of it others do not have yet; none where they have all of it. `first`: they have
-    /// nothing.
+    /// The log as a file has it, and how many bytes of it others do not have yet; none where they have all of it, or as long as it is
+    /// to be made compact: who always took over what others have not made compact, and passed it on, would undo it each time that they do.
+    /// `first`: they have nothing.
     pub(crate) fn to_share(&self, first: bool) -> Option<(Vec<u8>, usize)> {
         let log = self.log();
         let own = log.own.as_ref().map_or(0, Vec::len);
-        (own > 0 || (first && !log.bytes.is_empty())).then(|| (encode(&log.bytes), own))
+        let is_news = own > 0 || (first && !log.bytes.is_empty());
+        (is_news && log.bytes.len() < log.long.min(LONGEST)).then(|| (encode(&log.bytes), own))
     }
 
     /// Notes that others have so many more bytes of it.
@@ -399,6 +401,81 @@ mod tests {
         facts.shared(own);
         facts.merge(b"compact".to_vec());
         assert_eq!(facts.since(&mut place), anew("compactmore"));
+    }
+
+    /// What processes share, and how often it was written.
+    #[derive(Default)]
+    struct Blob {
+        bytes: Vec<u8>,
+        version: u32,
+    }
+
+    /// A process that exchanges facts, and has them made compact by a component that knows the last ones.
+    struct Process {
+        _data: tempfile::TempDir,
+        facts: Facts,
+        version: u32,
+    }
+
+    /// Bytes of one fact, and of those that a component keeps.
+    const FACT: usize = 1 << 10;
+    const KEPT: usize = 256 << 10;
+
+    impl Process {
+        fn start() -> Self {
+            let (_data, facts) = facts();
+            facts.share();
+            Self { _data, facts, version: 0 }
+        }
+
+        fn find(&self, number: usize) {
+            if self.facts.add(format!("{number:FACT$}").as_bytes()) {
+                let mut place = Place::default();
+                let Some(News::More(log) | News::Anew(log)) = self.facts.since(&mut place) else { unreachable!() };
+                self.facts.replace(&mut place, log[log.len().saturating_sub(KEPT)..].to_vec());
+            }
+        }
+
+        fn exchange(&mut self, blob: &mut Blob) {
+            if blob.version != self.version {
+                self.facts.merge(decode(&blob.bytes).unwrap());
+                self.version = blob.version;
+            }
+            if let Some((all, own)) = self.facts.to_share(blob.version == 0) {
+                *blob = Blob { bytes: all, version: blob.version + 1 };
+                self.version = blob.version;
+                self.facts.shared(own);
+            }
+        }
+
+        fn knows(&self, number: usize) -> bool {
+            let fact = format!("{number:FACT$}");
+            self.facts.log().bytes.chunks(FACT).any(|known| known == fact.as_bytes())
+        }
+    }
+
+    #[test]
+    fn facts_of_several_processes_stay_compact_and_all_know_the_last_of_each() {
+        for processes in [2, 3] {
+            let mut blob = Blob::default();
+            let mut all: Vec<Process> = (0..processes).map(|_| Process::start()).collect();
+            for round in 0..3_000 {
+                let at = round % processes;
+                for (number, process) in all.iter().enumerate() {
+                    process.find(10 * round + number);
+                }
+                all[at].exchange(&mut blob);
+                assert!(blob.bytes.len() < 4 * LONG, "round {round}: {}", blob.bytes.len());
+            }
+            // Who waits for its log to be made compact is next.
+            for _ in 0..3 {
+                all.iter_mut().for_each(|process| process.exchange(&mut blob));
+            }
+            for process in &all {
+                assert!((0..processes).all(|number| process.knows(10 * 2_950 + number)));
+                assert!(process.facts.log().bytes.len() < 4 * LONG);
+            }
+        }
     }
 
     #[test]
