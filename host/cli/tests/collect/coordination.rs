@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use defenderbeat_simulator::{AlertOptions, GraphOptions, Options};
 
-use crate::asked::Asked;
+use crate::asked::{Asked, free_port};
 use crate::azurite::Azurite;
 use crate::program::{Program, Running, Tenant, signal};
 
@@ -194,4 +194,17 @@ fn what_is_read_once_is_left_to_the_process_that_leads() {
     assert!(said.status.success() && log.contains("another process leads the input"), "{log}");
     assert!(once.program.documents().is_empty());
     until_all(&tenant, &[&leading, &once]);
+}
+
+#[test]
+fn who_reads_once_and_cannot_know_whether_anybody_leads_fails() {
+    let tenant = tenant(10);
+    // Nothing listens there.
+    let account = format!("AccountName=contoso;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:{}/contoso", free_port());
+    let process = process_at(&tenant, &account);
+    let said = process.program.once();
+    let log = crate::program::log(&said);
+    assert_eq!(said.status.code(), Some(1), "{log}");
+    assert!(log.contains("input contoso: nobody is known to lead it") && log.contains("no answer from"), "{log}");
+    assert!(process.program.documents().is_empty());
 }

@@ -34,6 +34,7 @@ pub(super) struct Lease {
     hold: watch::Sender<Option<Hold>>,
     /// The input waits to be led: what it had under way is settled.
     waits: AtomicBool,
+    is_led_by_another: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl Lease {
             container,
             hold: watch::Sender::new(None),
             waits: AtomicBool::new(false),
+            is_led_by_another: AtomicBool::new(false),
         }
     }
 
@@ -81,6 +83,16 @@ impl Lease {
     /// Notes whether it does.
     pub(super) fn set_waiting(&self, waits: bool) {
         self.waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// Whether another process had it when that was last asked.
+    pub(super) fn is_led_by_another(&self) -> bool {
+        self.is_led_by_another.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it has.
+    pub(super) fn note_led_by_another(&self, is_led: bool) {
+        self.is_led_by_another.store(is_led, Ordering::Relaxed);
     }
 
     /// Whether another process is to have it.

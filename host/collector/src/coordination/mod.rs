@@ -194,9 +194,14 @@ impl Candidate {
         self.standing.lease.set_waiting(false);
     }
 
-    /// How long an input is waited for that is read once.
+    /// How long an input is waited for that is read once: longer than that of a leader that is gone takes to be led again.
     pub(crate) fn patience(&self) -> Duration {
-        self.shared.lease_duration
+        self.shared.lease_duration * 3 / 2
+    }
+
+    /// Whether another process led the input when that was last asked.
+    pub(crate) fn is_led_by_another(&self) -> bool {
+        self.standing.lease.is_led_by_another()
     }
 
     /// Waits until this process must not lead the input any more.
@@ -254,10 +259,13 @@ impl Shared {
                 Ok(_) => self.look(&mut looks, &standings).await,
                 Err(error) => Err(error),
             };
-            for Standing { metrics, .. } in &standings {
+            for Standing { lease, metrics, .. } in &standings {
                 match &looked {
                     Ok(()) => metrics.health.works(PART),
-                    Err(error) => metrics.health.failed(PART, error),
+                    Err(error) => {
+                        metrics.health.failed(PART, error);
+                        lease.note_led_by_another(false);
+                    }
                 }
             }
             if let Err(error) = looked {
@@ -285,6 +293,7 @@ impl Shared {
                 continue;
             }
             let is_led = blobs.iter().any(|blob| blob.leased && blob.name == lease.blob);
+            lease.note_led_by_another(is_led);
             let is_new = looks.tried.insert(lease.input.clone());
             if is_led {
                 looks.free.remove(&lease.input);
