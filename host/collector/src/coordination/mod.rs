@@ -297,6 +297,7 @@ impl Shared {
             let is_new = looks.tried.insert(lease.input.clone());
             if is_led {
                 looks.free.remove(&lease.input);
+                metrics.health.works(FIRST);
                 if !is_new {
                     continue;
                 }
@@ -319,6 +320,7 @@ impl Shared {
             if acquired {
                 leads += 1;
                 looks.free.remove(&lease.input);
+                metrics.health.works(FIRST);
                 metrics.leads.set(Some(1.0));
                 metrics.elections.add(1_u64);
                 tracing::info!(input = lease.input, "this process leads the input now");

@@ -264,14 +264,47 @@ fn input(id: &str) -> Input {
     crate::config::Config::parse("test", &text, &[], &|_| None).unwrap().inputs.remove(0)
 }
 
+/// Options of processes that find each other there.
+fn settings(azurite: &Azurite, lease_duration: u64) -> AzureBlobSettings {
+    AzureBlobSettings {
+        storage_account_connection_string: Some(Secret::new(azurite.connection_string())),
+        lease_duration: Duration::from_secs(lease_duration),
+        ..AzureBlobSettings::default()
+    }
+}
+
+/// Waits for something while a process would lead, and must not.
+async fn until(candidate: &Candidate, so: impl Fn() -> bool) {
+    let waits = async {
+        while !so() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = candidate.elected() => panic!("it must not lead"),
+        () = waits => {}
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_cannot_be_the_first_is_told_until_another_process_has_begun() {
+    let Some(azurite) = Azurite::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let local = Arc::new(LocalCheckpoints::open(folder.path()).unwrap());
+    std::fs::write(folder.path().join("checkpoints/alerts.checkpoint"), "torn").unwrap();
+    let coordinator = Coordinator::start(&settings(&azurite, 15), ONE, local).unwrap();
+    let metrics = Arc::<Metrics>::default();
+    let candidate = coordinator.stand(&input("alerts"), metrics.clone());
+    until(&candidate, || metrics.health.reasons().iter().any(|reason| reason.contains(FIRST))).await;
+    let other = Process::new(OTHER, &container(&azurite).await);
+    assert!(other.acquire().await);
+    until(&candidate, || metrics.health.reasons().is_empty()).await;
+}
+
 #[tokio::test]
 async fn a_process_that_comes_alone_leads_all_and_one_that_leaves_is_followed_at_once() {
     let Some(azurite) = Azurite::start() else { return };
-    let settings = AzureBlobSettings {
-        storage_account_connection_string: Some(Secret::new(azurite.connection_string())),
-        lease_duration: Duration::from_secs(60),
-        ..AzureBlobSettings::default()
-    };
+    let settings = settings(&azurite, 60);
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let start = |id: &str, folder: &tempfile::TempDir| {
         let local = Arc::new(LocalCheckpoints::open(folder.path()).unwrap());
