@@ -284,7 +284,8 @@ impl Shared {
             self.container.ensure().await?;
             looks.opened = true;
         }
-        let blobs = self.container.list("defenderbeat/").await?;
+        // Where the container is gone it is made again.
+        let blobs = self.container.list("defenderbeat/").await.inspect_err(|_| looks.opened = false)?;
         let others = self.others(&blobs).await;
         let mut leads = standings.iter().filter(|standing| standing.lease.is_held()).count();
         for Standing { lease, metrics, .. } in standings {

@@ -302,6 +302,22 @@ async fn a_checkpoint_that_cannot_be_the_first_is_told_until_another_process_has
 }
 
 #[tokio::test]
+async fn a_container_that_is_removed_is_made_again_and_who_led_leads_again() {
+    let Some(azurite) = Azurite::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let local = LocalCheckpoints::open(folder.path()).unwrap();
+    local.commit("alerts", 0, "alone").unwrap();
+    let coordinator = Coordinator::start(&settings(&azurite, 15), ONE, Arc::new(local)).unwrap();
+    let candidate = coordinator.stand(&input("alerts"), Arc::default());
+    candidate.elected().await;
+    coordinator.shared.container.remove().await;
+    candidate.over().await;
+    candidate.step_back().await;
+    candidate.elected().await;
+    assert_eq!(coordinator.checkpoints().load("alerts").await.unwrap().unwrap().cursor, "alone");
+}
+
+#[tokio::test]
 async fn a_process_that_comes_alone_leads_all_and_one_that_leaves_is_followed_at_once() {
     let Some(azurite) = Azurite::start() else { return };
     let settings = settings(&azurite, 60);
