@@ -40,6 +40,8 @@ struct Log {
     saved: bool,
     /// Facts that other processes do not have yet; none where there are no others.
     own: Option<Vec<u8>>,
+    /// The generation in which those were last taken together with all others.
+    own_since: u64,
 }
 
 /// How far a component has learned.
@@ -87,7 +89,7 @@ impl Facts {
                 Vec::new()
             }
         };
-        let log = Log { long: long(bytes.len()), bytes, generation: 0, saved: true, own: None };
+        let log = Log { long: long(bytes.len()), bytes, generation: 0, saved: true, own: None, own_since: 0 };
         Self { file, log: Mutex::new(log), saving: Mutex::new(()) }
     }
 
@@ -132,17 +134,20 @@ impl Facts {
     /// The log as a file has it, and how many bytes of it others do not have yet; none where they have all of it, or as long as it is
     /// to be made compact: who always took over what others have not made compact, and passed it on, would undo it each time that they do.
     /// `first`: they have nothing.
-    pub(crate) fn to_share(&self, first: bool) -> Option<(Vec<u8>, usize)> {
+    pub(crate) fn to_share(&self, first: bool) -> Option<(Vec<u8>, Place)> {
         let log = self.log();
         let own = log.own.as_ref().map_or(0, Vec::len);
         let is_news = own > 0 || (first && !log.bytes.is_empty());
-        (is_news && log.bytes.len() < log.long.min(LONGEST)).then(|| (encode(&log.bytes), own))
+        (is_news && log.bytes.len() < log.long.min(LONGEST))
+            .then(|| (encode(&log.bytes), Place { generation: log.generation, length: own }))
     }
 
-    /// Notes that others have so many more bytes of it.
-    pub(crate) fn shared(&self, own: usize) {
-        if let Some(news) = &mut self.log().own {
-            news.drain(..own.min(news.len()));
+    /// Notes that others have what was given to be shared.
+    pub(crate) fn shared(&self, own: Place) {
+        let mut log = self.log();
+        let own_since = log.own_since;
+        if let Some(news) = log.own.as_mut().filter(|_| own.generation >= own_since) {
+            news.drain(..own.length.min(news.len()));
         }
     }
 
@@ -165,6 +170,11 @@ impl Facts {
             log.bytes = compact;
         }
         log.bytes.extend_from_slice(&added);
+        // Others may be out of reach for days.
+        if log.own.as_ref().is_some_and(|own| own.len() > log.bytes.len()) {
+            log.own = Some(log.bytes.clone());
+            log.own_since = log.generation;
+        }
         log.long = long(log.bytes.len());
         log.saved = false;
         tracing::debug!(file = %self.file.display(), before, after = log.bytes.len(), "facts are made compact");
@@ -175,7 +185,8 @@ impl Facts {
         let mut log = self.log();
         if place.generation == log.generation {
             let own = log.own.as_ref().map(|_| Vec::new());
-            *log = Log { bytes: Vec::new(), generation: log.generation + 1, long: LONG, saved: false, own };
+            let generation = log.generation + 1;
+            *log = Log { bytes: Vec::new(), generation, long: LONG, saved: false, own, own_since: generation };
         }
     }
 
@@ -396,11 +407,30 @@ mod tests {
         facts.merge(b"theirs".to_vec());
         assert_eq!(facts.since(&mut place), anew("theirsours"));
         let (all, own) = facts.to_share(false).unwrap();
-        assert_eq!((decode(&all).unwrap(), own), (b"theirsours".to_vec(), 4));
+        assert_eq!((decode(&all).unwrap(), own.length), (b"theirsours".to_vec(), 4));
         facts.add(b"more");
         facts.shared(own);
         facts.merge(b"compact".to_vec());
         assert_eq!(facts.since(&mut place), anew("compactmore"));
+    }
+
+    #[test]
+    fn what_others_do_not_have_for_long_is_no_more_than_all_that_is_known() {
+        let (_data, facts) = facts();
+        facts.share();
+        facts.add(b"long before");
+        let (_, on_its_way) = facts.to_share(false).unwrap();
+        facts.add(b"and after");
+        let mut place = Place::default();
+        facts.since(&mut place);
+        facts.replace(&mut place, b"compact".to_vec());
+        assert_eq!(facts.to_share(false).unwrap().1.length, "compact".len());
+        // What others had taken was made compact with what they had not.
+        facts.shared(on_its_way);
+        let (all, own) = facts.to_share(false).unwrap();
+        assert_eq!((decode(&all).unwrap(), own.length), (b"compact".to_vec(), "compact".len()));
+        facts.shared(own);
+        assert_eq!(facts.to_share(false), None);
     }
 
     /// What processes share, and how often it was written.

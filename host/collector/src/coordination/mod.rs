@@ -44,7 +44,7 @@ use crate::http;
 use crate::metrics::Metrics;
 use crate::storage::{Blob, Condition, Container};
 use checkpoints::BlobCheckpoint;
-use facts::SharedFacts;
+use facts::{Exchange, SharedFacts};
 use lease::{AcquireError, Lease};
 pub use settings::{AzureBlobSettings, CoordinationOptions};
 use share::{Member, is_left_to_others, to_hand_over};
@@ -62,8 +62,6 @@ const LOOKS: u32 = 15;
 const LEFT_TO_OTHERS: u32 = 3;
 /// Members that are gone for so long are forgotten.
 const FORGET: Duration = Duration::from_secs(86_400);
-/// How often facts are exchanged: so much of them another process does not have after a crash.
-const EXCHANGE_FACTS_EVERY: Duration = Duration::from_secs(300);
 /// How long leaving may take.
 const LEAVE: Duration = Duration::from_secs(3);
 
@@ -74,6 +72,8 @@ pub(crate) struct Coordinator {
     looking: JoinHandle<()>,
     exchanging: JoinHandle<()>,
     exchange: Arc<Exchange>,
+    /// The container for facts, which take longer than a lease may.
+    facts: Container,
 }
 
 #[derive(Debug)]
@@ -121,8 +121,8 @@ impl Coordinator {
         let shared = Arc::new(Shared {
             id: id.to_owned(),
             lease_duration: settings.lease_duration,
-            container: settings.container()?,
-            saving: settings.container()?,
+            container: settings.container(settings.timeout())?,
+            saving: settings.container(settings.timeout())?,
             local,
             candidates: Mutex::default(),
             changed: Notify::new(),
@@ -130,7 +130,8 @@ impl Coordinator {
         let exchange = Arc::new(Exchange::default());
         let looking = tokio::spawn(shared.clone().keep_looking());
         let exchanging = tokio::spawn(exchange.clone().keep_exchanging());
-        Ok(Self { shared, looking, exchanging, exchange })
+        let facts = settings.container(facts::TIMEOUT)?;
+        Ok(Self { shared, looking, exchanging, exchange, facts })
     }
 
     /// Checkpoints of candidates in their blobs, those of others below `path.data`.
@@ -154,9 +155,7 @@ impl Coordinator {
     /// Has this process know what others have found of a kind, and others what it has.
     pub(crate) fn share(&self, kind: Kind, facts: Arc<Facts>) {
         let blob = format!("{FACTS}{}", kind.name());
-        let facts = SharedFacts::new(facts, blob, self.shared.container.clone());
-        self.exchange.facts().push(Arc::new(tokio::sync::Mutex::new(facts)));
-        self.exchange.more.notify_one();
+        self.exchange.add(SharedFacts::new(facts, blob, self.facts.clone()));
     }
 
     /// Gives back what this process has, so that others need not wait. It takes no part any more.
@@ -390,38 +389,6 @@ impl Checkpoints for Shared {
         match standing {
             Some(standing) => standing.checkpoint.commit(cursor).await,
             None => self.local.commit(input, from, cursor),
-        }
-    }
-}
-
-/// Exchanges facts with other processes.
-#[derive(Debug, Default)]
-struct Exchange {
-    facts: Mutex<Vec<Arc<tokio::sync::Mutex<SharedFacts>>>>,
-    more: Notify,
-}
-
-impl Exchange {
-    fn facts(&self) -> MutexGuard<'_, Vec<Arc<tokio::sync::Mutex<SharedFacts>>>> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn keep_exchanging(self: Arc<Self>) {
-        loop {
-            self.exchange().await;
-            tokio::select! {
-                () = sleep(EXCHANGE_FACTS_EVERY) => {}
-                () = self.more.notified() => {}
-            }
-        }
-    }
-
-    async fn exchange(&self) {
-        let all = self.facts().clone();
-        for facts in all {
-            if let Err(error) = facts.lock().await.exchange().await {
-                tracing::warn!(%error, "facts are not exchanged with other processes for now; documents may lack what they have found");
-            }
         }
     }
 }

@@ -57,7 +57,7 @@ fn container_at(azurite: &Azurite, port: u16) -> Container {
         ..AzureBlobSettings::default()
     };
     settings.check().unwrap();
-    settings.container().unwrap()
+    settings.container(settings.timeout()).unwrap()
 }
 
 async fn container(azurite: &Azurite) -> Container {
