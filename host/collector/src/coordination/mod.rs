@@ -307,6 +307,12 @@ impl Shared {
                 if is_patient && is_left_to_others(&lease.input, leads, &others) {
                     continue;
                 }
+                // The first blob is made by the process that has collected alone, whoever starts first.
+                let is_first = !blobs.iter().any(|blob| blob.name == lease.blob);
+                let has_none = || self.local.load(&lease.input).is_ok_and(|own| own.is_none());
+                if is_first && since.elapsed() < self.lease_duration && has_none() {
+                    continue;
+                }
             }
             let acquired = match lease.acquire(|| self.local.load(&lease.input)).await {
                 Ok(acquired) => acquired,

@@ -302,6 +302,34 @@ async fn a_checkpoint_that_cannot_be_the_first_is_told_until_another_process_has
 }
 
 #[tokio::test]
+async fn the_first_to_lead_is_who_has_collected_alone_whoever_starts_first() {
+    let Some(azurite) = Azurite::start() else { return };
+    let (settings, container) = (settings(&azurite, 15), container(&azurite).await);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let local = |folder: &tempfile::TempDir| Arc::new(LocalCheckpoints::open(folder.path()).unwrap());
+    let early = Coordinator::start(&settings, OTHER, local(&folders[0])).unwrap();
+    let waits = early.stand(&input("alerts"), Arc::default());
+    let has_looked = async {
+        while container.list(MEMBERS).await.unwrap().is_empty() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = waits.elected() => panic!("it has no checkpoint"),
+        () = has_looked => {}
+    }
+    let alone = local(&folders[1]);
+    alone.commit("alerts", 0, "alone").unwrap();
+    let late = Coordinator::start(&settings, ONE, alone).unwrap();
+    let leads = late.stand(&input("alerts"), Arc::default());
+    tokio::select! {
+        () = waits.elected() => panic!("it has no checkpoint"),
+        () = leads.elected() => {}
+    }
+    assert_eq!(late.checkpoints().load("alerts").await.unwrap().unwrap().cursor, "alone");
+}
+
+#[tokio::test]
 async fn a_container_that_is_removed_is_made_again_and_who_led_leads_again() {
     let Some(azurite) = Azurite::start() else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -322,11 +350,12 @@ async fn a_process_that_comes_alone_leads_all_and_one_that_leaves_is_followed_at
     let Some(azurite) = Azurite::start() else { return };
     let settings = settings(&azurite, 60);
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let start = |id: &str, folder: &tempfile::TempDir| {
-        let local = Arc::new(LocalCheckpoints::open(folder.path()).unwrap());
-        Coordinator::start(&settings, id, local).unwrap()
-    };
     let names = ["alerts", "incidents", "more"];
+    let start = |id: &str, folder: &tempfile::TempDir| {
+        let local = LocalCheckpoints::open(folder.path()).unwrap();
+        names.iter().for_each(|name| assert_eq!(local.commit(name, 0, "alone").unwrap(), 1));
+        Coordinator::start(&settings, id, Arc::new(local)).unwrap()
+    };
     let stand = |coordinator: &Coordinator| names.map(|name| coordinator.stand(&input(name), Arc::default()));
     let first = start(ONE, &folders[0]);
     let led = stand(&first);
@@ -334,7 +363,7 @@ async fn a_process_that_comes_alone_leads_all_and_one_that_leaves_is_followed_at
         candidate.elected().await;
     }
     let checkpoints = first.checkpoints();
-    assert_eq!(checkpoints.load("alerts").await.unwrap().unwrap().generation, 0);
+    assert_eq!(checkpoints.load("alerts").await.unwrap().unwrap().generation, 1);
     assert_eq!(checkpoints.load("alone").await.unwrap(), None, "what nobody stands for lies below path.data");
 
     // It is told to stop.
