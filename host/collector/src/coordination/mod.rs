@@ -186,11 +186,10 @@ impl Drop for Coordinator {
 impl Candidate {
     /// Waits until this process leads the input.
     pub(crate) async fn elected(&self) {
-        self.standing.lease.set_waiting(true);
+        self.standing.lease.wait();
         // It may be had at once.
         self.shared.changed.notify_one();
         self.standing.lease.elected().await;
-        self.standing.lease.set_waiting(false);
     }
 
     /// How long an input is waited for that is read once: longer than that of a leader that is gone takes to be led again.

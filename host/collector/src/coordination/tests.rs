@@ -78,6 +78,7 @@ impl Process {
     }
 
     async fn acquire(&self) -> bool {
+        self.lease.wait();
         self.lease.acquire(|| Ok(None)).await.unwrap()
     }
 
@@ -138,6 +139,18 @@ async fn a_leader_that_was_paused_overwrites_nothing_and_steps_back() {
 }
 
 #[tokio::test]
+async fn a_lease_that_is_had_when_nobody_waits_for_it_any_more_is_given_back() {
+    let Some(azurite) = Azurite::start() else { return };
+    let container = container(&azurite).await;
+    let (stops, other) = (Process::new(ONE, &container), Process::new(OTHER, &container));
+    stops.lease.wait();
+    // It is told to stop while the request is under way.
+    let (acquired, ()) = tokio::join!(stops.lease.acquire(|| Ok(None)), stops.lease.release());
+    assert!(!acquired.unwrap() && !stops.lease.is_held());
+    assert!(other.acquire().await);
+}
+
+#[tokio::test]
 async fn a_lease_that_another_has_taken_is_not_renewed() {
     let Some(azurite) = Azurite::start() else { return };
     let container = container(&azurite).await;
@@ -188,6 +201,7 @@ async fn what_a_process_collected_alone_goes_on_with_others() {
     let container = container(&azurite).await;
     let (one, other) = (Process::new(ONE, &container), Process::new(OTHER, &container));
     let broken = || CheckpointError::Damaged { blob: "alerts".to_owned(), reason: "it is cut short".to_owned() };
+    one.lease.wait();
     assert!(one.lease.acquire(|| Err(broken())).await.is_err(), "one that cannot be used is no beginning");
     assert!(container.list(INPUTS).await.unwrap().is_empty());
     let own = Checkpoint { generation: 7, cursor: "alone".to_owned(), saved_at: 1_000 };
@@ -196,6 +210,7 @@ async fn what_a_process_collected_alone_goes_on_with_others() {
     one.commit("together").await.unwrap();
     one.lease.release().await;
     // A blob that is there counts, whatever lies below path.data.
+    other.lease.wait();
     assert!(other.lease.acquire(|| Ok(Some(own))).await.unwrap());
     assert_eq!(other.cursor().await, at(8, "together"));
 }
