@@ -286,7 +286,12 @@ impl Shared {
         let blobs = self.container.list("defenderbeat/").await.inspect_err(|_| looks.opened = false)?;
         let others = self.others(&blobs).await;
         let mut leads = standings.iter().filter(|standing| standing.lease.is_held()).count();
+        let (began, mut failed) = (Instant::now(), None);
         for Standing { lease, metrics, .. } in standings {
+            // Those that are held want to be renewed: the others have their turn with the next look.
+            if began.elapsed() > self.lease_duration / 6 {
+                break;
+            }
             if lease.is_held() || !lease.waits() {
                 looks.free.remove(&lease.input);
                 continue;
@@ -315,7 +320,10 @@ impl Shared {
             }
             let acquired = match lease.acquire(|| self.local.load(&lease.input)).await {
                 Ok(acquired) => acquired,
-                Err(AcquireError::Storage(error)) => return Err(error),
+                Err(AcquireError::Storage(error)) => {
+                    failed = Some(error);
+                    continue;
+                }
                 Err(AcquireError::Own(error)) => {
                     metrics.health.failed(FIRST, &error);
                     tracing::error!(input = lease.input, %error, "this process cannot begin with its own checkpoint");
@@ -340,7 +348,7 @@ impl Shared {
             self.container.put(&self.member(), &member.to_metadata(), Condition::Always).await?;
             looks.said = Some((member, now));
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// What others say that live. Blobs of those who are gone for long are removed.
