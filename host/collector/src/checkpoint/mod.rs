@@ -109,8 +109,8 @@ pub enum CheckpointError {
     },
     /// The blob is not whole.
     #[error(
-        "checkpoint {blob}: {reason}; put an earlier version of the blob in its place, or remove it to read from \
-         initial_interval again"
+        "checkpoint {blob}: {reason}; put an earlier version of the blob in its place, or remove it: the input begins then where \
+         it stood below path.data of a process before it was coordinated, or at initial_interval"
     )]
     Damaged {
         /// The blob.

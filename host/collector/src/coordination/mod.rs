@@ -17,8 +17,8 @@
 //! - A process that cannot renew a lease has its input stop when five sixths of the lease's time have passed since it was last sure to
 //!   have it, by its monotonic clock. What it had read before that may still be delivered; whoever takes over reads it again,
 //!   and the output knows it by its id.
-//! - An input whose leader is gone is led again within the time of a lease and a fifth, while any process is left; at once where the
-//!   leader was told to stop.
+//! - An input whose leader is gone is led again within the time of a lease and a third (the lease, a look, the looks for which it is
+//!   left to others, and one more), while any process is left; at once where the leader was told to stop.
 //! - While the storage account does not answer nobody leads, and nothing is lost.
 
 mod checkpoints;
