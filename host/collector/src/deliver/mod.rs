@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::checkpoint::{CheckpointError, Checkpoints};
 use crate::dead_letter::DeadLetterFile;
@@ -41,6 +41,8 @@ use tickets::Tickets;
 
 /// What is settled at least this often, so that little is read again after a crash; where saving takes longer, as long after it.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
+/// How long saving what is settled may take where delivery is told to end: whoever tells it so waits not much longer.
+const SAVE: Duration = Duration::from_secs(4);
 /// What is settled at least after so many bytes.
 const SETTLE_BYTES: usize = 8 << 20;
 /// Sends of each lane that may be delivered while an older one is tried again and again.
@@ -206,8 +208,13 @@ impl<O: Output> Deliver<O> {
             while let Ok((label, documents)) = self.booked.1.try_recv() {
                 self.tickets.book(&label, documents);
             }
+            match timeout(SAVE, self.settle()).await {
+                Ok(settled) => settled?,
+                Err(_) => tracing::error!(within = ?SAVE, "what was settled last is not saved, and is read again"),
+            }
+        } else {
+            self.settle().await?;
         }
-        self.settle().await?;
         // Workers that wait to hand over something learn that nobody takes it.
         events.close();
         while let Ok(event) = events.try_recv() {

@@ -69,3 +69,14 @@ async fn cursors_that_take_long_and_are_not_saved_keep_nobody_from_delivering() 
     running.until("send a").await;
     running.delivery.abort();
 }
+
+#[tokio::test]
+async fn told_to_end_it_says_what_is_left_also_where_nothing_can_be_saved() {
+    let running = Running::start(Duration::MAX);
+    running.events.send(running.case.mapped(1, Vec::new())).await.ok().unwrap();
+    running.until("commit").await;
+    running.events.send(running.case.documents(&["a", "b"])).await.ok().unwrap();
+    running.end.send(()).unwrap();
+    let delivered = tokio::time::timeout(Duration::from_secs(60), running.delivery).await.expect("it ends");
+    assert_eq!(delivered.unwrap().unwrap().left, BTreeMap::from([("contoso".to_owned(), 2)]));
+}
