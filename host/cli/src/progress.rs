@@ -85,10 +85,7 @@ impl Progress {
         for (id, input) in registry.inputs() {
             say(format_args!("{id}: {} ({time})", input.metrics));
         }
-        let output = registry.output();
-        let refused = output.refused.get();
-        let refused = if refused > 0 { format!(", {} refused", count(refused)) } else { String::new() };
-        say(format_args!("output: {} documents delivered{refused}", count(output.delivered.get())));
+        say(format_args!("output: {}", registry.output()));
     }
 }
 

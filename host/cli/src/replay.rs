@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     give_up_privileges(&config)?;
     let progress = Progress::of(&config);
-    let _log = log::start(&config, &progress);
+    let log = log::start(&config, &progress);
     if let Some(unknown) = arguments.only.iter().find(|only| !config.inputs.iter().any(|input| input.id == **only)) {
         bail!("--only {unknown}: there is no such input in the configuration");
     }
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let file = arguments.file.clone();
     let (only, failure_store) = (arguments.only.clone(), arguments.failure_store);
     let summary = runtime.block_on(async {
-        tokio::spawn(signals(tell));
+        tokio::spawn(signals(tell, log.rest()));
         let read = Arc::<Counter>::default();
         let length = std::fs::metadata(&file).map_or(0, |file| file.len());
         let _shown = progress.replaying(length, &read);

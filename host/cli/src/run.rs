@@ -103,20 +103,39 @@ pub(crate) fn give_up_privileges(config: &Config) -> Result<()> {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     give_up_privileges(&config)?;
-    let (progress, began) = (Progress::of(&config), Instant::now());
+    let progress = Progress::of(&config);
     let log = log::start(&config, &progress);
+    match collect(arguments, &config, &progress, log.rest()) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        // Who reads lines of JSON gets nothing else.
+        Err(error) if log.is_json() => {
+            tracing::error!("{}", message(&error));
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// All of `run` that is logged; `rest` is what the log says last where the process is ended at once.
+fn collect(
+    arguments: &Arguments,
+    config: &Config,
+    progress: &Progress,
+    rest: impl FnOnce() + Send + 'static,
+) -> Result<()> {
+    let began = Instant::now();
     let fuel = defenderbeat_runtime::Options::default().with_fuel(arguments.fuel);
     let engine = Engine::new(fuel)?;
     let mut components = Vec::new();
-    load_into(&mut components, &engine, &config)?;
-    let lookup = Arc::new(data(&config)?);
+    load_into(&mut components, &engine, config)?;
+    let lookup = Arc::new(data(config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let (tell, stop) = watch::channel(false);
-    let metrics = Registry::new(&config);
+    let metrics = Registry::new(config);
     let result = runtime.block_on(async {
         let (ask, asked) = mpsc::channel(1);
         tokio::spawn(hangups(tell.clone(), ask));
-        tokio::spawn(signals(tell));
+        tokio::spawn(signals(tell, rest));
         let _shown = progress.collecting(&metrics);
         let loaded = Mutex::new(components.clone());
         let components_of = move |config: &Config| {
@@ -127,24 +146,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let reload = Reload { file: arguments.config.file(), components: Arc::new(components_of), asked };
         let (once, metrics) = (arguments.once, metrics.clone());
         let options = Options { once, components, lookup, metrics, stop, reload: Some(reload) };
-        run::run(&config, options).await
+        run::run(config, options).await
     });
     // Threads that are in the middle of something do not keep the process from ending.
     runtime.shutdown_background();
     progress.summary(&metrics, began);
-    match result {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        // Who reads lines of JSON gets nothing else.
-        Err(error) if log.is_json() => {
-            tracing::error!("{}", message(&error.into()));
-            Ok(ExitCode::FAILURE)
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok(result?)
 }
 
-/// Tells everything to end at the first SIGINT or SIGTERM, and ends the process at the second.
-pub(crate) async fn signals(tell: watch::Sender<bool>) {
+/// Tells everything to end at the first SIGINT or SIGTERM, and ends the process at the second, once the log has said the rest.
+pub(crate) async fn signals(tell: watch::Sender<bool>, rest: impl FnOnce()) {
     for number in 0_u32.. {
         if let Err(error) = signal().await {
             tracing::warn!(%error, "signals cannot be received: only a kill ends this process");
@@ -153,6 +164,7 @@ pub(crate) async fn signals(tell: watch::Sender<bool>) {
         }
         if number > 0 {
             tracing::warn!("told to end twice: ending at once; what was not settled is read again at the next start");
+            rest();
             std::process::exit(1);
         }
         tell.send_replace(true);

@@ -162,7 +162,7 @@ pub async fn run(config: &Config, options: Options) -> Result<(), RunError> {
 }
 
 /// What becomes of the delivery, and what has it end.
-type Delivery = (oneshot::Receiver<Result<Delivered<AnyOutput>, RunError>>, watch::Sender<bool>);
+type Delivery = (oneshot::Receiver<Result<Delivered, RunError>>, watch::Sender<bool>);
 
 /// Waits until the inputs have ended and all is delivered, or until told to stop; has other inputs run where the configuration is
 /// read again.
@@ -208,7 +208,7 @@ async fn collect(
                 }
                 end_delivery.send_replace(true);
                 let left = match timeout(SAVE, drained).await {
-                    Ok((Ok(Ok(Delivered { left, .. })), _)) => left,
+                    Ok((Ok(Ok(Delivered { left })), _)) => left,
                     Ok((ended, _)) => return Err(gone(ended)),
                     Err(_) => BTreeMap::new(),
                 };
@@ -245,7 +245,7 @@ fn apply(config: &Config, wanted: &Config, components: &[(Kind, Component)], inp
     }
 }
 
-type EndedDelivery = Result<Result<Delivered<AnyOutput>, RunError>, oneshot::error::RecvError>;
+type EndedDelivery = Result<Result<Delivered, RunError>, oneshot::error::RecvError>;
 
 fn gone(ended: EndedDelivery) -> RunError {
     match ended {
@@ -256,12 +256,8 @@ fn gone(ended: EndedDelivery) -> RunError {
 
 fn finish(ended: EndedDelivery, failures: Vec<InputError>) -> Result<(), RunError> {
     match ended {
-        Ok(Ok(Delivered { output, .. })) => {
-            if let Some(summary) = output.summary() {
-                tracing::info!("{summary}");
-            }
-            if failures.is_empty() { Ok(()) } else { Err(RunError::Inputs(failures)) }
-        }
+        Ok(Ok(_)) if failures.is_empty() => Ok(()),
+        Ok(Ok(_)) => Err(RunError::Inputs(failures)),
         ended => Err(gone(ended)),
     }
 }

@@ -50,7 +50,7 @@ impl Told {
         let led = inputs.iter().filter(|(id, input)| FOLLOWED.contains(&id.as_str()) && input["leads"] != 0);
         Self {
             lag: led.filter_map(|(_, input)| input["lag_seconds"].as_f64()).fold(0.0, f64::max),
-            messages: stats["inputs"]["events"]["lag_records"].as_f64().unwrap_or_default(),
+            messages: stats["inputs"]["events"]["lag_messages"].as_f64().unwrap_or_default(),
             rejected,
         }
     }

@@ -108,9 +108,17 @@ impl Messages {
     }
 }
 
+impl Folding {
+    /// Says what is left to say, for a process that ends before this is dropped.
+    pub(super) fn rest(&self) -> impl FnOnce() + Send + use<> {
+        let messages = self.0.clone();
+        move || messages.say(|_| true)
+    }
+}
+
 impl Drop for Folding {
     fn drop(&mut self) {
-        self.0.say(|_| true);
+        self.rest()();
     }
 }
 

@@ -34,19 +34,24 @@ pub(crate) fn start(config: &Config, progress: &Progress) -> Log {
     let (fold, folding) = Fold::new();
     tracing_subscriber::registry().with(layer).with(targets(options)).with(fold).init();
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    Log { json, _folding: folding }
+    Log { json, folding }
 }
 
 /// The log, as long as this lives.
 pub(crate) struct Log {
     json: bool,
-    _folding: Folding,
+    folding: Folding,
 }
 
 impl Log {
     /// Whether it is lines of JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Says what is still to be said of messages that were repeated, for a process that ends before this is dropped.
+    pub(crate) fn rest(&self) -> impl FnOnce() + Send + use<> {
+        self.folding.rest()
     }
 }
 

@@ -46,7 +46,7 @@ fn a_running_process_tells_what_it_collects() {
     asked.until("the events are read", |_| {
         value("dead_letters_total", "events") == Some(1.0)
             && value("delivered_total", "events") == Some(1.0)
-            && value("lag_records", "events") == Some(0.0)
+            && value("lag_messages", "events") == Some(0.0)
     });
     let drift: f64 = {
         let (_, text) = asked.get("/metrics");
@@ -208,10 +208,12 @@ fn the_log_is_ecs_where_no_terminal_is_and_what_is_repeated_is_said_once() {
     assert_eq!((&fields["input"], &fields["reason"]), (&"contoso".into(), &"not a JSON object".into()));
     let repeated = said("repeated 49 times: a record cannot be mapped");
     assert_eq!((repeated.len(), &repeated[0]["log.level"]), (1, &"warn".into()), "{text}");
-    // What ends the process is a line like the others.
-    let output = program.again(&["inputs.0.eventhub=other"]);
-    let last: Value = serde_json::from_str(log(&output).lines().last().unwrap()).unwrap();
-    assert_eq!((output.status.code(), &last["log.level"]), (Some(1), &"error".into()), "{last}");
+    // What ends the process, or keeps it from starting, is a line like the others.
+    for option in ["inputs.0.eventhub=other", "geoip.city=/nonexistent.mmdb"] {
+        let output = program.again(&[option]);
+        let last: Value = serde_json::from_str(log(&output).lines().last().unwrap()).unwrap();
+        assert_eq!((output.status.code(), &last["log.level"]), (Some(1), &"error".into()), "{last}");
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn documents_go_to_standard_output_and_the_log_to_standard_error() {
         .collect();
     assert_eq!(documents.len(), 3);
     assert_eq!(documents[0]["tags"], serde_json::json!(["forwarded"]));
-    assert!(log(&output).contains("3 documents delivered"), "{}", log(&output));
+    assert!(log(&output).contains("output: 3 documents delivered\n"), "{}", log(&output));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! A full dead-letter file, and how the program stops while delivery stands still.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use defenderbeat_simulator::{AlertOptions, EventHubsOptions, Options};
 
-use crate::program::{Program, Tenant, log};
+use crate::asked::{Asked, pause};
+use crate::program::{Program, Running, Tenant, log, signal};
 
 /// Delivery stands still because the second message that is no JSON finds no room.
 #[test]
@@ -62,4 +64,32 @@ fn a_stop_ends_although_nobody_takes_documents_and_the_next_start_delivers_them(
     ]);
     assert!(output.status.success(), "{}", log(&output));
     assert_eq!(program.delivered(), tenant.expected());
+}
+
+/// Nobody listens on port 1, so there is something to be settled for ever.
+#[test]
+fn a_process_that_is_told_to_end_twice_says_first_how_often_messages_were_repeated() {
+    let tenant =
+        Tenant::start(Options { alerts: AlertOptions { count: 1, ..AlertOptions::default() }, ..Options::default() });
+    let hosts = ["output.file=null", "output.elasticsearch.hosts=[http://127.0.0.1:1]"];
+    let backoff = ["output.elasticsearch.backoff.init=1ms", "output.elasticsearch.backoff.max=1ms"];
+    let asked = Asked::of_alerts(&tenant, &[&hosts[..], &backoff, &["shutdown_timeout=1h"]].concat());
+    let mut run = asked.program.command(&["run"]);
+    let mut process = Running(run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    while TcpStream::connect(("127.0.0.1", asked.port)).is_err() {
+        pause();
+    }
+    let repeated = |asked: &Asked| asked.metric("defenderbeat_output_failures_total").is_some_and(|sends| sends > 2.0);
+    asked.until("documents are sent again", repeated);
+    let status = loop {
+        signal(process.0.id(), "INT");
+        pause();
+        if let Some(status) = process.0.try_wait().unwrap() {
+            break status;
+        }
+    };
+    let mut said = String::new();
+    process.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(status.code() == Some(1) && said.contains("told to end twice"), "{said}");
+    assert!(said.lines().any(|line| line.contains("repeated ") && line.contains("not delivered")), "{said}");
 }

@@ -52,9 +52,9 @@ use share::{Member, is_left_to_others, to_hand_over};
 const INPUTS: &str = "defenderbeat/inputs/";
 const MEMBERS: &str = "defenderbeat/members/";
 const FACTS: &str = "defenderbeat/facts/";
-/// The part of an input that fails where the storage account does.
-const PART: &str = "coordination";
-/// The part that fails where what a process collected alone cannot be gone on from.
+/// The aspect of an input that fails where the storage account does.
+const COORDINATION: &str = "coordination";
+/// The aspect that fails where what a process collected alone cannot be gone on from.
 const FIRST: &str = "first checkpoint";
 /// Looks in the time of a lease.
 const LOOKS: u32 = 15;
@@ -212,10 +212,8 @@ impl Candidate {
         self.standing.lease.release().await;
         let metrics = &self.standing.metrics;
         metrics.leads.set(Some(0.0));
-        // What fails, how far it is behind and how old the checkpoint is, is the next leader's to tell.
-        metrics.health.forget_all_but(PART);
-        metrics.lag.set(None);
-        metrics.lag_records.set(None);
+        // What fails, and how old the checkpoint is, is the next leader's to tell.
+        metrics.health.forget_all_but(COORDINATION);
         metrics.checkpoint.0.set(0);
     }
 }
@@ -259,9 +257,9 @@ impl Shared {
             };
             for Standing { lease, metrics, .. } in &standings {
                 match &looked {
-                    Ok(()) => metrics.health.works(PART),
+                    Ok(()) => metrics.health.works(COORDINATION),
                     Err(error) => {
-                        metrics.health.failed(PART, error);
+                        metrics.health.failed(COORDINATION, error);
                         lease.note_led_by_another(false);
                     }
                 }

@@ -15,7 +15,7 @@ use crate::output::{Documents, Fate, Output, OutputError, Sent};
 /// So many documents of a ticket are settled.
 pub(super) type Booked = (Label, usize);
 
-/// The part of the output that takes documents.
+/// The aspect of the output that takes documents.
 const SENDING: &str = "sending";
 
 /// What a send takes.
@@ -41,7 +41,7 @@ impl<O: Output> Lane<O> {
         loop {
             let (began, before) = (chrono::Utc::now().timestamp_millis(), parcel.len());
             let (retry_after, throttled) = match self.send(&parcel).await {
-                Ok(Sent { fates, retry_after, throttled }) => {
+                Ok(Sent { fates, retry_after, throttled, .. }) => {
                     if fates.len() != before {
                         return Err(DeliverError::Fates { fates: fates.len(), documents: before });
                     }
@@ -90,8 +90,7 @@ impl<O: Output> Lane<O> {
             }
             Ok(sent) => {
                 failures.add(1_u64);
-                let reason = if sent.throttled { "it is asked too much" } else { "it takes none of the documents" };
-                health.failed(SENDING, &reason);
+                health.failed(SENDING, &sent.problem.as_deref().unwrap_or("it takes none of the documents"));
                 sent.throttled
             }
             Err(error) => {

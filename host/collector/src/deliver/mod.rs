@@ -129,9 +129,7 @@ pub enum DeliverError {
 }
 
 /// How delivery ended.
-pub struct Delivered<O> {
-    /// The output.
-    pub output: Arc<O>,
+pub struct Delivered {
     /// Documents that were neither delivered nor set aside when it was told to end, by input.
     pub left: BTreeMap<String, usize>,
 }
@@ -194,7 +192,7 @@ impl<O: Output> Deliver<O> {
         mut self,
         mut events: mpsc::Receiver<Event>,
         end: impl Future<Output = ()>,
-    ) -> Result<Delivered<O>, DeliverError> {
+    ) -> Result<Delivered, DeliverError> {
         let told = tokio::select! {
             delivered = self.deliver(&mut events) => {
                 delivered?;
@@ -222,7 +220,9 @@ impl<O: Output> Deliver<O> {
                 self.tickets.give(session, documents.part.documents.len(), documents.part.ndjson.len());
             }
         }
-        Ok(Delivered { output: self.output, left: self.tickets.left() })
+        let own = self.output.summary().map(|own| format!("; {own}")).unwrap_or_default();
+        tracing::info!("output: {}{own}", self.metrics);
+        Ok(Delivered { left: self.tickets.left() })
     }
 
     async fn deliver(&mut self, events: &mut mpsc::Receiver<Event>) -> Result<(), DeliverError> {

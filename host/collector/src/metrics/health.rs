@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The health of an input or an output, part by part: partitions of event hubs fail by themselves.
+/// The health of an input or an output, aspect by aspect: partitions of event hubs fail by themselves.
 #[derive(Debug, Default)]
 pub struct Health(Mutex<State>);
 
@@ -34,21 +34,21 @@ impl Health {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a part fails.
-    pub fn failed(&self, part: &str, reason: &impl fmt::Display) {
+    /// Notes that an aspect fails.
+    pub fn failed(&self, aspect: &str, reason: &impl fmt::Display) {
         let mut state = self.state();
-        let since = state.failing.get(part).map_or_else(Instant::now, |failure| failure.since);
-        state.failing.insert(part.to_owned(), Failure { since, reason: reason.to_string() });
+        let since = state.failing.get(aspect).map_or_else(Instant::now, |failure| failure.since);
+        state.failing.insert(aspect.to_owned(), Failure { since, reason: reason.to_string() });
     }
 
-    /// Notes that a part works, or is no part of it any more.
-    pub fn works(&self, part: &str) {
-        self.state().failing.remove(part);
+    /// Notes that an aspect works, or is none of it any more.
+    pub fn works(&self, aspect: &str) {
+        self.state().failing.remove(aspect);
     }
 
-    /// Notes that all parts but one are made anew.
-    pub fn forget_all_but(&self, part: &str) {
-        self.state().failing.retain(|name, _| name == part);
+    /// Notes that all aspects but one are made anew.
+    pub fn forget_all_but(&self, aspect: &str) {
+        self.state().failing.retain(|name, _| name == aspect);
     }
 
     /// Notes that it has ended and will not go on by itself.
@@ -61,8 +61,8 @@ impl Health {
         let state = self.state();
         let ended = state.ended.iter().map(|reason| format!("has ended: {reason}"));
         let failing = state.failing.iter().filter(|(_, failure)| failure.since.elapsed() >= state.patience);
-        let failing = failing.map(|(part, Failure { since, reason })| {
-            format!("has failed for {}s ({part}): {reason}", since.elapsed().as_secs())
+        let failing = failing.map(|(aspect, Failure { since, reason })| {
+            format!("has failed for {}s ({aspect}): {reason}", since.elapsed().as_secs())
         });
         ended.chain(failing).collect()
     }

@@ -90,10 +90,10 @@ measures! {
     rate: Reading = "records_per_second", "records";
     /// How far reading is behind. Polled: the age of the time up to which all was read, so up to an interval where all is
     /// well. Event Hubs: how long ago the last message read was enqueued, the largest of all partitions, and 0 where there is
-    /// none behind it.
+    /// none behind it. Without a value while the input does not run.
     lag: Reading = "lag_seconds", "seconds";
     /// Messages in the partitions that are held and not yet read. Event Hubs only, asked for every 30 seconds.
-    lag_records: Reading = "lag_records", "messages";
+    lag_messages: Reading = "lag_messages", "messages";
     /// How long ago the checkpoint was saved that the input would go on from after a crash. It is saved when there is something new
     /// to save: with nothing new it grows.
     checkpoint: Since = "checkpoint_age_seconds", "seconds";
@@ -173,11 +173,11 @@ pub struct SyncEnd {
 }
 
 impl Metrics {
-    /// The part of an input that reads.
+    /// The aspect of an input that reads.
     const READING: &'static str = "reading";
-    /// The part that maps and delivers, and that opens the source.
+    /// The aspect that maps and delivers, and that opens the source.
     const RUNNING: &'static str = "running";
-    /// The part that saves cursors.
+    /// The aspect that saves cursors.
     const CHECKPOINT: &'static str = "checkpoint";
 
     /// Notes that a sync came to its end.
@@ -199,24 +199,24 @@ impl Metrics {
 
     /// Notes that a cycle failed.
     pub(crate) fn cycle_failed(&self, reason: &impl fmt::Display) {
-        self.part_failed(Self::READING, reason);
+        self.aspect_failed(Self::READING, reason);
     }
 
-    /// Notes that something is read of a part.
-    pub(crate) fn part_works(&self, part: &str) {
+    /// Notes that something is read of an aspect.
+    pub(crate) fn aspect_works(&self, aspect: &str) {
         self.success.now();
-        self.health.works(part);
+        self.health.works(aspect);
     }
 
-    /// Notes that a part cannot be read for now.
-    pub(crate) fn part_failed(&self, part: &str, reason: &impl fmt::Display) {
+    /// Notes that an aspect cannot be read for now.
+    pub(crate) fn aspect_failed(&self, aspect: &str, reason: &impl fmt::Display) {
         self.failures.add(1_u64);
-        self.health.failed(part, reason);
+        self.health.failed(aspect, reason);
     }
 
     /// Notes that the input failed and is started again.
     pub(crate) fn run_failed(&self, reason: &impl fmt::Display) {
-        self.part_failed(Self::RUNNING, reason);
+        self.aspect_failed(Self::RUNNING, reason);
         // Partitions may be another collector's when it runs again.
         self.health.forget_all_but(Self::RUNNING);
     }
@@ -236,7 +236,7 @@ impl Metrics {
 
     /// Notes that a checkpoint cannot be saved for now.
     pub(crate) fn not_saved(&self, reason: &impl fmt::Display) {
-        self.part_failed(Self::CHECKPOINT, reason);
+        self.aspect_failed(Self::CHECKPOINT, reason);
     }
 }
 
@@ -259,7 +259,7 @@ impl fmt::Display for Metrics {
             write!(formatter, "of {} messages ({} bytes), ", payloads.get(), self.bytes.get())?;
         }
         write!(formatter, "{} documents delivered", delivered.get())?;
-        for (name, counter) in [
+        let further = [
             ("repeated", &self.repeated),
             ("dropped", &self.dropped),
             ("rejected", &self.rejected),
@@ -269,13 +269,28 @@ impl fmt::Display for Metrics {
             ("sent again", &self.retried),
             ("dead letters", &self.dead_letters),
             ("bytes of facts", &self.facts),
-        ] {
-            if counter.get() > 0 {
-                write!(formatter, ", {} {name}", counter.get())?;
-            }
-        }
-        Ok(())
+        ];
+        write_further(formatter, &further)
     }
+}
+
+impl fmt::Display for OutputMetrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} documents delivered", self.delivered.get())?;
+        let further = [
+            ("there already", &self.duplicates),
+            ("in the failure store", &self.failure_store),
+            ("refused", &self.refused),
+            ("sent again", &self.retried),
+        ];
+        write_further(formatter, &further)
+    }
+}
+
+/// Writes those of which there are some.
+fn write_further(formatter: &mut fmt::Formatter<'_>, counters: &[(&str, &Counter)]) -> fmt::Result {
+    let mut some = counters.iter().filter(|(_, counter)| counter.get() > 0);
+    some.try_for_each(|(name, counter)| write!(formatter, ", {} {name}", counter.get()))
 }
 
 #[cfg(test)]

@@ -83,3 +83,13 @@ fn it_is_not_ready_with_an_output_that_fails_at_once_and_with_an_input_after_thr
     registry.input("contoso").health.ended(&"no right");
     assert_eq!(registry.reasons()[0], "input contoso has ended: no right");
 }
+
+#[test]
+fn what_an_output_did_is_said_in_a_line_without_what_there_was_none_of() {
+    let output = OutputMetrics::default();
+    assert_eq!(output.to_string(), "0 documents delivered");
+    for (counter, number) in [(&output.delivered, 12_u32), (&output.duplicates, 3), (&output.retried, 2)] {
+        counter.add(number);
+    }
+    assert_eq!(output.to_string(), "12 documents delivered, 3 there already, 2 sent again");
+}

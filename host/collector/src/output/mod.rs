@@ -3,7 +3,6 @@
 mod address;
 mod backoff;
 mod console;
-mod counts;
 mod dial;
 mod discard;
 pub mod elasticsearch;
@@ -98,6 +97,8 @@ pub struct Sent {
     pub retry_after: Option<Duration>,
     /// The receiver is asked too much: it answered 429 for what is left.
     pub throttled: bool,
+    /// Why documents are left, where the output knows it: the words of what the receiver, or the way to it, met last.
+    pub problem: Option<String>,
 }
 
 impl Sent {
@@ -143,7 +144,7 @@ pub trait Output: Send + Sync + 'static {
     /// Whether it does is not known.
     fn flush(&self) -> impl Future<Output = Result<(), OutputError>> + Send;
 
-    /// Says what was delivered, for the log, when the process ends.
+    /// Says what only this output counts, for the log, when the process ends.
     fn summary(&self) -> Option<String> {
         None
     }

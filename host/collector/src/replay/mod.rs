@@ -23,9 +23,9 @@ use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints, Generation, Lo
 use crate::config::{Agent, Config, Kind, Output};
 use crate::dead_letter::DeadLetterFile;
 use crate::dead_letter::is_same;
-use crate::deliver::{Deliver, DeliverError, Delivered, Event, Session};
+use crate::deliver::{Deliver, DeliverError, Event, Session};
 use crate::metrics::{Counter, Metrics};
-use crate::output::{AnyOutput, Output as _, OutputError};
+use crate::output::{AnyOutput, OutputError};
 use crate::run::DEAD_LETTERS;
 use line::Lines;
 use sender::Sender;
@@ -225,13 +225,10 @@ pub async fn replay(config: &Config, options: Options) -> Result<Summary, Replay
     };
     let delivered = deliver.run(received, end).await;
     let sent = sending.await.map_err(|error| ReplayError::Thread(error.to_string()))?;
-    let Delivered { output, .. } = delivered?;
+    delivered?;
     let (mut summary, sessions) = sent?;
     if *stop.borrow() {
         return Err(ReplayError::Stopped { path });
-    }
-    if let Some(text) = output.summary() {
-        tracing::info!("{text}");
     }
     for session in sessions.values() {
         summary.duplicates += session.metrics.duplicates.get();

@@ -299,9 +299,9 @@ where
     let observe = async {
         let began = Instant::now();
         loop {
-            let Lag { seconds, records } = run.source.lag();
+            let Lag { seconds, messages } = run.source.lag();
             metrics.lag.set(seconds);
-            metrics.lag_records.set(records.map(|records| records as f64));
+            metrics.lag_messages.set(messages.map(|messages| messages as f64));
             if began.elapsed() > input.interval() {
                 metrics.runs();
             }
@@ -318,6 +318,9 @@ where
             Ok(())
         }
     };
+    // Nobody looks any more.
+    metrics.lag.set(None);
+    metrics.lag_messages.set(None);
     drop(sender);
     let worked = loop {
         match (crew.ended().await, &early) {
@@ -338,3 +341,7 @@ where
     fed?;
     Ok(saved?)
 }
+
+#[cfg(test)]
+#[path = "input_tests.rs"]
+mod tests;

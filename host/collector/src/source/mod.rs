@@ -65,8 +65,8 @@ pub trait Source: Send + Sync + 'static {
 pub struct Lag {
     /// In time.
     pub seconds: Option<f64>,
-    /// In records, or messages.
-    pub records: Option<u64>,
+    /// In messages of Event Hubs.
+    pub messages: Option<u64>,
 }
 
 /// What a delivery means for a sync: for feeds whose records build on each other, or that share its start.

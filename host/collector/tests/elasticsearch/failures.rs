@@ -41,6 +41,7 @@ async fn what_came_of_a_request_without_a_whole_answer_is_not_known() {
         let output = fake.output();
         let sent = output.send(&[documents([1, 2])]).await.unwrap();
         assert_eq!(sent.fates, [Fate::Unknown, Fate::Unknown], "{what}");
+        assert!(sent.problem.unwrap().starts_with("output.elasticsearch: "), "{what}");
         assert_eq!(fake.state().ids().len(), if taken { 2 } else { 0 }, "{what}");
         // Sent again as delivery does, it is there once.
         let mut again = documents([1, 2]);

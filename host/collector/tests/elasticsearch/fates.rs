@@ -37,7 +37,7 @@ async fn a_document_that_is_there_already_is_a_duplicate() {
     assert_eq!(sent.fates, [Fate::Duplicate, Fate::Delivered]);
     assert_eq!(fake.state().ids(), hex([1, 2]));
     let summary = output.summary().unwrap();
-    assert!(summary.starts_with("Elasticsearch: 2 documents created, 1 there already; 2 requests"), "{summary}");
+    assert!(summary.starts_with("2 requests of ") && summary.ends_with(" bytes, 0 found by look-up"), "{summary}");
 }
 
 #[tokio::test]
@@ -47,6 +47,7 @@ async fn fates_of_single_documents_follow_their_status() {
         (500, "es_rejected_execution_exception", Fate::Retry),
         (429, "circuit_breaking_exception", Fate::Retry),
         (409, "something_else_exception", Fate::Retry),
+        (408, "", Fate::Retry),
         (500, "node_disconnected_exception", Fate::Unknown),
         (502, "", Fate::Unknown),
         (503, "unavailable_shards_exception", Fate::Unknown),
@@ -58,7 +59,13 @@ async fn fates_of_single_documents_follow_their_status() {
         let fake = Fake::start().await;
         fake.bulks([Fault::Item(1, status, kind, "why")]);
         let sent = fake.output().send(&[documents([1, 2, 3])]).await.unwrap();
-        assert_eq!(sent.fates, [Fate::Delivered, fate, Fate::Delivered], "{status} {kind}");
+        assert_eq!(sent.fates, [Fate::Delivered, fate.clone(), Fate::Delivered], "{status} {kind}");
+        let throttled = status == 429 || kind == "es_rejected_execution_exception";
+        assert_eq!(sent.throttled, throttled, "{status} {kind}");
+        let code = if kind.is_empty() { status.to_string() } else { kind.to_owned() };
+        let problem = format!("output.elasticsearch: http://{}: {code}: why", fake.address);
+        let is_settled = matches!(fate, Fate::Refused(_));
+        assert_eq!(sent.problem, (!is_settled).then_some(problem), "{status} {kind}");
         assert_eq!(fake.state().ids(), hex([1, 3]));
     }
 }
@@ -79,6 +86,7 @@ async fn what_an_operator_has_to_mend_holds_documents_back_and_is_named() {
         let sent = output.send(&[documents([1, 2])]).await.unwrap();
         assert_eq!(sent.fates, [Fate::Retry, Fate::Delivered], "{status} {kind}");
         assert!(sent.retry_after.unwrap().as_secs() >= 10);
+        assert!(sent.problem.unwrap().contains(kind));
         let error = output.send(&[documents([1])]).await.unwrap_err();
         assert!(error.is_transient() && error.retry_after().unwrap().as_secs() >= 10);
         let words = error.to_string();
@@ -94,7 +102,6 @@ async fn a_document_in_the_failure_store_is_settled_and_told_apart() {
     let sent = output.send(&[documents([1, 2])]).await.unwrap();
     let [Fate::FailureStore(refusal), Fate::Delivered] = &sent.fates[..] else { panic!("{sent:?}") };
     assert!(refusal.code == "failure_store" && refusal.message.contains(".fs-logs-m365_defender.alert-default"));
-    assert!(output.summary().unwrap().contains("1 in the failure store"));
 }
 
 #[tokio::test]

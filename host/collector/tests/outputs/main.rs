@@ -60,6 +60,7 @@ async fn deliver(output: &impl Output, ids: impl Iterator<Item = u128>) {
             Ok(sent) => {
                 let mut fates = sent.fates.into_iter();
                 left.retain(|_| fates.next() != Some(Fate::Delivered));
+                assert_eq!(sent.problem.is_none(), left.is_empty(), "{:?}", sent.problem);
             }
             Err(error) => assert!(error.is_transient(), "{error}"),
         }

@@ -32,7 +32,9 @@ impl Output for Arc<Gated> {
         let mut fates = self.fates.lock().unwrap();
         let scripted = fates.iter().position(|(begin, _)| text.starts_with(begin)).and_then(|at| fates.remove(at));
         let delivered = || vec![Fate::Delivered; text.split(' ').count()];
-        Ok(Sent { fates: scripted.map_or_else(delivered, |(_, fates)| fates), ..Sent::default() })
+        let fates = scripted.map_or_else(delivered, |(_, fates)| fates);
+        let problem = fates.contains(&Fate::Unknown).then(|| "no shard answers".to_owned());
+        Ok(Sent { fates, problem, ..Sent::default() })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {
@@ -45,19 +47,21 @@ struct Running {
     case: Case,
     events: mpsc::Sender<Event>,
     end: oneshot::Sender<()>,
-    delivery: tokio::task::JoinHandle<Result<Delivered<Arc<Gated>>, DeliverError>>,
+    delivery: tokio::task::JoinHandle<Result<Delivered, DeliverError>>,
 }
 
 impl Running {
     fn start(lanes: usize, gates: Vec<(&'static str, Arc<Semaphore>)>, fates: Vec<(&'static str, Vec<Fate>)>) -> Self {
         let case = Case::new();
+        let metrics = case.metrics.clone();
         let output = Gated { journal: case.journal.clone(), gates, fates: Mutex::new(fates.into()), lanes };
         let letters = DeadLetterFile::open(&case.letters()).unwrap();
         let checkpoints = Arc::new(Store { journal: case.journal.clone(), failures: Mutex::default() });
         let (events, receiver) = mpsc::channel(1);
         let (end, ended) = oneshot::channel();
         let end_told = async { ended.await.unwrap() };
-        let delivery = tokio::spawn(Deliver::new(Arc::new(output), letters, checkpoints).run(receiver, end_told));
+        let deliver = Deliver::new(Arc::new(output), letters, checkpoints).counting(metrics);
+        let delivery = tokio::spawn(deliver.run(receiver, end_told));
         Self { case, events, end, delivery }
     }
 
@@ -176,4 +180,18 @@ async fn told_to_end_it_saves_what_is_settled_and_says_what_is_left() {
     assert_eq!(case.journal().last().unwrap(), "settle 1");
     assert!(answer.await.is_err(), "a session that waits learns that there is no answer");
     assert!(events.send(case.documents(&["4"])).await.is_err(), "and workers that nobody takes anything");
+}
+
+#[tokio::test]
+async fn what_keeps_all_documents_of_a_send_waiting_is_the_reason_that_is_told() {
+    let gate = Arc::new(Semaphore::new(1));
+    let fates = vec![("a", vec![Fate::Unknown])];
+    let running = Running::start(1, vec![("a", gate.clone())], fates);
+    running.give(running.case.documents(&["a"])).await;
+    running.until("send a again").await;
+    let metrics = running.case.metrics.clone();
+    assert_eq!(metrics.health.reasons(), ["has failed for 0s (sending): no shard answers"]);
+    gate.add_permits(1);
+    running.finish().await;
+    assert!(metrics.health.reasons().is_empty());
 }

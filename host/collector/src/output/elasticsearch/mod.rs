@@ -39,6 +39,10 @@ use request::{Item, Lines};
 use response::Fates;
 use settings::NO_PIPELINE;
 
+/// Why documents wait that were to be looked up.
+const NOT_LOOKED_UP: &str =
+    "output.elasticsearch: whether documents are there already is not known, because a backing index cannot be read";
+
 /// Sends documents to Elasticsearch.
 #[derive(Debug)]
 pub struct Elasticsearch {
@@ -91,10 +95,7 @@ impl Elasticsearch {
         fates.sort_unstable_by_key(|(at, _)| *at);
         let unknown = fates.iter().filter(|(_, fate)| *fate == Fate::Unknown).count();
         if unknown > 0 {
-            tracing::warn!(
-                documents = unknown,
-                "output.elasticsearch: whether documents are there already is not known, because a backing index cannot be read; they wait for it"
-            );
+            tracing::warn!(documents = unknown, "{NOT_LOOKED_UP}; they wait for it");
         }
         Ok(fates)
     }
@@ -111,9 +112,8 @@ impl Elasticsearch {
         }
     }
 
-    /// Sends one request, and again where only its parameters were not known. The error beside the fates is what keeps some of the
-    /// documents waiting.
-    async fn create(&self, items: &[&Item<'_>]) -> Result<(Vec<Fate>, Option<Error>), Error> {
+    /// Sends one request, and again where only its parameters were not known. Gives the fates of its documents, and the host.
+    async fn create(&self, items: &[&Item<'_>]) -> Result<(Fates, String), Error> {
         let lines = Lines::create(items.iter().copied());
         let level = self.settings.compression_level;
         let body = || lines.body(level);
@@ -132,7 +132,7 @@ impl Elasticsearch {
             }
             let Reply { host, body, .. } = reply;
             return match response::fates(items.iter().copied(), self.settings.pipeline == NO_PIPELINE, &body) {
-                Ok(Fates { fates, held }) => Ok((fates, held.map(|held| held.into_error(host)))),
+                Ok(fates) => Ok((fates, host)),
                 Err(what) => Err(Error::Mismatch { host, what }),
             };
         }
@@ -203,21 +203,28 @@ impl Output for Elasticsearch {
         let found = self.find(&items, documents).await?;
         let mut open: Vec<usize> = (0..items.len()).collect();
         open.retain(|at| found.binary_search_by_key(at, |(found, _)| *found).is_err());
+        // What keeps documents waiting, in words where it keeps the request itself from nothing.
+        let (mut problem, mut put_off, mut throttled) = (None, None, false);
         for (at, fate) in found {
             self.counts.found.add(u64::from(fate == Fate::Duplicate));
+            if fate == Fate::Unknown {
+                put_off = Some(NOT_LOOKED_UP.to_owned());
+            }
             set(at, fate);
         }
 
-        let mut problem = None;
         // The first is the last, so that documents are sent in their order.
         let mut ranges = cut(&open, &items, self.bytes.load(Ordering::Relaxed));
         ranges.reverse();
         while let Some(range) = ranges.pop().filter(|range| !range.is_empty()) {
             let some: Vec<&Item<'_>> = range.iter().filter_map(|at| items.get(*at)).collect();
             let outcome = match self.create(&some).await {
-                Ok((outcome, held)) => {
-                    problem = held.or(problem);
-                    outcome
+                Ok((outcome, host)) => {
+                    throttled |= outcome.throttled;
+                    let words = |Refusal { code, message }| format!("output.elasticsearch: {host}: {code}: {message}");
+                    put_off = outcome.put_off.map(words).or(put_off);
+                    problem = outcome.held.map(|held| held.into_error(host)).or(problem);
+                    outcome.fates
                 }
                 Err(error) if error.status() == Some(413) && range.len() > 1 => {
                     self.shrink(&some);
@@ -236,7 +243,6 @@ impl Output for Elasticsearch {
                     vec![fate; range.len()]
                 }
             };
-            self.counts.add(&outcome);
             for (at, fate) in range.iter().zip(outcome) {
                 set(*at, fate);
             }
@@ -247,9 +253,10 @@ impl Output for Elasticsearch {
             Some(error) if fates.iter().all(|fate| *fate == Fate::Retry) => Err(error.into()),
             Some(error) => {
                 tracing::warn!(%error, "not all documents are delivered: the others are sent again");
-                Ok(Sent { fates, retry_after: error.retry_after(), throttled: error.is_throttled() })
+                let throttled = throttled || error.is_throttled();
+                Ok(Sent { fates, retry_after: error.retry_after(), throttled, problem: Some(error.to_string()) })
             }
-            None => Ok(Sent { throttled: fates.contains(&Fate::Retry), fates, ..Sent::default() }),
+            None => Ok(Sent { fates, retry_after: None, throttled, problem: put_off }),
         }
     }
 

@@ -24,6 +24,10 @@ pub(super) struct Fates {
     pub(super) fates: Vec<Fate>,
     /// Some wait for an operator.
     pub(super) held: Option<Held>,
+    /// Why others are sent again: what the first of them met.
+    pub(super) put_off: Option<Refusal>,
+    /// The server is asked too much for some.
+    pub(super) throttled: bool,
 }
 
 /// Why documents wait for an operator: what the first of them met.
@@ -98,6 +102,7 @@ pub(super) fn fates<'a>(
     }
     let mut fates = Vec::with_capacity(items.len());
     let mut held: Option<Held> = None;
+    let (mut put_off, mut throttled) = (None, false);
     for (item, Action { create }) in items.zip(answer.items) {
         let id = format!("{:032x}", item.id);
         if kept && !create.id.is_empty() && create.id != id {
@@ -110,37 +115,57 @@ pub(super) fn fates<'a>(
         let status = create.status;
         fates.push(match fate(create) {
             Ok(fate) => fate,
-            Err(refusal) => {
-                held.get_or_insert(Held { documents: 0, status, refusal }).documents += 1;
-                Fate::Retry
+            Err((wait, refusal)) => {
+                throttled |= wait == Wait::Throttled;
+                if wait == Wait::Held {
+                    held.get_or_insert(Held { documents: 0, status, refusal }).documents += 1;
+                } else {
+                    put_off.get_or_insert(refusal);
+                }
+                if wait == Wait::Unknown { Fate::Unknown } else { Fate::Retry }
             }
         });
     }
-    Ok(Fates { fates, held })
+    Ok(Fates { fates, held, put_off, throttled })
 }
 
-/// What became of a document; the error is what an operator has to mend first.
-fn fate(outcome: Outcome<'_>) -> Result<Fate, Refusal> {
+/// Why a document has to be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// The server is asked too much.
+    Throttled,
+    /// It was not taken.
+    Retry,
+    /// It may have been taken.
+    Unknown,
+    /// An operator has to mend something first.
+    Held,
+}
+
+/// What became of a document; the error is why it is not settled.
+fn fate(outcome: Outcome<'_>) -> Result<Fate, (Wait, Refusal)> {
     let Outcome { index, status, failure_store, error, .. } = outcome;
     let kind = error.as_ref().map_or("", |error| &error.kind);
-    Ok(match (status, kind) {
-        (200..=299, _) if failure_store == "used" => Fate::FailureStore(Refusal {
-            code: "failure_store".into(),
-            message: format!(
-                "Elasticsearch could not index it and keeps it, with the reason, in the failure store {index}"
-            ),
-        }),
-        (200..=299, _) => Fate::Delivered,
-        (409, "version_conflict_engine_exception") => Fate::Duplicate,
-        (429, _) | (_, "es_rejected_execution_exception") | (408 | 409, _) => Fate::Retry,
-        // A node that fails may have taken it first.
-        (500..=599, _) => Fate::Unknown,
-        (401 | 403 | 404, _) => return Err(refusal(status, error)),
-        (_, kind) if NOT_OF_THE_DOCUMENT.contains(&kind) || lacks_pipeline(error.as_ref()) => {
-            return Err(refusal(status, error));
+    let wait = match (status, kind) {
+        (200..=299, _) if failure_store == "used" => {
+            return Ok(Fate::FailureStore(Refusal {
+                code: "failure_store".into(),
+                message: format!(
+                    "Elasticsearch could not index it and keeps it, with the reason, in the failure store {index}"
+                ),
+            }));
         }
-        _ => Fate::Refused(refusal(status, error)),
-    })
+        (200..=299, _) => return Ok(Fate::Delivered),
+        (409, "version_conflict_engine_exception") => return Ok(Fate::Duplicate),
+        (429, _) | (_, "es_rejected_execution_exception") => Wait::Throttled,
+        (408 | 409, _) => Wait::Retry,
+        // A node that fails may have taken it first.
+        (500..=599, _) => Wait::Unknown,
+        (401 | 403 | 404, _) => Wait::Held,
+        (_, kind) if NOT_OF_THE_DOCUMENT.contains(&kind) || lacks_pipeline(error.as_ref()) => Wait::Held,
+        _ => return Ok(Fate::Refused(refusal(status, error))),
+    };
+    Err((wait, refusal(status, error)))
 }
 
 /// Whether the pipeline is missing that the settings or an index template name. It has no kind of error of its own.

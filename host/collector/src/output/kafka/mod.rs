@@ -40,7 +40,6 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::counts::Counts;
 use super::message::{Message, origin};
 use super::{Documents, Fate, Limits, Output, OutputError, Sent};
 use crate::http::RetrySettings;
@@ -63,7 +62,6 @@ pub struct Kafka {
     /// Members of `@metadata` that all documents have.
     origin: String,
     cluster: Mutex<Option<Arc<Cluster>>>,
-    counts: Counts,
 }
 
 /// Documents for one partition, by their places in the send.
@@ -82,7 +80,6 @@ impl Kafka {
             access: Access::new(&settings).map_err(Error::Settings)?,
             origin: origin(BEAT),
             cluster: Mutex::default(),
-            counts: Counts::new("Kafka"),
             settings,
         })
     }
@@ -152,18 +149,12 @@ impl Output for Kafka {
             documents.iter().flat_map(|documents| documents.messages(&self.origin)).collect();
         let patience = self.settings.timeout;
         let connecting = timeout(patience, self.cluster()).await;
-        let cluster = match connecting.unwrap_or_else(|_| Err(Error::no_answer(&self.settings))) {
-            Ok(cluster) => cluster,
-            Err(error) => {
-                self.counts.add(&vec![Fate::Retry; messages.len()]);
-                return Err(error.into());
-            }
-        };
+        let cluster = connecting.unwrap_or_else(|_| Err(Error::no_answer(&self.settings)))?;
         let (shares, mut problem) = self.share(&cluster, &messages).await;
         let each = shares.iter().map(|((topic, partition), places)| {
             let messages: Vec<&Message<'_>> = places.iter().filter_map(|at| messages.get(*at)).collect();
             let cluster = &cluster;
-            async move { (places, cluster.deliver(topic, *partition, messages, &self.settings, &self.counts).await) }
+            async move { (places, cluster.deliver(topic, *partition, messages, &self.settings).await) }
         });
         let mut fates = vec![Fate::Retry; messages.len()];
         for (places, (settled, failed)) in join_all(each).await {
@@ -174,22 +165,17 @@ impl Output for Kafka {
                 }
             }
         }
-        self.counts.add(&fates);
-        let Some(error) = problem else { return Ok(Sent { fates, retry_after: None, throttled: false }) };
+        let Some(error) = problem else { return Ok(Sent { fates, ..Sent::default() }) };
         self.lost(&cluster).await;
         if fates.iter().all(|fate| *fate == Fate::Retry) {
             return Err(error.into());
         }
         tracing::warn!(%error, "not all documents are known to be delivered: the others are sent again");
-        Ok(Sent { fates, retry_after: error.retry_after(), throttled: false })
+        Ok(Sent { fates, retry_after: error.retry_after(), throttled: false, problem: Some(error.to_string()) })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {
         // What is acknowledged is with all replicas in sync.
         Ok(())
-    }
-
-    fn summary(&self) -> Option<String> {
-        Some(self.counts.to_string())
     }
 }

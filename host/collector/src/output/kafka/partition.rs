@@ -8,7 +8,6 @@ use tokio::time::timeout;
 use super::cluster::Cluster;
 use super::error::{Meaning, meaning};
 use super::{Error, KafkaSettings};
-use crate::output::counts::Counts;
 use crate::output::message::Message;
 use crate::output::{Fate, Refusal};
 
@@ -52,7 +51,6 @@ impl Cluster {
         partition: i32,
         messages: Vec<&Message<'_>>,
         settings: &KafkaSettings,
-        counts: &Counts,
     ) -> (Vec<Fate>, Option<Error>) {
         let mut fates = Vec::with_capacity(messages.len());
         let limit = settings.max_message_bytes;
@@ -64,7 +62,6 @@ impl Cluster {
                 continue;
             }
             let (batch, after) = rest.split_at(fits(rest, limit).min(most));
-            counts.sent(batch.iter().map(|message| message.len()).sum());
             let error = match timeout(settings.timeout, self.produce(topic, partition, batch, settings)).await {
                 Ok(Ok(())) => {
                     fates.resize(fates.len() + batch.len(), Fate::Delivered);

@@ -16,7 +16,6 @@ pub(super) mod trial;
 
 use std::sync::Arc;
 
-use super::counts::Counts;
 use super::message::{Message, origin};
 use super::{Documents, Fate, Limits, Output, OutputError, Sent};
 use crate::http::RetrySettings;
@@ -36,7 +35,6 @@ pub struct Logstash {
     hosts: Hosts,
     /// Members of `@metadata` that all documents have.
     origin: String,
-    counts: Counts,
 }
 
 impl Logstash {
@@ -46,12 +44,7 @@ impl Logstash {
     ///
     /// The option at fault.
     pub fn open(settings: LogstashSettings) -> Result<Self, Error> {
-        Ok(Self {
-            hosts: Hosts::new(&settings).map_err(Error::Settings)?,
-            origin: origin(&settings.index),
-            counts: Counts::new("Logstash"),
-            settings,
-        })
+        Ok(Self { hosts: Hosts::new(&settings).map_err(Error::Settings)?, origin: origin(&settings.index), settings })
     }
 
     async fn send_window(&self, messages: &[Message<'_>]) -> Result<(usize, Option<Error>), Error> {
@@ -68,7 +61,6 @@ impl Logstash {
             };
             let frames = frames::window(messages, self.settings.compression_level)
                 .map_err(|source| Error::Connect { host: host.name(), source })?;
-            self.counts.sent(messages.iter().map(Message::len).sum());
             return Ok(match connection.send(frames, messages.len()).await {
                 Ok(()) => {
                     self.hosts.answered(host);
@@ -102,29 +94,18 @@ impl Output for Logstash {
     async fn send(&self, documents: &[Documents]) -> Result<Sent, OutputError> {
         let messages: Vec<Message<'_>> =
             documents.iter().flat_map(|documents| documents.messages(&self.origin)).collect();
-        let (acknowledged, error) = match self.send_window(&messages).await {
-            Ok(sent) => sent,
-            Err(error) => {
-                self.counts.add(&vec![Fate::Retry; messages.len()]);
-                return Err(error.into());
-            }
-        };
-        if let Some(error) = error {
+        let (acknowledged, error) = self.send_window(&messages).await?;
+        if let Some(error) = &error {
             let left = messages.len() - acknowledged;
             tracing::warn!(documents = left, %error, "not all documents are known to be delivered: they are sent again");
         }
         let mut fates = vec![Fate::Delivered; acknowledged];
         fates.resize(messages.len(), Fate::Unknown);
-        self.counts.add(&fates);
-        Ok(Sent { fates, retry_after: None, throttled: false })
+        Ok(Sent { fates, problem: error.map(|error| error.to_string()), ..Sent::default() })
     }
 
     async fn flush(&self) -> Result<(), OutputError> {
         // What is acknowledged is Logstash's.
         Ok(())
-    }
-
-    fn summary(&self) -> Option<String> {
-        Some(self.counts.to_string())
     }
 }

@@ -249,7 +249,7 @@ impl Source for Defender {
 
     fn lag(&self) -> Lag {
         let seconds = |read: i64| unix_millis().saturating_sub(read).max(0) as f64 / 1e3;
-        Lag { seconds: self.shared.state().read.map(seconds), records: None }
+        Lag { seconds: self.shared.state().read.map(seconds), messages: None }
     }
 
     fn trapped(&self, _: u64, trapped: Trapped) {

@@ -150,7 +150,7 @@ impl HubTask {
                 let _ = items.send(Item::Failed(error)).await;
                 return None;
             };
-            metrics.part_failed(&self.hub.eventhub, &error);
+            metrics.aspect_failed(&self.hub.eventhub, &error);
             tracing::warn!(hub = %self.hub, %error, ?wait, "the event hub cannot be reached yet");
             sleep(wait).await;
         }
@@ -243,7 +243,7 @@ impl Sharing {
             let metrics = &self.task.common.metrics;
             match &shared {
                 Ok(()) => metrics.health.works(&sharing),
-                Err(error) => metrics.part_failed(&sharing, error),
+                Err(error) => metrics.aspect_failed(&sharing, error),
             }
             if let Err(error) = shared {
                 let hub = &self.task.hub;

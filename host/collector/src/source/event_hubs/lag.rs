@@ -76,11 +76,11 @@ impl Lags {
     pub(super) fn sum(&self, now: SystemTime) -> Lag {
         let lags = self.lags();
         let messages: Option<Vec<u64>> = lags.values().map(Behind::messages).collect();
-        let records = messages.filter(|messages| !messages.is_empty()).map(|messages| messages.iter().sum());
+        let messages = messages.filter(|messages| !messages.is_empty()).map(|messages| messages.iter().sum());
         let behind = lags.values().filter(|behind| behind.messages() != Some(0));
         let times = behind.filter_map(|behind| now.duration_since(behind.enqueued?).ok());
         let longest = times.max().map(|time| time.as_secs_f64());
-        Lag { seconds: longest.or((records == Some(0)).then_some(0.0)), records }
+        Lag { seconds: longest.or((messages == Some(0)).then_some(0.0)), messages }
     }
 }
 
@@ -104,17 +104,17 @@ mod tests {
         assert_eq!(lags.sum(now), Lag::default());
         lags.read(&one, &at(9), ago(60));
         lags.ends(&one, 0, 14);
-        assert_eq!(lags.sum(now), Lag { seconds: Some(60.0), records: Some(5) });
+        assert_eq!(lags.sum(now), Lag { seconds: Some(60.0), messages: Some(5) });
         lags.read(&two, &Place::default(), None);
-        assert_eq!(lags.sum(now).records, None, "of one partition nothing is known");
+        assert_eq!(lags.sum(now).messages, None, "of one partition nothing is known");
         lags.ends(&two, 100, 102);
-        assert_eq!(lags.sum(now), Lag { seconds: Some(60.0), records: Some(8) });
+        assert_eq!(lags.sum(now), Lag { seconds: Some(60.0), messages: Some(8) });
         lags.read(&one, &at(20), ago(2));
         lags.read(&two, &at(102), ago(7));
-        assert_eq!(lags.sum(now), Lag { seconds: Some(0.0), records: Some(0) });
+        assert_eq!(lags.sum(now), Lag { seconds: Some(0.0), messages: Some(0) });
         lags.ends(&two, 110, 115);
-        assert_eq!(lags.sum(now).records, Some(6), "what has expired does not count");
+        assert_eq!(lags.sum(now).messages, Some(6), "what has expired does not count");
         lags.forget(&two);
-        assert_eq!(lags.sum(now).records, Some(0));
+        assert_eq!(lags.sum(now).messages, Some(0));
     }
 }

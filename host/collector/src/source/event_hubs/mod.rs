@@ -66,7 +66,7 @@ use store::BlobStore;
 
 /// Checkpoints that are sent at once.
 const SAVES: usize = 16;
-/// The part of an input that keeps checkpoints.
+/// The aspect of an input that keeps checkpoints.
 const CONTAINER: &str = "container for checkpoints";
 /// How long connections may take to end.
 const CLOSE: Duration = Duration::from_secs(10);
@@ -251,7 +251,7 @@ async fn open_store(common: &Common, container: Container) -> Option<BlobStore> 
             return None;
         }
         let wait = common.settings.retry.wait_max;
-        common.metrics.part_failed(CONTAINER, &error);
+        common.metrics.aspect_failed(CONTAINER, &error);
         tracing::warn!(%error, ?wait, "the container for checkpoints cannot be opened yet");
         tokio::select! {
             () = sleep(wait) => {}

@@ -91,16 +91,16 @@ enum End {
 impl Reader {
     /// Reads until the hold ends, which it does too when somebody else takes the partition.
     pub(super) async fn run(mut self) {
-        let (hold, part) = (self.hold.clone(), part(&self.hold));
+        let (hold, aspect) = (self.hold.clone(), aspect(&self.hold));
         let (shared, metrics) = (self.shared.clone(), self.metrics.clone());
         shared.lags.read(&hold, &self.place, None);
-        self.run_on(&hold, &part).await;
+        self.run_on(&hold, &aspect).await;
         shared.lags.forget(&hold);
         // Where it fails for good the input does.
-        metrics.health.works(&part);
+        metrics.health.works(&aspect);
     }
 
-    async fn run_on(&mut self, hold: &Arc<Hold>, part: &str) {
+    async fn run_on(&mut self, hold: &Arc<Hold>, aspect: &str) {
         let mut stop = self.stop.clone();
         let settings = RetrySettings { max_attempts: u32::MAX, ..self.retry.clone() };
         let mut retry = Retry::new(&settings);
@@ -142,7 +142,7 @@ impl Reader {
                 return;
             }
             let Some(wait) = retry.failed(None) else { return };
-            self.metrics.part_failed(part, &error);
+            self.metrics.aspect_failed(aspect, &error);
             tracing::warn!(%hub, partition, %error, ?wait, "reading a partition failed; it goes on after the last message that was read");
             tokio::select! {
                 () = sleep(wait) => {}
@@ -163,10 +163,10 @@ impl Reader {
             Ok(client) => client,
             Err(error) => return End::Failed(error),
         };
-        let (shared, metrics, part) = (self.shared.clone(), self.metrics.clone(), part(&hold));
+        let (shared, metrics, aspect) = (self.shared.clone(), self.metrics.clone(), aspect(&hold));
         let proven = async {
             sleep(PROVEN).await;
-            metrics.health.works(&part);
+            metrics.health.works(&aspect);
             std::future::pending().await
         };
         let end = tokio::select! {
@@ -220,7 +220,7 @@ impl Reader {
             }
             let finished = self.last.is_some_and(|last| place.sequence_number.is_some_and(|number| number >= last));
             self.shared.lags.read(&self.hold, &place, enqueued);
-            self.metrics.part_works(&part(&self.hold));
+            self.metrics.aspect_works(&aspect(&self.hold));
             self.place = place;
             if finished {
                 self.last = None;
@@ -263,8 +263,8 @@ impl Reader {
     }
 }
 
-/// Its name among the parts of an input.
-fn part(hold: &Hold) -> String {
+/// Its name among the aspects of an input.
+fn aspect(hold: &Hold) -> String {
     format!("partition {} of {}", hold.partition, hold.hub.eventhub)
 }
 

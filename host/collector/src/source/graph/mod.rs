@@ -180,7 +180,7 @@ impl Source for Graph {
             let state = self.shared.state();
             state.progress.boundary().max(state.read)
         };
-        Lag { seconds: Some(now().saturating_sub(read) as f64 / 1e7), records: None }
+        Lag { seconds: Some(now().saturating_sub(read) as f64 / 1e7), messages: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use defenderbeat_collector::output::logstash::LogstashSettings;
-use defenderbeat_collector::output::{Fate, Logstash, Output as _};
+use defenderbeat_collector::output::{Fate, Logstash, Output as _, Sent};
 
 use super::lumberjack::Server;
 use crate::documents;
@@ -67,8 +67,11 @@ async fn of_a_window_that_breaks_off_what_was_acknowledged_is_delivered() {
             // Closed in the middle of an acknowledgement, kept open otherwise.
             (!answers.ends_with(b"!")).then_some(connection)
         };
-        let (fates, _connection) = tokio::join!(send(&output), answering);
+        let documents = [documents(0..5)];
+        let (sent, _connection) = tokio::join!(output.send(&documents), answering);
+        let Sent { fates, problem, .. } = sent.unwrap();
         assert_eq!(fates, delivered(2), "{said}");
+        assert!(problem.unwrap().contains(said));
         drop(logging);
         let log = fs::read_to_string(log.path()).unwrap();
         let warned = log.lines().filter(|line| line.contains("WARN") && line.contains("documents=3")).count();
