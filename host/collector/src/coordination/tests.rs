@@ -345,6 +345,24 @@ async fn the_first_to_lead_is_who_has_collected_alone_whoever_starts_first() {
 }
 
 #[tokio::test]
+async fn an_input_whose_lease_cannot_be_asked_for_keeps_no_other_from_being_led() {
+    let Some(azurite) = Azurite::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let local = LocalCheckpoints::open(folder.path()).unwrap();
+    local.commit("incidents", 0, "alone").unwrap();
+    let coordinator = Coordinator::start(&settings(&azurite, 15), ONE, Arc::new(local)).unwrap();
+    // No server takes a name that long.
+    let metrics = Arc::<Metrics>::default();
+    let broken = coordinator.stand(&Input { id: "a".repeat(100_000), ..input("alerts") }, metrics.clone());
+    let other = coordinator.stand(&input("incidents"), Arc::default());
+    tokio::select! {
+        () = broken.elected() => panic!("it cannot"),
+        () = other.elected() => {}
+    }
+    until(&broken, || metrics.health.reasons().iter().any(|reason| reason.contains(COORDINATION))).await;
+}
+
+#[tokio::test]
 async fn a_container_that_is_removed_is_made_again_and_who_led_leads_again() {
     let Some(azurite) = Azurite::start() else { return };
     let folder = tempfile::tempdir().unwrap();
