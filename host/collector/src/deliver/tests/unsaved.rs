@@ -25,7 +25,7 @@ struct Running {
     case: Case,
     events: mpsc::Sender<Event>,
     end: oneshot::Sender<()>,
-    delivery: tokio::task::JoinHandle<Result<Delivered<Scripted>, DeliverError>>,
+    delivery: tokio::task::JoinHandle<Result<Delivered, DeliverError>>,
 }
 
 impl Running {
