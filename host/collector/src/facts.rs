@@ -40,6 +40,8 @@ struct Log {
     saved: bool,
     /// Facts that other processes do not have yet; none where there are no others.
     own: Option<Vec<u8>>,
+    /// The generation in which those were last taken together with all others.
+    own_since: u64,
 }
 
 /// How far a component has learned.
@@ -87,7 +89,7 @@ impl Facts {
                 Vec::new()
             }
         };
-        let log = Log { long: long(bytes.len()), bytes, generation: 0, saved: true, own: None };
+        let log = Log { long: long(bytes.len()), bytes, generation: 0, saved: true, own: None, own_since: 0 };
         Self { file, log: Mutex::new(log), saving: Mutex::new(()) }
     }
 
@@ -118,29 +120,34 @@ impl Facts {
         self.log().own.get_or_insert_default();
     }
 
-    /// Replaces the log by that of other processes, and what they do not have yet.
+    /// Replaces the log by that of other processes, and what they do not have yet. Where it is long it is made compact with the next
+    /// facts that are added.
     pub(crate) fn merge(&self, theirs: Vec<u8>) {
         let mut log = self.log();
         let mut bytes = theirs;
         bytes.extend_from_slice(log.own.as_deref().unwrap_or_default());
         log.generation += 1;
-        log.long = long(bytes.len());
         log.bytes = bytes;
         log.saved = false;
     }
 
-    /// The log as a file has it, and how many bytes of it others do not have yet; none where they have all of it. `first`: they have
-    /// nothing.
-    pub(crate) fn to_share(&self, first: bool) -> Option<(Vec<u8>, usize)> {
+    /// The log as a file has it, and how many bytes of it others do not have yet; none where they have all of it, or as long as it is
+    /// to be made compact: who always took over what others have not made compact, and passed it on, would undo it each time that they do.
+    /// `first`: they have nothing.
+    pub(crate) fn to_share(&self, first: bool) -> Option<(Vec<u8>, Place)> {
         let log = self.log();
         let own = log.own.as_ref().map_or(0, Vec::len);
-        (own > 0 || (first && !log.bytes.is_empty())).then(|| (encode(&log.bytes), own))
+        let is_news = own > 0 || (first && !log.bytes.is_empty());
+        (is_news && log.bytes.len() < log.long.min(LONGEST))
+            .then(|| (encode(&log.bytes), Place { generation: log.generation, length: own }))
     }
 
-    /// Notes that others have so many more bytes of it.
-    pub(crate) fn shared(&self, own: usize) {
-        if let Some(news) = &mut self.log().own {
-            news.drain(..own.min(news.len()));
+    /// Notes that others have what was given to be shared.
+    pub(crate) fn shared(&self, own: Place) {
+        let mut log = self.log();
+        let own_since = log.own_since;
+        if let Some(news) = log.own.as_mut().filter(|_| own.generation >= own_since) {
+            news.drain(..own.length.min(news.len()));
         }
     }
 
@@ -163,6 +170,11 @@ impl Facts {
             log.bytes = compact;
         }
         log.bytes.extend_from_slice(&added);
+        // Others may be out of reach for days.
+        if log.own.as_ref().is_some_and(|own| own.len() > log.bytes.len()) {
+            log.own = Some(log.bytes.clone());
+            log.own_since = log.generation;
+        }
         log.long = long(log.bytes.len());
         log.saved = false;
         tracing::debug!(file = %self.file.display(), before, after = log.bytes.len(), "facts are made compact");
@@ -173,7 +185,8 @@ impl Facts {
         let mut log = self.log();
         if place.generation == log.generation {
             let own = log.own.as_ref().map(|_| Vec::new());
-            *log = Log { bytes: Vec::new(), generation: log.generation + 1, long: LONG, saved: false, own };
+            let generation = log.generation + 1;
+            *log = Log { bytes: Vec::new(), generation, long: LONG, saved: false, own, own_since: generation };
         }
     }
 
@@ -258,157 +271,5 @@ fn hash(facts: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts() -> (tempfile::TempDir, Facts) {
-        let data = tempfile::tempdir().unwrap();
-        let facts = Facts::load(data.path(), "event");
-        (data, facts)
-    }
-
-    fn more(facts: &str) -> Option<News> {
-        Some(News::More(facts.as_bytes().to_vec()))
-    }
-
-    fn anew(facts: &str) -> Option<News> {
-        Some(News::Anew(facts.as_bytes().to_vec()))
-    }
-
-    #[test]
-    fn each_learns_what_it_has_not_learned_in_the_same_order() {
-        let (_data, facts) = facts();
-        let (mut one, mut other) = (Place::default(), Place::default());
-        assert_eq!(facts.since(&mut one), None);
-        facts.add(b"a");
-        assert_eq!(facts.since(&mut one), more("a"));
-        facts.add(b"b");
-        facts.add(b"c");
-        assert_eq!(facts.since(&mut other), more("abc"));
-        assert_eq!(facts.since(&mut one), more("bc"));
-        assert_eq!((facts.since(&mut one), facts.since(&mut other)), (None, None));
-    }
-
-    #[test]
-    fn a_long_log_is_replaced_and_nothing_added_meanwhile_is_lost() {
-        let (_data, facts) = facts();
-        let (mut one, mut other) = (Place::default(), Place::default());
-        assert!(!facts.add(b"start"));
-        facts.since(&mut other);
-        assert!(facts.add(&vec![b'x'; LONG]));
-        facts.since(&mut one);
-        facts.add(b"late");
-        facts.replace(&mut one, b"compact".to_vec());
-        assert_eq!(facts.since(&mut one), more("late"));
-        // One that had not learned all that was replaced begins anew.
-        assert_eq!(facts.since(&mut other), anew("compactlate"));
-        // Nobody replaces on top of what he has not learned.
-        let mut old = Place::default();
-        facts.replace(&mut old, b"wrong".to_vec());
-        assert_eq!(facts.since(&mut other), None);
-        assert!(!facts.add(b"y"), "it is not long any more");
-    }
-
-    #[test]
-    fn a_log_is_long_again_when_it_has_doubled() {
-        let (_data, facts) = facts();
-        let mut place = Place::default();
-        facts.add(&vec![b'x'; 4 * LONG]);
-        facts.since(&mut place);
-        facts.replace(&mut place, vec![b'x'; 3 * LONG]);
-        assert!(!facts.add(&vec![b'x'; 2 * LONG]));
-        assert!(facts.add(&vec![b'x'; LONG]));
-    }
-
-    #[test]
-    fn a_log_without_bounds_is_forgotten() {
-        let (_data, facts) = facts();
-        let mut place = Place::default();
-        facts.add(b"a");
-        facts.since(&mut place);
-        facts.replace(&mut place, vec![b'x'; LONGEST + 1]);
-        facts.add(b"b");
-        assert_eq!(facts.since(&mut Place::default()), anew("b"));
-        // The one that made it knows more than the others, and begins anew.
-        assert_eq!(facts.since(&mut place), anew("b"));
-    }
-
-    #[test]
-    fn what_is_forgotten_is_not_learned_again() {
-        let (_data, facts) = facts();
-        let mut place = Place::default();
-        facts.add(b"a");
-        facts.since(&mut place);
-        facts.forget(place);
-        facts.add(b"b");
-        assert_eq!(facts.since(&mut place), anew("b"));
-        // Once is enough.
-        facts.forget(Place::default());
-        assert_eq!(facts.since(&mut Place::default()), anew("b"));
-    }
-
-    #[test]
-    fn a_restart_remembers_what_was_saved() {
-        let (data, facts) = facts();
-        facts.save();
-        assert!(!data.path().join("facts").exists(), "there was nothing to save");
-        facts.add(b"a\nb");
-        facts.save();
-        facts.add(b"c");
-        let again = Facts::load(data.path(), "event");
-        assert_eq!(again.since(&mut Place::default()), more("a\nb"));
-        assert_eq!(Facts::load(data.path(), "other").since(&mut Place::default()), None);
-    }
-
-    #[test]
-    fn a_file_that_is_damaged_anywhere_is_an_empty_start() {
-        let (data, facts) = facts();
-        facts.add(b"some facts");
-        facts.save();
-        let file = data.path().join("facts/event");
-        let whole = fs::read(&file).unwrap();
-        for at in 0..whole.len() {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 1;
-            fs::write(&file, &damaged).unwrap();
-            assert_eq!(Facts::load(data.path(), "event").since(&mut Place::default()), None, "byte {at}");
-            fs::write(&file, &whole[..at]).unwrap();
-            assert_eq!(Facts::load(data.path(), "event").since(&mut Place::default()), None, "cut to {at} bytes");
-        }
-        let again = Facts::load(data.path(), "event");
-        again.add(b"new");
-        again.save();
-        assert_eq!(Facts::load(data.path(), "event").since(&mut Place::default()), more("new"));
-    }
-
-    #[test]
-    fn what_others_found_comes_first_and_what_they_do_not_have_stays() {
-        let (_data, facts) = facts();
-        let mut place = Place::default();
-        facts.add(b"old");
-        facts.share();
-        assert_eq!(facts.to_share(false), None);
-        assert_eq!(decode(&facts.to_share(true).unwrap().0).unwrap(), b"old", "others have nothing");
-        facts.add(b"ours");
-        facts.since(&mut place);
-        facts.merge(b"theirs".to_vec());
-        assert_eq!(facts.since(&mut place), anew("theirsours"));
-        let (all, own) = facts.to_share(false).unwrap();
-        assert_eq!((decode(&all).unwrap(), own), (b"theirsours".to_vec(), 4));
-        facts.add(b"more");
-        facts.shared(own);
-        facts.merge(b"compact".to_vec());
-        assert_eq!(facts.since(&mut place), anew("compactmore"));
-    }
-
-    #[test]
-    fn what_cannot_be_saved_is_saved_later() {
-        let (data, facts) = facts();
-        fs::write(data.path().join("facts"), "in the way").unwrap();
-        facts.add(b"a");
-        facts.save();
-        fs::remove_file(data.path().join("facts")).unwrap();
-        facts.save();
-        assert_eq!(Facts::load(data.path(), "event").since(&mut Place::default()), more("a"));
-    }
-}
+#[path = "facts_tests.rs"]
+mod tests;

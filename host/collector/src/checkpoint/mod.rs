@@ -109,8 +109,8 @@ pub enum CheckpointError {
     },
     /// The blob is not whole.
     #[error(
-        "checkpoint {blob}: {reason}; put an earlier version of the blob in its place, or remove it to read from \
-         initial_interval again"
+        "checkpoint {blob}: {reason}; put an earlier version of the blob in its place, or remove it: the input begins then where \
+         it stood below path.data of a process before it was coordinated, or at initial_interval"
     )]
     Damaged {
         /// The blob.
@@ -137,13 +137,10 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// Whether the same call may succeed later.
+    /// Whether the same call may succeed later. What a storage account or its login server refuses may be allowed again, and where it
+    /// is not the lease ends, and the session of the one input with it.
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Io { .. } | Self::Unanswered { .. } => true,
-            Self::Storage { source, .. } => source.is_transient(),
-            _ => false,
-        }
+        matches!(self, Self::Io { .. } | Self::Storage { .. } | Self::Unanswered { .. })
     }
 
     /// Whether another process leads the input now. Nothing failed then: the session ends, and the input waits for its turn.

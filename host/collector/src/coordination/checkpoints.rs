@@ -94,12 +94,18 @@ impl BlobCheckpoint {
                 (session.generation, session.etag) = (next, etag);
                 return Ok(next);
             }
-            let (saved, etag) = self.read().await?;
-            let is_own = saved.session.as_ref() == Some(&session.id) && saved.generation > session.generation;
-            if !is_own {
+            let found = match self.read().await {
+                // It is not what this session wrote. Whoever loads it says what is wrong.
+                Err(CheckpointError::Damaged { .. }) => None,
+                found => Some(found?),
+            };
+            let is_own = |saved: &format::Saved| {
+                saved.session.as_ref() == Some(&session.id) && saved.generation > session.generation
+            };
+            let Some((saved, etag)) = found.filter(|(saved, _)| is_own(saved)) else {
                 self.lease.lose();
                 return Err(self.lost());
-            }
+            };
             // An answer got lost.
             (session.generation, session.etag) = (saved.generation, etag);
         }

@@ -4,12 +4,20 @@
 //! paused: he reads it first, and puts his own on top. Facts are a cache, so each process goes on with those it has while the
 //! storage account does not answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use crate::facts::{self, Facts, LONGEST};
 use crate::http;
 use crate::storage::{Condition, Container, Written};
 
+/// How often facts are exchanged: so much of them another process does not have after a crash.
+const EVERY: Duration = Duration::from_secs(300);
+/// How long a request may take, in which all facts may be on their way: tens of MB.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 /// Tries of one exchange: others may be faster.
 const TRIES: usize = 3;
 /// A first line, and the facts.
@@ -60,5 +68,45 @@ impl SharedFacts {
             }
         }
         Ok(())
+    }
+}
+
+/// Exchanges facts with other processes.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    facts: Mutex<Vec<Arc<tokio::sync::Mutex<SharedFacts>>>>,
+    more: Notify,
+}
+
+impl Exchange {
+    /// Exchanges these from now on, too.
+    pub(super) fn add(&self, facts: SharedFacts) {
+        self.facts().push(Arc::new(tokio::sync::Mutex::new(facts)));
+        self.more.notify_one();
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Vec<Arc<tokio::sync::Mutex<SharedFacts>>>> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Exchanges them now and then.
+    pub(super) async fn keep_exchanging(self: Arc<Self>) {
+        loop {
+            self.exchange().await;
+            tokio::select! {
+                () = sleep(EVERY) => {}
+                () = self.more.notified() => {}
+            }
+        }
+    }
+
+    /// Exchanges them once. What fails is said, and done the next time.
+    pub(super) async fn exchange(&self) {
+        let all = self.facts().clone();
+        for facts in all {
+            if let Err(error) = facts.lock().await.exchange().await {
+                tracing::warn!(%error, "facts are not exchanged with other processes for now; documents may lack what they have found");
+            }
+        }
     }
 }

@@ -31,9 +31,19 @@ pub(super) struct Lease {
     pub(super) id: String,
     duration: Duration,
     container: Container,
-    hold: watch::Sender<Option<Hold>>,
-    /// The input waits to be led: what it had under way is settled.
-    waits: AtomicBool,
+    stand: watch::Sender<Stand>,
+    is_led_by_another: AtomicBool,
+}
+
+/// Where an input stands in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stand {
+    /// Not to be led: it is told to stop, or what it had under way is not settled yet.
+    Aside,
+    /// To be led as soon as this process has the lease.
+    Waits,
+    /// This process has the lease, or has not given it back.
+    Leads(Hold),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +62,33 @@ impl Lease {
             id,
             duration,
             container,
-            hold: watch::Sender::new(None),
-            waits: AtomicBool::new(false),
+            stand: watch::Sender::new(Stand::Aside),
+            is_led_by_another: AtomicBool::new(false),
         }
     }
 
     /// Until when this process leads, by its own clock: well before the lease ends, so that nothing is under way then. None
     /// where it does not.
     pub(super) fn until(&self) -> Option<Instant> {
-        let hold = (*self.hold.borrow())?;
-        Some(self.end_of(hold)).filter(|end| *end > Instant::now())
+        Some(self.end_of(self.hold()?)).filter(|end| *end > Instant::now())
+    }
+
+    fn hold(&self) -> Option<Hold> {
+        match *self.stand.borrow() {
+            Stand::Leads(hold) => Some(hold),
+            Stand::Aside | Stand::Waits => None,
+        }
+    }
+
+    /// Changes the hold where there is one.
+    fn change(&self, change: impl FnOnce(&mut Hold)) {
+        self.stand.send_if_modified(|stand| match stand {
+            Stand::Leads(hold) => {
+                change(hold);
+                true
+            }
+            Stand::Aside | Stand::Waits => false,
+        });
     }
 
     fn end_of(&self, hold: Hold) -> Instant {
@@ -70,22 +97,38 @@ impl Lease {
 
     /// Whether this process has it, or has not given it back.
     pub(super) fn is_held(&self) -> bool {
-        self.hold.borrow().is_some()
+        self.hold().is_some()
     }
 
     /// Whether the input runs as soon as this process has it.
     pub(super) fn waits(&self) -> bool {
-        self.waits.load(Ordering::Relaxed)
+        *self.stand.borrow() == Stand::Waits
     }
 
-    /// Notes whether it does.
-    pub(super) fn set_waiting(&self, waits: bool) {
-        self.waits.store(waits, Ordering::Relaxed);
+    /// Has it run then.
+    pub(super) fn wait(&self) {
+        self.stand.send_if_modified(|stand| {
+            let aside = *stand == Stand::Aside;
+            if aside {
+                *stand = Stand::Waits;
+            }
+            aside
+        });
+    }
+
+    /// Whether another process had it when that was last asked.
+    pub(super) fn is_led_by_another(&self) -> bool {
+        self.is_led_by_another.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it has.
+    pub(super) fn note_led_by_another(&self, is_led: bool) {
+        self.is_led_by_another.store(is_led, Ordering::Relaxed);
     }
 
     /// Whether another process is to have it.
     pub(super) fn is_handed_over(&self) -> bool {
-        self.hold.borrow().is_some_and(|hold| hold.handing_over)
+        self.hold().is_some_and(|hold| hold.handing_over)
     }
 
     /// Tries to take it. Makes the blob where there is none: of the checkpoint that this process has of a time without others, else of
@@ -106,16 +149,26 @@ impl Lease {
             renewed = Instant::now();
             written = self.container.lease(&self.blob, action).await?;
         }
-        let acquired = matches!(written, Written::Done { .. });
-        if acquired {
-            self.hold.send_replace(Some(Hold { renewed, handing_over: false }));
+        if !matches!(written, Written::Done { .. }) {
+            return Ok(false);
         }
-        Ok(acquired)
+        let leads = self.stand.send_if_modified(|stand| {
+            let waits = *stand == Stand::Waits;
+            if waits {
+                *stand = Stand::Leads(Hold { renewed, handing_over: false });
+            }
+            waits
+        });
+        if !leads {
+            // It was told to stop meanwhile.
+            self.give_back().await;
+        }
+        Ok(leads)
     }
 
     /// Renews it where a third of its time has passed. Without an answer it is tried again, as long as it lasts.
     pub(super) async fn renew(&self) -> Result<(), http::Error> {
-        let Some(hold) = *self.hold.borrow() else { return Ok(()) };
+        let Some(hold) = self.hold() else { return Ok(()) };
         if hold.renewed.elapsed() < self.duration / 3 {
             return Ok(());
         }
@@ -126,11 +179,7 @@ impl Lease {
             return Ok(());
         };
         match written? {
-            Written::Done { .. } => self.hold.send_modify(|hold| {
-                if let Some(hold) = hold {
-                    hold.renewed = renewed;
-                }
-            }),
+            Written::Done { .. } => self.change(|hold| hold.renewed = renewed),
             Written::Refused | Written::Missing => self.lose(),
         }
         Ok(())
@@ -138,25 +187,35 @@ impl Lease {
 
     /// Notes that another has it, or nobody.
     pub(super) fn lose(&self) {
-        if self.hold.send_replace(None).is_some() {
+        if self.step_aside() {
             tracing::warn!(input = self.input, "another process leads the input now, or nobody: this one steps back");
         }
     }
 
-    /// Has this process step back, so that another can take it.
-    pub(super) fn hand_over(&self) {
-        self.hold.send_modify(|hold| {
-            if let Some(hold) = hold {
-                hold.handing_over = true;
+    /// Leads no more; gives whether it did.
+    fn step_aside(&self) -> bool {
+        self.stand.send_if_modified(|stand| {
+            let leads = matches!(stand, Stand::Leads(_));
+            if leads {
+                *stand = Stand::Aside;
             }
-        });
+            leads
+        })
     }
 
-    /// Gives it back, where this process has it.
+    /// Has this process step back, so that another can take it.
+    pub(super) fn hand_over(&self) {
+        self.change(|hold| hold.handing_over = true);
+    }
+
+    /// Waits for it no more, and gives it back where this process has it.
     pub(super) async fn release(&self) {
-        if self.hold.send_replace(None).is_none() {
-            return;
+        if matches!(self.stand.send_replace(Stand::Aside), Stand::Leads(_)) {
+            self.give_back().await;
         }
+    }
+
+    async fn give_back(&self) {
         let request = self.container.lease(&self.blob, LeaseAction::Release(&self.id));
         if let Ok(Err(error)) = timeout(self.duration / 3, request).await {
             tracing::warn!(input = self.input, %error, "the lease is not given back: others wait until it ends");
@@ -166,26 +225,26 @@ impl Lease {
     /// Waits until this process leads.
     pub(super) async fn elected(&self) {
         // The sender lives as long as this.
-        let _ = self.hold.subscribe().wait_for(Option::is_some).await;
+        let _ = self.stand.subscribe().wait_for(|stand| matches!(stand, Stand::Leads(_))).await;
     }
 
     /// Waits until this process must not go on to lead: the lease is lost, to be handed over, or about to end unrenewed.
     pub(super) async fn over(&self) {
-        let mut hold = self.hold.subscribe();
+        let mut stand = self.stand.subscribe();
         loop {
-            let Some(now) = *hold.borrow_and_update() else { return };
+            let Stand::Leads(now) = *stand.borrow_and_update() else { return };
             if now.handing_over {
                 return;
             }
             tokio::select! {
                 // The sender lives as long as this.
-                _ = hold.changed() => {}
+                _ = stand.changed() => {}
                 () = sleep_until(self.end_of(now)) => {
                     tracing::warn!(
                         input = self.input,
                         "the lease cannot be renewed: this process steps back before another takes over"
                     );
-                    self.hold.send_replace(None);
+                    self.step_aside();
                     return;
                 }
             }

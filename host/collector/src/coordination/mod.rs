@@ -17,8 +17,8 @@
 //! - A process that cannot renew a lease has its input stop when five sixths of the lease's time have passed since it was last sure to
 //!   have it, by its monotonic clock. What it had read before that may still be delivered; whoever takes over reads it again,
 //!   and the output knows it by its id.
-//! - An input whose leader is gone is led again within the time of a lease and a fifth, while any process is left; at once where the
-//!   leader was told to stop.
+//! - An input whose leader is gone is led again within the time of a lease and a third (the lease, a look, the looks for which it is
+//!   left to others, and one more), while any process is left; at once where the leader was told to stop.
 //! - While the storage account does not answer nobody leads, and nothing is lost.
 
 mod checkpoints;
@@ -44,7 +44,7 @@ use crate::http;
 use crate::metrics::Metrics;
 use crate::storage::{Blob, Condition, Container};
 use checkpoints::BlobCheckpoint;
-use facts::SharedFacts;
+use facts::{Exchange, SharedFacts};
 use lease::{AcquireError, Lease};
 pub use settings::{AzureBlobSettings, CoordinationOptions};
 use share::{Member, is_left_to_others, to_hand_over};
@@ -62,8 +62,6 @@ const LOOKS: u32 = 15;
 const LEFT_TO_OTHERS: u32 = 3;
 /// Members that are gone for so long are forgotten.
 const FORGET: Duration = Duration::from_secs(86_400);
-/// How often facts are exchanged: so much of them another process does not have after a crash.
-const EXCHANGE_FACTS_EVERY: Duration = Duration::from_secs(300);
 /// How long leaving may take.
 const LEAVE: Duration = Duration::from_secs(3);
 
@@ -74,6 +72,8 @@ pub(crate) struct Coordinator {
     looking: JoinHandle<()>,
     exchanging: JoinHandle<()>,
     exchange: Arc<Exchange>,
+    /// The container for facts, which take longer than a lease may.
+    facts: Container,
 }
 
 #[derive(Debug)]
@@ -121,8 +121,8 @@ impl Coordinator {
         let shared = Arc::new(Shared {
             id: id.to_owned(),
             lease_duration: settings.lease_duration,
-            container: settings.container()?,
-            saving: settings.container()?,
+            container: settings.container(settings.timeout())?,
+            saving: settings.container(settings.timeout())?,
             local,
             candidates: Mutex::default(),
             changed: Notify::new(),
@@ -130,7 +130,8 @@ impl Coordinator {
         let exchange = Arc::new(Exchange::default());
         let looking = tokio::spawn(shared.clone().keep_looking());
         let exchanging = tokio::spawn(exchange.clone().keep_exchanging());
-        Ok(Self { shared, looking, exchanging, exchange })
+        let facts = settings.container(facts::TIMEOUT)?;
+        Ok(Self { shared, looking, exchanging, exchange, facts })
     }
 
     /// Checkpoints of candidates in their blobs, those of others below `path.data`.
@@ -154,9 +155,7 @@ impl Coordinator {
     /// Has this process know what others have found of a kind, and others what it has.
     pub(crate) fn share(&self, kind: Kind, facts: Arc<Facts>) {
         let blob = format!("{FACTS}{}", kind.name());
-        let facts = SharedFacts::new(facts, blob, self.shared.container.clone());
-        self.exchange.facts().push(Arc::new(tokio::sync::Mutex::new(facts)));
-        self.exchange.more.notify_one();
+        self.exchange.add(SharedFacts::new(facts, blob, self.facts.clone()));
     }
 
     /// Gives back what this process has, so that others need not wait. It takes no part any more.
@@ -187,16 +186,20 @@ impl Drop for Coordinator {
 impl Candidate {
     /// Waits until this process leads the input.
     pub(crate) async fn elected(&self) {
-        self.standing.lease.set_waiting(true);
+        self.standing.lease.wait();
         // It may be had at once.
         self.shared.changed.notify_one();
         self.standing.lease.elected().await;
-        self.standing.lease.set_waiting(false);
     }
 
-    /// How long an input is waited for that is read once.
+    /// How long an input is waited for that is read once: longer than that of a leader that is gone takes to be led again.
     pub(crate) fn patience(&self) -> Duration {
-        self.shared.lease_duration
+        self.shared.lease_duration * 3 / 2
+    }
+
+    /// Whether another process led the input when that was last asked.
+    pub(crate) fn is_led_by_another(&self) -> bool {
+        self.standing.lease.is_led_by_another()
     }
 
     /// Waits until this process must not lead the input any more.
@@ -252,10 +255,13 @@ impl Shared {
                 Ok(_) => self.look(&mut looks, &standings).await,
                 Err(error) => Err(error),
             };
-            for Standing { metrics, .. } in &standings {
+            for Standing { lease, metrics, .. } in &standings {
                 match &looked {
                     Ok(()) => metrics.health.works(COORDINATION),
-                    Err(error) => metrics.health.failed(COORDINATION, error),
+                    Err(error) => {
+                        metrics.health.failed(COORDINATION, error);
+                        lease.note_led_by_another(false);
+                    }
                 }
             }
             if let Err(error) = looked {
@@ -274,18 +280,26 @@ impl Shared {
             self.container.ensure().await?;
             looks.opened = true;
         }
-        let blobs = self.container.list("defenderbeat/").await?;
+        // Where the container is gone it is made again.
+        let blobs = self.container.list("defenderbeat/").await.inspect_err(|_| looks.opened = false)?;
         let others = self.others(&blobs).await;
         let mut leads = standings.iter().filter(|standing| standing.lease.is_held()).count();
+        let (began, mut failed) = (Instant::now(), None);
         for Standing { lease, metrics, .. } in standings {
+            // Those that are held want to be renewed: the others have their turn with the next look.
+            if began.elapsed() > self.lease_duration / 6 {
+                break;
+            }
             if lease.is_held() || !lease.waits() {
                 looks.free.remove(&lease.input);
                 continue;
             }
             let is_led = blobs.iter().any(|blob| blob.leased && blob.name == lease.blob);
+            lease.note_led_by_another(is_led);
             let is_new = looks.tried.insert(lease.input.clone());
             if is_led {
                 looks.free.remove(&lease.input);
+                metrics.health.works(FIRST);
                 if !is_new {
                     continue;
                 }
@@ -295,10 +309,19 @@ impl Shared {
                 if is_patient && is_left_to_others(&lease.input, leads, &others) {
                     continue;
                 }
+                // The first blob is made by the process that has collected alone, whoever starts first.
+                let is_first = !blobs.iter().any(|blob| blob.name == lease.blob);
+                let has_none = || self.local.load(&lease.input).is_ok_and(|own| own.is_none());
+                if is_first && since.elapsed() < self.lease_duration && has_none() {
+                    continue;
+                }
             }
             let acquired = match lease.acquire(|| self.local.load(&lease.input)).await {
                 Ok(acquired) => acquired,
-                Err(AcquireError::Storage(error)) => return Err(error),
+                Err(AcquireError::Storage(error)) => {
+                    failed = Some(error);
+                    continue;
+                }
                 Err(AcquireError::Own(error)) => {
                     metrics.health.failed(FIRST, &error);
                     tracing::error!(input = lease.input, %error, "this process cannot begin with its own checkpoint");
@@ -308,6 +331,7 @@ impl Shared {
             if acquired {
                 leads += 1;
                 looks.free.remove(&lease.input);
+                metrics.health.works(FIRST);
                 metrics.leads.set(Some(1.0));
                 metrics.elections.add(1_u64);
                 tracing::info!(input = lease.input, "this process leads the input now");
@@ -322,7 +346,7 @@ impl Shared {
             self.container.put(&self.member(), &member.to_metadata(), Condition::Always).await?;
             looks.said = Some((member, now));
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// What others say that live. Blobs of those who are gone for long are removed.
@@ -376,38 +400,6 @@ impl Checkpoints for Shared {
         match standing {
             Some(standing) => standing.checkpoint.commit(cursor).await,
             None => self.local.commit(input, from, cursor),
-        }
-    }
-}
-
-/// Exchanges facts with other processes.
-#[derive(Debug, Default)]
-struct Exchange {
-    facts: Mutex<Vec<Arc<tokio::sync::Mutex<SharedFacts>>>>,
-    more: Notify,
-}
-
-impl Exchange {
-    fn facts(&self) -> MutexGuard<'_, Vec<Arc<tokio::sync::Mutex<SharedFacts>>>> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn keep_exchanging(self: Arc<Self>) {
-        loop {
-            self.exchange().await;
-            tokio::select! {
-                () = sleep(EXCHANGE_FACTS_EVERY) => {}
-                () = self.more.notified() => {}
-            }
-        }
-    }
-
-    async fn exchange(&self) {
-        let all = self.facts().clone();
-        for facts in all {
-            if let Err(error) = facts.lock().await.exchange().await {
-                tracing::warn!(%error, "facts are not exchanged with other processes for now; documents may lack what they have found");
-            }
         }
     }
 }

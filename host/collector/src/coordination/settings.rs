@@ -93,7 +93,12 @@ impl AzureBlobSettings {
         if !(15..=60).contains(&self.lease_duration.as_secs()) || self.lease_duration.subsec_nanos() > 0 {
             return wrong("lease_duration", "must be of 15s to 60s, in whole seconds, as leases on blobs are");
         }
-        self.container().map(drop)
+        self.container(self.timeout()).map(drop)
+    }
+
+    /// How long requests about leases and checkpoints may take: several answers may fail to come before a lease ends.
+    pub(super) fn timeout(&self) -> Duration {
+        self.lease_duration / 5
     }
 
     fn account(&self) -> Result<Option<Account>, Error> {
@@ -106,8 +111,8 @@ impl AzureBlobSettings {
         })
     }
 
-    /// The container, over connections of its own. Nothing is sent.
-    pub(super) fn container(&self) -> Result<Container, Error> {
+    /// The container, over connections of its own, for requests that take no longer than this. Nothing is sent.
+    pub(super) fn container(&self, timeout: Duration) -> Result<Container, Error> {
         let Some(account) = self.account()? else {
             return Err(Error::Settings { option: "storage_account", message: "is missing".into() });
         };
@@ -115,8 +120,7 @@ impl AzureBlobSettings {
             proxy_url: self.proxy_url.clone(),
             proxy_disable: false,
             ssl: self.ssl.clone(),
-            // Several answers may fail to come before a lease ends.
-            timeout: self.lease_duration / 5,
+            timeout,
             // Whoever asks does so again soon, knowing what has changed meanwhile.
             retry: RetrySettings { max_attempts: 1, ..RetrySettings::default() },
         };

@@ -57,7 +57,7 @@ fn container_at(azurite: &Azurite, port: u16) -> Container {
         ..AzureBlobSettings::default()
     };
     settings.check().unwrap();
-    settings.container().unwrap()
+    settings.container(settings.timeout()).unwrap()
 }
 
 async fn container(azurite: &Azurite) -> Container {
@@ -78,6 +78,7 @@ impl Process {
     }
 
     async fn acquire(&self) -> bool {
+        self.lease.wait();
         self.lease.acquire(|| Ok(None)).await.unwrap()
     }
 
@@ -138,6 +139,18 @@ async fn a_leader_that_was_paused_overwrites_nothing_and_steps_back() {
 }
 
 #[tokio::test]
+async fn a_lease_that_is_had_when_nobody_waits_for_it_any_more_is_given_back() {
+    let Some(azurite) = Azurite::start() else { return };
+    let container = container(&azurite).await;
+    let (stops, other) = (Process::new(ONE, &container), Process::new(OTHER, &container));
+    stops.lease.wait();
+    // It is told to stop while the request is under way.
+    let (acquired, ()) = tokio::join!(stops.lease.acquire(|| Ok(None)), stops.lease.release());
+    assert!(!acquired.unwrap() && !stops.lease.is_held());
+    assert!(other.acquire().await);
+}
+
+#[tokio::test]
 async fn a_lease_that_another_has_taken_is_not_renewed() {
     let Some(azurite) = Azurite::start() else { return };
     let container = container(&azurite).await;
@@ -188,6 +201,7 @@ async fn what_a_process_collected_alone_goes_on_with_others() {
     let container = container(&azurite).await;
     let (one, other) = (Process::new(ONE, &container), Process::new(OTHER, &container));
     let broken = || CheckpointError::Damaged { blob: "alerts".to_owned(), reason: "it is cut short".to_owned() };
+    one.lease.wait();
     assert!(one.lease.acquire(|| Err(broken())).await.is_err(), "one that cannot be used is no beginning");
     assert!(container.list(INPUTS).await.unwrap().is_empty());
     let own = Checkpoint { generation: 7, cursor: "alone".to_owned(), saved_at: 1_000 };
@@ -196,6 +210,7 @@ async fn what_a_process_collected_alone_goes_on_with_others() {
     one.commit("together").await.unwrap();
     one.lease.release().await;
     // A blob that is there counts, whatever lies below path.data.
+    other.lease.wait();
     assert!(other.lease.acquire(|| Ok(Some(own))).await.unwrap());
     assert_eq!(other.cursor().await, at(8, "together"));
 }
@@ -209,6 +224,7 @@ async fn a_checkpoint_that_cannot_be_read_is_no_beginning() {
     process.cursor().await;
     process.commit("first").await.unwrap();
     container.upload(BLOB, b"torn".to_vec(), Condition::Always, Some(ONE)).await.unwrap();
+    assert!(process.commit("second").await.unwrap_err().is_lost(), "it ends nothing but the session");
     let error = process.checkpoint.load().await.unwrap_err();
     assert!(!error.is_transient() && !error.is_lost(), "{error}");
     let message = error.to_string();
@@ -263,20 +279,118 @@ fn input(id: &str) -> Input {
     crate::config::Config::parse("test", &text, &[], &|_| None).unwrap().inputs.remove(0)
 }
 
+/// Options of processes that find each other there.
+fn settings(azurite: &Azurite, lease_duration: u64) -> AzureBlobSettings {
+    AzureBlobSettings {
+        storage_account_connection_string: Some(Secret::new(azurite.connection_string())),
+        lease_duration: Duration::from_secs(lease_duration),
+        ..AzureBlobSettings::default()
+    }
+}
+
+/// Waits for something while a process would lead, and must not.
+async fn until(candidate: &Candidate, so: impl Fn() -> bool) {
+    let waits = async {
+        while !so() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = candidate.elected() => panic!("it must not lead"),
+        () = waits => {}
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_cannot_be_the_first_is_told_until_another_process_has_begun() {
+    let Some(azurite) = Azurite::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let local = Arc::new(LocalCheckpoints::open(folder.path()).unwrap());
+    std::fs::write(folder.path().join("checkpoints/alerts.checkpoint"), "torn").unwrap();
+    let coordinator = Coordinator::start(&settings(&azurite, 15), ONE, local).unwrap();
+    let metrics = Arc::<Metrics>::default();
+    let candidate = coordinator.stand(&input("alerts"), metrics.clone());
+    until(&candidate, || metrics.health.reasons().iter().any(|reason| reason.contains(FIRST))).await;
+    // It must not be faster.
+    candidate.standing.lease.release().await;
+    let other = Process::new(OTHER, &container(&azurite).await);
+    assert!(other.acquire().await);
+    until(&candidate, || metrics.health.reasons().is_empty()).await;
+}
+
+#[tokio::test]
+async fn the_first_to_lead_is_who_has_collected_alone_whoever_starts_first() {
+    let Some(azurite) = Azurite::start() else { return };
+    let (settings, container) = (settings(&azurite, 15), container(&azurite).await);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let local = |folder: &tempfile::TempDir| Arc::new(LocalCheckpoints::open(folder.path()).unwrap());
+    let early = Coordinator::start(&settings, OTHER, local(&folders[0])).unwrap();
+    let waits = early.stand(&input("alerts"), Arc::default());
+    let has_looked = async {
+        while container.list(MEMBERS).await.unwrap().is_empty() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = waits.elected() => panic!("it has no checkpoint"),
+        () = has_looked => {}
+    }
+    let alone = local(&folders[1]);
+    alone.commit("alerts", 0, "alone").unwrap();
+    let late = Coordinator::start(&settings, ONE, alone).unwrap();
+    let leads = late.stand(&input("alerts"), Arc::default());
+    tokio::select! {
+        () = waits.elected() => panic!("it has no checkpoint"),
+        () = leads.elected() => {}
+    }
+    assert_eq!(late.checkpoints().load("alerts").await.unwrap().unwrap().cursor, "alone");
+}
+
+#[tokio::test]
+async fn an_input_whose_lease_cannot_be_asked_for_keeps_no_other_from_being_led() {
+    let Some(azurite) = Azurite::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let local = LocalCheckpoints::open(folder.path()).unwrap();
+    local.commit("incidents", 0, "alone").unwrap();
+    let coordinator = Coordinator::start(&settings(&azurite, 15), ONE, Arc::new(local)).unwrap();
+    // No server takes a name that long.
+    let metrics = Arc::<Metrics>::default();
+    let broken = coordinator.stand(&Input { id: "a".repeat(100_000), ..input("alerts") }, metrics.clone());
+    let other = coordinator.stand(&input("incidents"), Arc::default());
+    tokio::select! {
+        () = broken.elected() => panic!("it cannot"),
+        () = other.elected() => {}
+    }
+    until(&broken, || metrics.health.reasons().iter().any(|reason| reason.contains(COORDINATION))).await;
+}
+
+#[tokio::test]
+async fn a_container_that_is_removed_is_made_again_and_who_led_leads_again() {
+    let Some(azurite) = Azurite::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let local = LocalCheckpoints::open(folder.path()).unwrap();
+    local.commit("alerts", 0, "alone").unwrap();
+    let coordinator = Coordinator::start(&settings(&azurite, 15), ONE, Arc::new(local)).unwrap();
+    let candidate = coordinator.stand(&input("alerts"), Arc::default());
+    candidate.elected().await;
+    coordinator.shared.container.remove().await;
+    candidate.over().await;
+    candidate.step_back().await;
+    candidate.elected().await;
+    assert_eq!(coordinator.checkpoints().load("alerts").await.unwrap().unwrap().cursor, "alone");
+}
+
 #[tokio::test]
 async fn a_process_that_comes_alone_leads_all_and_one_that_leaves_is_followed_at_once() {
     let Some(azurite) = Azurite::start() else { return };
-    let settings = AzureBlobSettings {
-        storage_account_connection_string: Some(Secret::new(azurite.connection_string())),
-        lease_duration: Duration::from_secs(60),
-        ..AzureBlobSettings::default()
-    };
+    let settings = settings(&azurite, 60);
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let start = |id: &str, folder: &tempfile::TempDir| {
-        let local = Arc::new(LocalCheckpoints::open(folder.path()).unwrap());
-        Coordinator::start(&settings, id, local).unwrap()
-    };
     let names = ["alerts", "incidents", "more"];
+    let start = |id: &str, folder: &tempfile::TempDir| {
+        let local = LocalCheckpoints::open(folder.path()).unwrap();
+        names.iter().for_each(|name| assert_eq!(local.commit(name, 0, "alone").unwrap(), 1));
+        Coordinator::start(&settings, id, Arc::new(local)).unwrap()
+    };
     let stand = |coordinator: &Coordinator| names.map(|name| coordinator.stand(&input(name), Arc::default()));
     let first = start(ONE, &folders[0]);
     let led = stand(&first);
@@ -284,7 +398,7 @@ async fn a_process_that_comes_alone_leads_all_and_one_that_leaves_is_followed_at
         candidate.elected().await;
     }
     let checkpoints = first.checkpoints();
-    assert_eq!(checkpoints.load("alerts").await.unwrap().unwrap().generation, 0);
+    assert_eq!(checkpoints.load("alerts").await.unwrap().unwrap().generation, 1);
     assert_eq!(checkpoints.load("alone").await.unwrap(), None, "what nobody stands for lies below path.data");
 
     // It is told to stop.

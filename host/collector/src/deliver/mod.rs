@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::checkpoint::{CheckpointError, Checkpoints};
 use crate::dead_letter::DeadLetterFile;
@@ -39,8 +39,10 @@ use queue::Queue;
 pub(crate) use queue::Selection;
 use tickets::Tickets;
 
-/// What is settled at least this often, so that little is read again after a crash.
+/// What is settled at least this often, so that little is read again after a crash; where saving takes longer, as long after it.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
+/// How long saving what is settled may take where delivery is told to end: whoever tells it so waits not much longer.
+const SAVE: Duration = Duration::from_secs(4);
 /// What is settled at least after so many bytes.
 const SETTLE_BYTES: usize = 8 << 20;
 /// Sends of each lane that may be delivered while an older one is tried again and again.
@@ -148,7 +150,8 @@ pub struct Deliver<O> {
     booked: (mpsc::UnboundedSender<Booked>, mpsc::UnboundedReceiver<Booked>),
     /// Taken since cursors were saved.
     bytes: usize,
-    since: Instant,
+    /// When they are saved next.
+    due: Instant,
 }
 
 impl<O: Output> Deliver<O> {
@@ -169,7 +172,7 @@ impl<O: Output> Deliver<O> {
             lanes: JoinSet::new(),
             booked: mpsc::unbounded_channel(),
             bytes: 0,
-            since: Instant::now(),
+            due: Instant::now() + SETTLE_EVERY,
         }
     }
 
@@ -203,8 +206,13 @@ impl<O: Output> Deliver<O> {
             while let Ok((label, documents)) = self.booked.1.try_recv() {
                 self.tickets.book(&label, documents);
             }
+            match timeout(SAVE, self.settle()).await {
+                Ok(settled) => settled?,
+                Err(_) => tracing::error!(within = ?SAVE, "what was settled last is not saved, and is read again"),
+            }
+        } else {
+            self.settle().await?;
         }
-        self.settle().await?;
         // Workers that wait to hand over something learn that nobody takes it.
         events.close();
         while let Ok(event) = events.try_recv() {
@@ -235,7 +243,7 @@ impl<O: Output> Deliver<O> {
                     }
                 }
                 Some(ended) = self.lanes.join_next() => ended.map_err(DeliverError::Lane)??,
-                () = sleep_until(self.since + SETTLE_EVERY), if self.tickets.is_due() => self.settle().await?,
+                () = sleep_until(self.due), if self.tickets.is_due() => self.settle().await?,
                 Ok(permit) = self.free.clone().acquire_owned(), if !self.queue.is_empty() => self.send(permit),
                 event = events.recv(), if more && self.has_room() => match event {
                     Some(event) => self.take(event).await?,
@@ -285,16 +293,18 @@ impl<O: Output> Deliver<O> {
 
     /// Settles what is mapped and delivered.
     async fn settle(&mut self) -> Result<(), DeliverError> {
-        self.since = Instant::now();
-        if !self.tickets.is_due() && !self.tickets.has_ending() {
-            return Ok(());
+        let began = Instant::now();
+        if self.tickets.is_due() || self.tickets.has_ending() {
+            self.bytes = 0;
+            if self.tickets.is_due() {
+                self.output.flush().await?;
+                self.letters.file.sync().map_err(DeliverError::DeadLetters)?;
+            }
+            self.tickets.settle(&*self.checkpoints).await?;
         }
-        self.bytes = 0;
-        if self.tickets.is_due() {
-            self.output.flush().await?;
-            self.letters.file.sync().map_err(DeliverError::DeadLetters)?;
-        }
-        Ok(self.tickets.settle(&*self.checkpoints).await?)
+        // Nothing is sent meanwhile, so that is not all there is time for where cursors cannot be saved.
+        self.due = Instant::now() + SETTLE_EVERY.max(began.elapsed());
+        Ok(())
     }
 }
 

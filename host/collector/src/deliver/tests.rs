@@ -1,6 +1,7 @@
 //! Delivery with an output, a session and checkpoints that write down what is asked of them.
 
 mod lanes;
+mod unsaved;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -311,6 +312,25 @@ fn unsaved() -> CheckpointError {
 async fn a_cursor_that_could_not_be_saved_is_tried_again_when_its_session_ends() {
     let mut case = Case::new();
     case.commits = vec![unsaved()];
+    let (done, mut saved) = oneshot::channel();
+    let events = vec![case.mapped(1, Vec::new()), Event::Settle(case.session.clone(), done)];
+    case.run(events).await.unwrap();
+    assert_eq!(case.journal(), ["flush", "settle 1"]);
+    assert!(saved.try_recv().unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_storage_account_that_lets_nobody_in_for_a_while_ends_nothing() {
+    let mut case = Case::new();
+    let no_token = crate::http::Error::Token {
+        identity: "storage account contoso".to_owned(),
+        host: "the login server".to_owned(),
+        code: "AADSTS90033".to_owned(),
+        message: "A transient error has occurred".to_owned(),
+        advice: "",
+    };
+    let unsaved = |source| CheckpointError::Storage { blob: "contoso".to_owned(), source: Box::new(source) };
+    case.commits = vec![unsaved(no_token)];
     let (done, mut saved) = oneshot::channel();
     let events = vec![case.mapped(1, Vec::new()), Event::Settle(case.session.clone(), done)];
     case.run(events).await.unwrap();

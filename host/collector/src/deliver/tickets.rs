@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::Session;
@@ -173,8 +174,10 @@ impl Tickets {
     ///
     /// A cursor must not be saved. One that cannot be for the time being is saved later.
     pub(super) async fn settle(&mut self, checkpoints: &dyn Checkpoints) -> Result<(), CheckpointError> {
-        for track in &mut self.tracks {
-            match track.save(checkpoints).await {
+        // Side by side, since each may take its time.
+        let saves = self.tracks.iter_mut().map(|track| async move { (track.save(checkpoints).await, track) });
+        for (saved, track) in join_all(saves).await {
+            match saved {
                 Ok(()) => {}
                 Err(error) if error.is_transient() => {
                     // Later cursors say the same and more.
@@ -185,14 +188,15 @@ impl Tickets {
                 Err(error) => return Err(error),
             }
         }
-        for mut track in self.tracks.extract_if(.., |track| track.is_ending()) {
+        let ending = self.tracks.extract_if(.., |track| track.is_ending()).map(|mut track| async move {
             // What could not be saved is tried once more; a later session must not meet this one's cursor.
             let saved = track.save(checkpoints).await;
             if let Some(ended) = track.ended.take() {
                 // Whoever asked may have gone.
                 let _ = ended.send(track.lost.map_or(saved, Err));
             }
-        }
+        });
+        join_all(ending).await;
         Ok(())
     }
 }

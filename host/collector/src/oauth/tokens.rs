@@ -18,6 +18,8 @@ use crate::http::{Answer, Body, Client, Error, HttpSettings, Retry, RetrySetting
 
 /// A token is renewed this long before it expires, or when nine tenths of its life are over.
 const MARGIN: Duration = Duration::from_secs(120);
+/// How long after a renewal that failed the next one is tried, while the token is good.
+const AGAIN: Duration = Duration::from_secs(10);
 /// Tokens are a few KB; an answer longer than this is none.
 const ANSWER: usize = 1 << 20;
 /// How often a request is made again at once: for a file that has changed, and for the clock.
@@ -49,8 +51,8 @@ impl fmt::Debug for Token {
 
 /// The tokens of one identity for one API.
 ///
-/// A token is asked for once and reused until shortly before it expires; whoever needs one meanwhile waits for the
-/// same request. Neither secret nor token reaches a log or an error.
+/// A token is asked for once and reused until shortly before it expires, or until it does where no new one can be had; whoever
+/// needs one meanwhile waits for the same request. Neither secret nor token reaches a log or an error.
 pub struct Tokens {
     client: Client,
     identity: Identity,
@@ -58,7 +60,13 @@ pub struct Tokens {
     retry: RetrySettings,
     /// By how many seconds the login server's clock is ahead of ours, where that made a difference.
     ahead: AtomicI64,
-    current: Mutex<Option<(Token, Instant)>>,
+    current: Mutex<Option<Current>>,
+}
+
+struct Current {
+    token: Token,
+    renew_at: Instant,
+    expires_at: Instant,
 }
 
 enum Requests {
@@ -130,27 +138,42 @@ impl Tokens {
     pub(crate) async fn token_for(&self) -> Result<(Token, Duration), Error> {
         let mut current = self.current.lock().await;
         let now = Instant::now();
-        if let Some((token, renew_at)) = &*current
+        if let Some(Current { token, renew_at, .. }) = &*current
             && now < *renew_at
         {
             return Ok((token.clone(), *renew_at - now));
         }
-        let (token, lifetime) = self.request().await?;
-        let rest = lifetime - MARGIN.min(lifetime / 10);
-        *current = Some((token.clone(), Instant::now() + rest));
-        Ok((token, rest))
+        // Nobody is kept waiting while the old one is good.
+        let is_good = current.as_ref().is_some_and(|current| now < current.expires_at);
+        let attempts = if is_good { 1 } else { self.retry.max_attempts };
+        let asked = self.request(&RetrySettings { max_attempts: attempts, ..self.retry.clone() }).await;
+        let now = Instant::now();
+        let renewed = match (asked, current.take()) {
+            (Ok((token, lifetime)), _) => {
+                let renew_at = now + lifetime - MARGIN.min(lifetime / 10);
+                Current { token, renew_at, expires_at: now + lifetime }
+            }
+            (Err(error), Some(old)) if now < old.expires_at => {
+                tracing::warn!(%error, "the token cannot be renewed yet; it is used until it expires");
+                Current { renew_at: old.expires_at.min(now + AGAIN), ..old }
+            }
+            (Err(error), _) => return Err(error),
+        };
+        let Current { token, renew_at, .. } = current.insert(renewed);
+        Ok((token.clone(), *renew_at - now))
     }
 
     /// Forgets a token that was refused, unless it was replaced already.
     pub async fn forget(&self, refused: &Token) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|(token, _)| Arc::ptr_eq(&token.0, &refused.0)) {
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.token.0, &refused.0)) {
             *current = None;
         }
     }
 
-    async fn request(&self) -> Result<(Token, Duration), Error> {
-        let (mut retry, mut at_once) = (Retry::new(&self.retry), 0);
+    /// A new token and how long it is good.
+    async fn request(&self, retry: &RetrySettings) -> Result<(Token, Duration), Error> {
+        let (mut retry, mut at_once) = (Retry::new(retry), 0);
         loop {
             let asked = match &self.requests {
                 Requests::Application(requests) => self.ask_login(requests).await,
@@ -279,5 +302,43 @@ impl Tokens {
     fn error(&self, code: &str, message: String, advice: &'static str) -> Error {
         let identity = self.identity.to_string();
         Error::Token { identity, host: self.host(), code: code.to_owned(), message, advice }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::super::identity::{Application, Proof};
+    use super::*;
+    use crate::http::Secret;
+
+    #[tokio::test]
+    async fn a_token_that_cannot_be_renewed_is_used_until_it_expires() {
+        // Nothing listens at port 9, which is for what is to be thrown away.
+        let login_url = Url::parse("http://127.0.0.1:9").unwrap();
+        let retry = RetrySettings { max_attempts: 1, ..RetrySettings::default() };
+        let http = HttpSettings { retry, ..HttpSettings::default() };
+        let credentials = Credentials {
+            identity: Identity::Application(Application {
+                tenant_id: "contoso".into(),
+                client_id: "app".into(),
+                login_url: login_url.clone(),
+                proof: Proof::Secret(Secret::new("s3cret")),
+            }),
+            scopes: vec!["https://storage.azure.com/.default".into()],
+            endpoint_params: Default::default(),
+        };
+        let tokens = Tokens::new(Client::new(&http, &login_url).unwrap(), &http, &credentials).unwrap();
+        let (now, hour) = (Instant::now(), Duration::from_secs(3600));
+        let token = Token(Arc::new(HeaderValue::from_static("Bearer old")));
+        *tokens.current.lock().await = Some(Current { token, renew_at: now, expires_at: now + hour });
+        let (token, rest) = tokens.token_for().await.unwrap();
+        assert!(token.bearer() == "old" && !rest.is_zero() && rest <= AGAIN, "it is asked again soon: {rest:?}");
+        for current in tokens.current.lock().await.iter_mut() {
+            (current.renew_at, current.expires_at) = (now, now);
+        }
+        let error = tokens.token().await.unwrap_err();
+        assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
     }
 }

@@ -131,6 +131,11 @@ pub enum InputCause {
     /// A worker of it failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// It was to be read once, and whether anybody leads it is not known.
+    #[error(
+        "nobody is known to lead it, and this process cannot: the log says what keeps processes from being coordinated"
+    )]
+    Unled,
     /// It is gone: a defect of this program.
     #[error("{0}")]
     Thread(String),
@@ -148,7 +153,7 @@ impl InputCause {
             Self::EventHubs(error) => error.is_transient(),
             Self::Source(_) | Self::Defender(_) | Self::Component(_) | Self::Thread(_) => true,
             Self::Worker(WorkerError::Mapping(_) | WorkerError::Thread(_)) => true,
-            Self::Worker(WorkerError::Gone) => false,
+            Self::Worker(WorkerError::Gone) | Self::Unled => false,
         }
     }
 }

@@ -127,14 +127,17 @@ pub(super) async fn run_led(
         let elected = tokio::select! {
             () = candidate.elected() => true,
             _ = stop.wait_for(|stop| *stop) => false,
-            () = sleep(candidate.patience()), if shared.once => {
-                tracing::info!(input = input.id, "another process leads the input, which is left to it");
-                false
-            }
+            () = sleep(candidate.patience()), if shared.once => false,
         };
         if !elected {
             // It may have been elected this moment.
             candidate.step_back().await;
+            if shared.once && !*stop.borrow() {
+                if !candidate.is_led_by_another() {
+                    return Err(InputError { input: input.id.clone(), cause: InputCause::Unled });
+                }
+                tracing::info!(input = input.id, "another process leads the input, which is left to it");
+            }
             return Ok(());
         }
         let (tell, told) = watch::channel(false);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use azure_core::credentials::TokenCredential;
+use azure_core::error::ErrorKind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Request;
@@ -149,10 +150,13 @@ impl Account {
         set(request, "x-ms-date", &date);
         set(request, "x-ms-version", VERSION);
         let access = match &self.access {
-            // A new key may be in it; where it cannot be read, the storage refuses.
+            // A new key may be in it. One that is not whole must not be left away: an account may answer 404 or 409 to a request
+            // without a key, and these mean something.
             Access::ConnectionString(text) => match Self::of_connection_string(&text.expose(), false) {
                 Ok(account) => &account.access.clone(),
-                Err(_) => return Ok(()),
+                Err(error) => {
+                    return Err(azure_core::Error::with_message(ErrorKind::Credential, error.to_string()));
+                }
             },
             access => access,
         };
@@ -283,6 +287,23 @@ mod tests {
         ] {
             let error = account(wrong).unwrap_err();
             assert!(error.contains("storage_account_connection_string") && !error.contains("a2V5"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_asked_with_a_connection_string_that_is_torn() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "AccountName=contoso;AccountKey=a2V5").unwrap();
+        let text = Secret::try_from(format!("file:{}", file.path().display())).unwrap();
+        let options =
+            AccountOptions { name: "", key: None, connection_string: Some(&text), by_identity: false, suffix: PUBLIC };
+        let account = Account::of(&options).unwrap().unwrap();
+        let mut request = Request::new(reqwest::Method::GET, account.url.clone());
+        account.sign(&mut request, None).await.unwrap();
+        for torn in ["AccountName=contoso;AccountKey=a2V", "AccountName=contoso;Acco"] {
+            std::fs::write(&file, torn).unwrap();
+            let error = account.sign(&mut request, None).await.unwrap_err().to_string();
+            assert!(error.contains("storage_account_connection_string") && !error.contains("a2V"), "{error}");
         }
     }
 

@@ -100,7 +100,7 @@ impl Container {
     pub(crate) async fn ensure(&self) -> Result<(), http::Error> {
         let mut probe = self.request(Method::GET, "");
         probe.url_mut().query_pairs_mut().append_pair("restype", "container");
-        if !matches!(self.send("reading the properties of", &probe).await?, Reply::Missing) {
+        if !matches!(self.send("reading the properties of", &probe).await?, Reply::Missing(_)) {
             return Ok(());
         }
         let mut request = self.request(Method::PUT, "");
@@ -109,7 +109,7 @@ impl Container {
         self.send("making", &request).await.map(drop)
     }
 
-    /// All blobs whose names begin with `prefix`.
+    /// All blobs whose names begin with `prefix`. An error where there is no container.
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Blob>, http::Error> {
         let (mut blobs, mut marker) = (Vec::new(), String::new());
         loop {
@@ -126,7 +126,8 @@ impl Container {
             }
             let response = match self.send("listing", &request).await? {
                 Reply::Answer(response) => response,
-                Reply::Missing | Reply::Refused => return Ok(blobs),
+                // Without a container there is no list, and an empty one would mean something.
+                Reply::Missing(error) | Reply::Refused(error) => return Err(error),
             };
             let ahead = Ahead::of(&response);
             let text = Body::new(response).read_up_to(LIST).await?;
@@ -159,7 +160,7 @@ impl Container {
                 let etag = etag(&response);
                 Ok(Some((Body::new(response).read_up_to(limit).await?, etag)))
             }
-            Reply::Missing | Reply::Refused => Ok(None),
+            Reply::Missing(_) | Reply::Refused(_) => Ok(None),
         }
     }
 
@@ -234,6 +235,14 @@ impl Container {
         self.write("leasing a blob of", request, &[], Condition::Always).await
     }
 
+    /// Removes the container itself.
+    #[cfg(test)]
+    pub(crate) async fn remove(&self) {
+        let mut request = self.request(Method::DELETE, "");
+        request.url_mut().query_pairs_mut().append_pair("restype", "container");
+        assert!(matches!(self.send("removing", &request).await.unwrap(), Reply::Answer(_)));
+    }
+
     /// Removes a blob, where there is one.
     pub(crate) async fn delete(&self, name: &str) -> Result<(), http::Error> {
         self.send("removing a blob of", &self.request(Method::DELETE, name)).await.map(drop)
@@ -258,8 +267,8 @@ impl Container {
             Condition::Unchanged(etag) => set(&mut request, IF_MATCH, &quoted(etag)),
         }
         Ok(match self.send(doing, &request).await? {
-            Reply::Missing => Written::Missing,
-            Reply::Refused => Written::Refused,
+            Reply::Missing(_) => Written::Missing,
+            Reply::Refused(_) => Written::Refused,
             Reply::Answer(response) => {
                 let modified = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
                 let modified = modified.and_then(|text| Ahead::of(&response).ours(text));
@@ -296,18 +305,18 @@ impl Container {
                 Ok(response) => {
                     let code = response.headers().get("x-ms-error-code").and_then(|code| code.to_str().ok());
                     let code = code.unwrap_or_default().to_owned();
-                    match (response.status().as_u16(), code.as_str()) {
-                        (404, _) => return Ok(Reply::Missing),
-                        // A container that is being deleted comes back as a conflict for a while.
-                        (409, "ContainerBeingDeleted") => {}
-                        (304 | 409 | 412, _) => return Ok(Reply::Refused),
-                        _ => {}
-                    }
                     let (mut answer, _) = read_answer(response).await;
                     answer.advice = self.advice(doing, answer.status);
+                    let (status, wished) = (answer.status, answer.retry_after);
+                    // A container that is being deleted comes back as a conflict for a while.
+                    let is_going = code == "ContainerBeingDeleted";
                     answer.code = code;
-                    let wished = answer.retry_after;
-                    (http::Error::Refused { answer: Box::new(answer) }, wished)
+                    let error = http::Error::Refused { answer: Box::new(answer) };
+                    match status {
+                        404 => return Ok(Reply::Missing(error)),
+                        304 | 409 | 412 if !is_going => return Ok(Reply::Refused(error)),
+                        _ => (error, wished),
+                    }
                 }
                 Err(error) => (error, None),
             };
@@ -345,13 +354,13 @@ impl Container {
     }
 }
 
-/// An answer that means something.
+/// An answer that means something, and what it is where it must not come.
 enum Reply {
     Answer(Response),
     /// 404.
-    Missing,
+    Missing(http::Error),
     /// A condition does not hold, or it is there already.
-    Refused,
+    Refused(http::Error),
 }
 
 /// How far the service's clock is ahead of ours: an age must not depend on the difference.

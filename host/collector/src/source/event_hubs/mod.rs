@@ -244,7 +244,9 @@ async fn open_store(common: &Common, container: Container) -> Option<BlobStore> 
             }
             Err(error) => error,
         };
-        if common.once || !error.is_transient() {
+        // A token may be had later, whatever the login server says now.
+        let may_pass = error.is_transient() || matches!(error, http::Error::Token { .. });
+        if common.once || !may_pass {
             let _ = common.items.send(Item::Failed(error.into())).await;
             return None;
         }

@@ -169,11 +169,19 @@ impl CheckpointStore for BlobStore {
         let mut metadata = Vec::new();
         metadata.extend(checkpoint.sequence_number.map(|number| (SEQUENCE_NUMBER, number.to_string())));
         metadata.extend(checkpoint.offset.map(|offset| (OFFSET, offset)));
-        let written = self.container.set_metadata(&name, &metadata, Condition::Always).await.map_err(wrap)?;
+        let mut written = self.container.set_metadata(&name, &metadata, Condition::Always).await.map_err(wrap)?;
         if written == Written::Missing {
-            self.container.put(&name, &metadata, Condition::Always).await.map_err(wrap)?;
+            written = self.container.put(&name, &metadata, Condition::Always).await.map_err(wrap)?;
         }
-        Ok(())
+        match written {
+            Written::Done { .. } => Ok(()),
+            Written::Refused | Written::Missing => {
+                let message = format!(
+                    "checkpoint {name} is not taken: somebody has a lease on the blob, or the container is gone, which a restart makes again"
+                );
+                Err(azure_core::Error::with_message(ErrorKind::Other, message))
+            }
+        }
     }
 }
 

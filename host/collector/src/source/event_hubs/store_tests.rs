@@ -83,6 +83,19 @@ async fn checkpoints_are_laid_out_as_all_libraries_have_them() {
 }
 
 #[tokio::test]
+async fn without_its_container_nothing_is_saved_and_nothing_is_taken_for_an_empty_one() {
+    let Some(azurite) = Azurite::start() else { return };
+    let store = store(&azurite).await;
+    store.update_checkpoint(checkpoint("$Default", "0", 5)).await.unwrap();
+    store.container.remove().await;
+    let error = store.update_checkpoint(checkpoint("$Default", "0", 6)).await.unwrap_err().to_string();
+    assert!(error.contains("Events/$Default/checkpoint/0") && error.contains("the container is gone"), "{error}");
+    let error = store.list_ownerships(NAMESPACE, "Events", "$Default").await.unwrap_err().to_string();
+    assert!(error.contains("ContainerNotFound") && error.contains("listing container checkpoints"), "{error}");
+    assert!(store.kept(NAMESPACE, "Events", "$Default").await.is_err());
+}
+
+#[tokio::test]
 async fn a_checkpoint_in_lower_case_serves_where_there_is_no_other() {
     let Some(azurite) = Azurite::start() else { return };
     let store = store(&azurite).await;
