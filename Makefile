@@ -88,7 +88,8 @@ playground: $(COMPONENTS)/.made ## builds the page that maps in the browser, and
 test: export RUST_TEST_THREADS ?= $(shell expr 3 \* $$(getconf _NPROCESSORS_ONLN))
 test: $(COMPONENTS)/.made tools ## runs all tests
 	@RUST_MIN_STACK=67108864 cargo test $(CARGO_PROFILE) $(LOCKED) --workspace --lib --config profile.release.package.defenderbeat-collector.opt-level=0
-	@cargo test $(CARGO_PROFILE) $(LOCKED) --workspace --bins --examples --test '*'
+	@cargo build $(CARGO_PROFILE) $(LOCKED) --workspace --example transform
+	@cargo test $(CARGO_PROFILE) $(LOCKED) --workspace --bins --test '*'
 	@cargo test $(CARGO_PROFILE) $(LOCKED) --workspace --doc
 	@cargo test --release $(LOCKED) --quiet --manifest-path host/sbom/Cargo.toml --target-dir target/sbom
 

@@ -106,7 +106,8 @@ modules() {
 lint() {
     # The system compiler has no clippy for the target's library.
     [ "$(choose)" = rustup ] || { say "skipped: clippy for $target takes rustup's compiler" && return; }
-    cargo clippy --quiet ${CI:+--locked} --target $target --target-dir target/guest-rustup \
+    # By the profile of the modules, whose build scripts and macros are there.
+    cargo clippy --profile guest --quiet ${CI:+--locked} --target $target --target-dir target/guest-rustup \
         -p defenderbeat-sdk -p defenderbeat-alert -p defenderbeat-incident -p defenderbeat-event \
         -p defenderbeat-vulnerability -p defenderbeat-hostile --lib --examples -- -D warnings
 }

@@ -9,7 +9,7 @@ use defenderbeat_simulator::EventHubsOptions;
 
 use crate::delivery::{DATASETS, differences, program, tenant};
 use crate::program::Running;
-use crate::server::{Server, server};
+use crate::server::{Server, shared_server};
 use crate::stream::name;
 
 /// How often in the tests; `make chaos` says 200.
@@ -45,7 +45,7 @@ fn settle(server: &Server, events: u64) {
 
 #[test]
 fn every_document_arrives_once_although_the_process_is_killed_again_and_again() {
-    let Some(server) = server() else { return };
+    let Some(server) = shared_server() else { return };
     let kills: u64 = std::env::var("CHAOS_KILLS").as_deref().unwrap_or(KILLS).parse().expect("CHAOS_KILLS is a number");
     let events = kills * EVENTS;
     let tenant = tenant(

@@ -12,7 +12,7 @@ use crate::asked::{Asked, free_port};
 use crate::azurite::Azurite;
 use crate::delivery::{DATASETS, differences, options, program};
 use crate::program::{Running, Tenant, signal};
-use crate::server::{Server, server};
+use crate::server::{Server, shared_server};
 use crate::stream::name;
 
 /// How often in the tests; `make takeovers` says 50.
@@ -92,9 +92,9 @@ fn settle(server: &Server, events: u64) {
 
 #[test]
 fn every_document_arrives_once_although_leaders_are_killed_and_paused_again_and_again() {
-    let Some(mut server) = server() else { return };
+    let Some(server) = shared_server() else { return };
     let Some(azurite) = Azurite::start() else { return };
-    let server: &mut Server = &mut server;
+    let server: &Server = &server;
     let takeovers = std::env::var("CHAOS_TAKEOVERS");
     let takeovers: u64 = takeovers.as_deref().unwrap_or(TAKEOVERS).parse().expect("CHAOS_TAKEOVERS is a number");
     let events = takeovers * EVENTS;

@@ -1,7 +1,7 @@
-//! The server that all tests share, one after the other.
+//! The server that all tests share: most one after the other, those that take minutes side by side.
 
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use defenderbeat_elasticsearch::{Elasticsearch, Options, Tls, User};
 use reqwest::Method;
@@ -14,12 +14,22 @@ pub(crate) struct Server {
     pub(crate) runtime: Runtime,
 }
 
+static SERVER: OnceLock<Option<RwLock<Server>>> = OnceLock::new();
+
+fn started() -> Option<&'static RwLock<Server>> {
+    SERVER.get_or_init(|| Server::start().map(RwLock::new)).as_ref()
+}
+
+// A test that failed has left nothing that concerns another.
+
 /// The server, for one test; none, with a message, where it cannot be had.
-pub(crate) fn server() -> Option<MutexGuard<'static, Server>> {
-    static SERVER: OnceLock<Option<Mutex<Server>>> = OnceLock::new();
-    let server = SERVER.get_or_init(|| Server::start().map(Mutex::new)).as_ref()?;
-    // A test that failed has left nothing that concerns another.
-    Some(server.lock().unwrap_or_else(PoisonError::into_inner))
+pub(crate) fn server() -> Option<RwLockWriteGuard<'static, Server>> {
+    Some(started()?.write().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The same for a test that minds its own data streams only.
+pub(crate) fn shared_server() -> Option<RwLockReadGuard<'static, Server>> {
+    Some(started()?.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Server {
