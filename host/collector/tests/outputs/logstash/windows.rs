@@ -1,7 +1,5 @@
 //! Windows and what is answered to them.
 
-use std::fs::{self, File};
-use std::sync::Arc;
 use std::time::Duration;
 
 use defenderbeat_collector::output::logstash::LogstashSettings;
@@ -57,9 +55,6 @@ async fn of_a_window_that_breaks_off_what_was_acknowledged_is_delivered() {
         ),
         (b"2A\0\0\0\x022A\0\0\0\x06", "it acknowledges 6 documents, which is more than it was sent"),
     ] {
-        let log = tempfile::NamedTempFile::new().unwrap();
-        let writer = Arc::new(File::create(log.path()).unwrap());
-        let logging = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(writer).finish());
         let answering = async {
             let mut connection = server.accept().await;
             connection.window().await.unwrap();
@@ -71,11 +66,8 @@ async fn of_a_window_that_breaks_off_what_was_acknowledged_is_delivered() {
         let (sent, _connection) = tokio::join!(output.send(&documents), answering);
         let Sent { fates, problem, .. } = sent.unwrap();
         assert_eq!(fates, delivered(2), "{said}");
-        assert!(problem.unwrap().contains(said));
-        drop(logging);
-        let log = fs::read_to_string(log.path()).unwrap();
-        let warned = log.lines().filter(|line| line.contains("WARN") && line.contains("documents=3")).count();
-        assert!(warned == 1 && log.contains(&format!("output.logstash: {}: {said}", server.address())), "{log}");
+        let problem = problem.unwrap();
+        assert!(problem.contains(&format!("output.logstash: {}: {said}", server.address())), "{problem}");
     }
     let answering = async { server.accept().await.acknowledge_all().await };
     let sending = async {
