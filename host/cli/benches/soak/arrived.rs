@@ -31,7 +31,7 @@ impl Arrived {
         let id = u128::from_str_radix(sent.id, 16).expect("an id has 32 hexadecimal digits");
         let dataset = sent.stream.split(['.', '-']).nth(2);
         let of_dataset = match dataset {
-            _ if contains(sent.source, FAILURE) => &mut self.failures,
+            _ if find(sent.source, FAILURE).is_some() => &mut self.failures,
             Some("alert") => &mut self.alerts,
             Some("incident") => &mut self.incidents,
             Some("event") => &mut self.events,
@@ -60,12 +60,12 @@ impl Arrived {
     }
 }
 
-fn contains(source: &[u8], part: &[u8]) -> bool {
-    source.windows(part.len()).any(|bytes| bytes == part)
+fn find(source: &[u8], part: &[u8]) -> Option<usize> {
+    source.windows(part.len()).position(|bytes| bytes == part)
 }
 
 fn sync_start(source: &[u8]) -> String {
-    let begin = source.windows(SYNC.len()).position(|bytes| bytes == SYNC).expect("a finding tells its sync");
+    let begin = find(source, SYNC).expect("a finding tells its sync");
     let rest = &source[begin + SYNC.len()..];
     let length = rest.iter().position(|byte| *byte == b'"').unwrap();
     String::from_utf8(rest[..length].to_vec()).unwrap()

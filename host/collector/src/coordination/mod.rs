@@ -294,7 +294,8 @@ impl Shared {
                 looks.free.remove(&lease.input);
                 continue;
             }
-            let is_led = blobs.iter().any(|blob| blob.leased && blob.name == lease.blob);
+            let blob = blobs.iter().find(|blob| blob.name == lease.blob);
+            let is_led = blob.is_some_and(|blob| blob.leased);
             lease.note_led_by_another(is_led);
             let is_new = looks.tried.insert(lease.input.clone());
             if is_led {
@@ -310,9 +311,8 @@ impl Shared {
                     continue;
                 }
                 // The first blob is made by the process that has collected alone, whoever starts first.
-                let is_first = !blobs.iter().any(|blob| blob.name == lease.blob);
                 let has_none = || self.local.load(&lease.input).is_ok_and(|own| own.is_none());
-                if is_first && since.elapsed() < self.lease_duration && has_none() {
+                if blob.is_none() && since.elapsed() < self.lease_duration && has_none() {
                     continue;
                 }
             }

@@ -1,6 +1,7 @@
 //! Delivery with an output, a session and checkpoints that write down what is asked of them.
 
 mod lanes;
+mod running;
 mod unsaved;
 
 use std::collections::VecDeque;

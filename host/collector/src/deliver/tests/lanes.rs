@@ -2,13 +2,14 @@
 
 use tokio::sync::Semaphore;
 
+use super::running::Running;
 use super::*;
 
 /// Takes what it is let, and says since when each may have been sent before.
 struct Gated {
     journal: Journal,
     /// One permit lets one send pass whose documents begin with this letter.
-    gates: Vec<(&'static str, Arc<Semaphore>)>,
+    gates: Gates,
     fates: Mutex<VecDeque<(&'static str, Vec<Fate>)>>,
     lanes: usize,
 }
@@ -42,51 +43,19 @@ impl Output for Arc<Gated> {
     }
 }
 
-/// A delivery that runs while a test looks on.
-struct Running {
-    case: Case,
-    events: mpsc::Sender<Event>,
-    end: oneshot::Sender<()>,
-    delivery: tokio::task::JoinHandle<Result<Delivered, DeliverError>>,
-}
+type Gates = Vec<(&'static str, Arc<Semaphore>)>;
 
-impl Running {
-    fn start(lanes: usize, gates: Vec<(&'static str, Arc<Semaphore>)>, fates: Vec<(&'static str, Vec<Fate>)>) -> Self {
-        let case = Case::new();
-        let metrics = case.metrics.clone();
-        let output = Gated { journal: case.journal.clone(), gates, fates: Mutex::new(fates.into()), lanes };
-        let letters = DeadLetterFile::open(&case.letters()).unwrap();
-        let checkpoints = Arc::new(Store { journal: case.journal.clone(), failures: Mutex::default() });
-        let (events, receiver) = mpsc::channel(1);
-        let (end, ended) = oneshot::channel();
-        let end_told = async { ended.await.unwrap() };
-        let deliver = Deliver::new(Arc::new(output), letters, checkpoints).counting(metrics);
-        let delivery = tokio::spawn(deliver.run(receiver, end_told));
-        Self { case, events, end, delivery }
-    }
-
-    async fn give(&self, event: Event) {
-        self.events.send(event).await.ok().unwrap();
-    }
-
-    /// Waits until something is in the journal.
-    async fn until(&self, entry: &str) {
-        while !self.case.journal().iter().any(|found| found == entry) {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    async fn finish(self) -> Vec<String> {
-        drop(self.events);
-        self.delivery.await.unwrap().unwrap();
-        self.case.journal()
-    }
+fn start(lanes: usize, gates: Gates, fates: Vec<(&'static str, Vec<Fate>)>) -> Running {
+    let case = Case::new();
+    let output = Gated { journal: case.journal.clone(), gates, fates: Mutex::new(fates.into()), lanes };
+    let checkpoints = Store { journal: case.journal.clone(), failures: Mutex::default() };
+    Running::start(case, Arc::new(output), checkpoints)
 }
 
 #[tokio::test]
 async fn lanes_end_in_any_order_and_deliveries_settle_in_theirs() {
     let gate = Arc::new(Semaphore::new(0));
-    let running = Running::start(2, vec![("a", gate.clone())], Vec::new());
+    let running = start(2, vec![("a", gate.clone())], Vec::new());
     let (done, mut saved) = oneshot::channel();
     running.give(running.case.documents(&["a"])).await;
     running.give(running.case.mapped(1, Vec::new())).await;
@@ -106,7 +75,7 @@ async fn lanes_end_in_any_order_and_deliveries_settle_in_theirs() {
 #[tokio::test]
 async fn documents_that_wait_leave_the_only_lane_to_others() {
     let put_off = std::iter::repeat_n(("a", vec![Fate::Retry]), 1000).collect();
-    let running = Running::start(1, Vec::new(), put_off);
+    let running = start(1, Vec::new(), put_off);
     running.give(running.case.documents(&["a"])).await;
     running.until("send a").await;
     running.give(running.case.documents(&["b"])).await;
@@ -120,7 +89,7 @@ async fn documents_that_wait_leave_the_only_lane_to_others() {
 async fn one_document_is_sent_again_while_those_of_others_settle() {
     let (first, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(1)));
     let fates = vec![("a", vec![Fate::Unknown, Fate::Delivered])];
-    let running = Running::start(1, vec![("first", first.clone()), ("a", gate.clone())], fates);
+    let running = start(1, vec![("first", first.clone()), ("a", gate.clone())], fates);
     let other = Arc::new(Watched { journal: running.case.journal.clone(), ..Watched::default() });
     // Both gather while another is under way.
     running.give(running.case.documents(&["first"])).await;
@@ -144,7 +113,7 @@ async fn one_document_is_sent_again_while_those_of_others_settle() {
 #[tokio::test]
 async fn while_all_lanes_are_busy_and_the_next_send_is_full_nothing_is_taken() {
     let gate = Arc::new(Semaphore::new(0));
-    let running = Running::start(2, vec![("a", gate.clone()), ("b", gate.clone())], Vec::new());
+    let running = start(2, vec![("a", gate.clone()), ("b", gate.clone())], Vec::new());
     for lines in [["a", "1"], ["b", "2"], ["c", "3"]] {
         running.give(running.case.documents(&lines)).await;
     }
@@ -163,7 +132,7 @@ async fn while_all_lanes_are_busy_and_the_next_send_is_full_nothing_is_taken() {
 #[tokio::test]
 async fn told_to_end_it_saves_what_is_settled_and_says_what_is_left() {
     let gate = Arc::new(Semaphore::new(0));
-    let running = Running::start(1, vec![("stuck", gate)], Vec::new());
+    let running = start(1, vec![("stuck", gate)], Vec::new());
     running.give(running.case.documents(&["1"])).await;
     running.give(running.case.mapped(1, Vec::new())).await;
     running.until("send 1").await;
@@ -186,7 +155,7 @@ async fn told_to_end_it_saves_what_is_settled_and_says_what_is_left() {
 async fn what_keeps_all_documents_of_a_send_waiting_is_the_reason_that_is_told() {
     let gate = Arc::new(Semaphore::new(1));
     let fates = vec![("a", vec![Fate::Unknown])];
-    let running = Running::start(1, vec![("a", gate.clone())], fates);
+    let running = start(1, vec![("a", gate.clone())], fates);
     running.give(running.case.documents(&["a"])).await;
     running.until("send a again").await;
     let metrics = running.case.metrics.clone();
