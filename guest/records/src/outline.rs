@@ -1,6 +1,6 @@
 //! Where the members of a record are, found while it is cut out: so a record is read once.
 
-use crate::cursor::{after_white, colon, quoted, value};
+use crate::cursor::{Json, after_white, colon, quoted, value};
 use crate::text;
 
 /// Members that are listed at most; a record with more is listed not at all, so that memory stays small.
@@ -20,6 +20,8 @@ pub struct Member {
     value: (usize, usize),
     /// Whether there are escapes in its name.
     pub escaped: bool,
+    /// Whether its value is a string without escapes.
+    plain: bool,
     /// Whether it is an object, whose members follow, as many as this says.
     pub inner: Option<usize>,
 }
@@ -32,11 +34,11 @@ impl Member {
         object.get(self.key.0 + 1..self.key.1 - 1).unwrap_or_default()
     }
 
-    /// Its value, without white space around it.
+    /// Its value.
     #[inline]
     #[must_use]
-    pub fn value<'a>(&self, object: &'a str) -> &'a str {
-        object.get(self.value.0..self.value.1).unwrap_or_default()
+    pub fn value<'a>(&self, object: &'a str) -> Json<'a> {
+        Json { text: object.get(self.value.0..self.value.1).unwrap_or_default(), plain: self.plain }
     }
 }
 
@@ -101,11 +103,11 @@ impl Outline {
             let from = colon(bytes, key_end)?;
             let index = self.members.len();
             if index < MAX_MEMBERS {
-                self.members.push(Member { key, value: (from, from), escaped, inner: None });
+                self.members.push(Member { key, value: (from, from), escaped, plain: false, inner: None });
             } else {
                 self.complete = false;
             }
-            let mut inner = None;
+            let (mut inner, mut plain) = (None, false);
             at = match (bytes.get(from), keys) {
                 (Some(b'['), Some(keys)) if is_envelope(bytes, key, keys) => return None,
                 (Some(b'{'), Some(_)) => {
@@ -113,10 +115,15 @@ impl Outline {
                     inner = Some(self.members.len().saturating_sub(index + 1));
                     end
                 }
-                _ => value(bytes, from)?,
+                _ => {
+                    let (end, is_plain) = value(bytes, from)?;
+                    plain = is_plain;
+                    end
+                }
             };
             if let Some(member) = self.members.get_mut(index) {
                 member.value.1 = at;
+                member.plain = plain;
                 member.inner = inner;
             }
             at = after_white(bytes, at);
