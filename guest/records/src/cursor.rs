@@ -3,7 +3,7 @@
 //! Keys that come twice, numbers beyond any precision and halves of surrogate pairs are JSON, too.
 
 use crate::grammar::Nest;
-use crate::words::{each, lowest, special};
+use crate::words::{BLOCK, lowest, special, special_word};
 
 /// What is read is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,37 +308,49 @@ pub fn plain_length(text: &[u8]) -> usize {
 #[inline]
 fn plain(bytes: &[u8], mut at: usize) -> usize {
     // Mostly it is near; a turn of a loop would look at the deadline, too.
-    for _ in 0..4 {
-        match word(bytes, at) {
-            Some(0) => at += 8,
-            Some(hits) => return at + lowest(hits),
+    for _ in 0..3 {
+        match block(bytes, at) {
+            Some(0) => at += BLOCK,
+            Some(hits) => return at + hits.trailing_zeros() as usize,
             None => return last_plain(bytes, at),
         }
     }
     loop {
-        match word(bytes, at) {
-            Some(0) => at += 8,
-            Some(hits) => return at + lowest(hits),
+        match block(bytes, at) {
+            Some(0) => at += BLOCK,
+            Some(hits) => return at + hits.trailing_zeros() as usize,
             None => return last_plain(bytes, at),
         }
     }
 }
 
-/// Which of the next eight bytes are not plain.
+/// Which bytes of the next block are not plain.
 #[inline]
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(special(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?)))
+fn block(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(special(bytes.get(at..)?.first_chunk()?))
 }
 
-/// As [`plain`], where less than eight bytes are left.
+/// As [`plain`], where less than a block is left.
 fn last_plain(bytes: &[u8], at: usize) -> usize {
-    let left = bytes.len().saturating_sub(at);
-    if let Some(last) = bytes.last_chunk::<8>().filter(|_| (1..8).contains(&left)) {
-        // The bytes before are not asked for.
-        let before = u64::MAX >> (8 * left);
-        let hits = special(u64::from_le_bytes(*last) & !before | each(b' ') & before);
-        return if hits == 0 { bytes.len() } else { bytes.len() - 8 + lowest(hits) };
-    }
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+    match bytes.last_chunk::<BLOCK>() {
+        // The bytes before are not asked for; a bit behind the last byte ends the search.
+        Some(last) => at + ((special(last) | 1 << BLOCK) >> (BLOCK - rest.len())).trailing_zeros() as usize,
+        None => at + short_plain(rest),
+    }
+}
+
+/// As [`plain_length`], of less than a block.
+fn short_plain(text: &[u8]) -> usize {
+    let length = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        // Where they overlap, the first has told.
+        let hits = special_word(u64::from_le_bytes(*first));
+        if hits != 0 {
+            return lowest(hits);
+        }
+        let hits = special_word(u64::from_le_bytes(*last));
+        return if hits == 0 { length } else { length - 8 + lowest(hits) };
+    }
+    text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(length)
 }
