@@ -3,7 +3,7 @@
 //! Keys that come twice, numbers beyond any precision and halves of surrogate pairs are JSON, too.
 
 use crate::grammar::Nest;
-use crate::words::{BLOCK, lowest, special, special_word};
+use crate::words::{BLOCK, PAIR, lowest, no_digits, special, special_pair, special_word};
 
 /// What is read is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +83,8 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         let from = self.at;
-        let (end, escaped) = quoted(self.text.as_bytes(), from).ok_or(Broken)?;
-        self.at = colon(self.text.as_bytes(), end).ok_or(Broken)?;
+        let (end, escaped, value) = key(self.text.as_bytes(), from).ok_or(Broken)?;
+        self.at = value;
         Ok(Some(Key { quoted: self.text.get(from..end).ok_or(Broken)?, escaped }))
     }
 
@@ -153,9 +153,15 @@ fn skip_white(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Behind the colon that follows a key, and the white space around it.
+/// A member's name that begins at a place: its end, whether there are escapes in it, and where the value begins.
 #[inline]
-pub(crate) fn colon(bytes: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn key(bytes: &[u8], at: usize) -> Option<(usize, bool, usize)> {
+    let (end, escaped) = quoted(bytes, at)?;
+    Some((end, escaped, colon(bytes, end)?))
+}
+
+/// Behind the colon that follows a key, and the white space around it.
+fn colon(bytes: &[u8], at: usize) -> Option<usize> {
     let at = after_white(bytes, at);
     (bytes.get(at) == Some(&b':')).then(|| after_white(bytes, at + 1))
 }
@@ -181,7 +187,7 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
                     at += 1;
                 } else {
                     nest.push(true);
-                    at = colon(bytes, quoted(bytes, at)?.0)?;
+                    at = key(bytes, at)?.2;
                     continue;
                 }
             }
@@ -205,8 +211,7 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
             at = after_white(bytes, at);
             match (bytes.get(at)?, nest.object()) {
                 (b',', true) => {
-                    let key = after_white(bytes, at + 1);
-                    at = colon(bytes, quoted(bytes, key)?.0)?;
+                    at = key(bytes, after_white(bytes, at + 1))?.2;
                     break;
                 }
                 (b',', false) => {
@@ -226,20 +231,28 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// The end of a number or literal.
 #[inline]
 fn scalar(bytes: &[u8], at: usize) -> Option<usize> {
-    let word: &[u8] = match bytes.get(at)? {
-        b'n' => b"null",
-        b't' => b"true",
-        b'f' => b"false",
-        b'-' => return number(bytes, at + 1),
-        b'0'..=b'9' => return number(bytes, at),
-        _ => return None,
-    };
-    let end = at + word.len();
-    (bytes.get(at..end)? == word).then_some(end)
+    match bytes.get(at..)?.first_chunk::<4>() {
+        Some(b"null" | b"true") => Some(at + 4),
+        Some(b"fals") => (bytes.get(at + 4) == Some(&b'e')).then_some(at + 5),
+        _ => number(bytes, at + usize::from(bytes.get(at) == Some(&b'-'))),
+    }
 }
 
 /// The end of a number, behind its sign.
-fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
+#[inline]
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    // Mostly digits are all of it.
+    if let Some(near) = bytes.get(at..)?.first_chunk::<BLOCK>() {
+        let length = no_digits(near).trailing_zeros() as usize;
+        if let (b'1'..=b'9', Some(b',' | b'}' | b']')) = (near[0], near.get(length)) {
+            return Some(at + length);
+        }
+    }
+    any_number(bytes, at)
+}
+
+/// As [`number`].
+fn any_number(bytes: &[u8], mut at: usize) -> Option<usize> {
     at = match bytes.get(at)? {
         b'0' => at + 1,
         _ => digits(bytes, at)?,
@@ -283,17 +296,46 @@ pub(crate) fn quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
 
 /// The end of a string from its first escape on.
 fn escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => match bytes.get(at + 1)? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
-                b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+    // Where there is one escape there are more: as in paths of Windows, and in JSON that is text.
+    'pairs: while let Some(pair) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let mut hits = special_pair(pair);
+        while hits != 0 {
+            let place = hits.trailing_zeros() as usize;
+            match pair.get(place) {
+                Some(b'"') => return Some(at + place + 1),
+                Some(b'\\') => {}
                 _ => return None,
-            },
-            0..0x20 => return None,
-            _ => at = plain(bytes, at),
+            }
+            // Mostly it is one of these.
+            let length = match bytes.get(at + place + 1) {
+                Some(b'\\' | b'"') => 2,
+                _ => escape(bytes, at + place)?,
+            };
+            if place + length >= PAIR {
+                at += place + length;
+                continue 'pairs;
+            }
+            hits &= u32::MAX << (place + length);
         }
+        at += PAIR;
+    }
+    loop {
+        at = far_plain(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Some(at + 1),
+            Some(b'\\') => at += escape(bytes, at)?,
+            _ => return None,
+        }
+    }
+}
+
+/// The length of the escape that begins at a place.
+#[inline(never)]
+fn escape(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at + 1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+        b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => Some(6),
+        _ => None,
     }
 }
 
@@ -306,15 +348,17 @@ pub fn plain_length(text: &[u8]) -> usize {
 
 /// Where the next quote, backslash or control character stands.
 #[inline]
-fn plain(bytes: &[u8], mut at: usize) -> usize {
-    // Mostly it is near; a turn of a loop would look at the deadline, too.
-    for _ in 0..3 {
-        match block(bytes, at) {
-            Some(0) => at += BLOCK,
-            Some(hits) => return at + hits.trailing_zeros() as usize,
-            None => return last_plain(bytes, at),
-        }
+fn plain(bytes: &[u8], at: usize) -> usize {
+    // Mostly it is near.
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()).map(special_pair) {
+        Some(0) => far_plain(bytes, at + PAIR),
+        Some(hits) => at + hits.trailing_zeros() as usize,
+        None => far_plain(bytes, at),
     }
+}
+
+/// As [`plain`].
+fn far_plain(bytes: &[u8], mut at: usize) -> usize {
     loop {
         match block(bytes, at) {
             Some(0) => at += BLOCK,
