@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use defenderbeat_records::plain_length;
-
-use crate::set::{Gathered, elements};
+use crate::arena::Arena;
+use crate::set::{Gathered, items};
 use crate::table::Source;
 use crate::text::same;
-use crate::value::{Value, scalar_text};
+use crate::value::Value;
 use crate::values::{Values, emptied};
 
 /// The host's own data, asked by kind and key; the answer is a JSON fragment.
@@ -44,35 +43,53 @@ pub struct Args<'a, 'r> {
     pub(crate) values: &'a Values<'r>,
     pub(crate) gathered: &'a [Gathered<'r>],
     pub(crate) lookup: &'a dyn Lookup,
+    pub(crate) arena: &'r Arena,
 }
 
 impl<'a, 'r> Args<'a, 'r> {
+    /// Where texts and lists are kept that a result holds.
+    pub fn arena(&self) -> &'r Arena {
+        self.arena
+    }
+
     /// Argument `index`; a list over items is not a value.
-    pub fn value(&self, index: usize) -> &'a Value<'r> {
+    pub fn value(&self, index: usize) -> Value<'r> {
         match self.sources.get(index) {
             Some(Source::Value(value)) => self.values.get(*value),
             Some(Source::First(values)) => self.values.first(values),
-            _ => &Value::Missing,
+            _ => Value::Missing,
         }
     }
 
     /// The text of argument `index`, unescaped, or that of the only element of a list; none where it is absent or no
     /// scalar.
-    pub fn text(&self, index: usize) -> Option<Cow<'a, str>> {
-        let value = self.value(index);
-        match value.raw() {
-            Some(json) if json.starts_with('[') => match elements(json).as_slice() {
-                [only] => scalar_text(only),
-                _ => None,
-            },
-            _ => value.text(),
+    #[inline]
+    pub fn text(&self, index: usize) -> Option<&'r str> {
+        match self.value(index) {
+            Value::Quoted { text, .. } | Value::Text(text) => Some(text),
+            Value::Missing => None,
+            value => self.text_of(value),
         }
     }
 
-    /// The text of argument `index` where it is text of the record without escapes, for as long as the record lives.
-    pub fn plain(&self, index: usize) -> Option<&'r str> {
-        let inner = self.value(index).raw()?.strip_prefix('"')?.strip_suffix('"')?;
-        (plain_length(inner.as_bytes()) == inner.len()).then_some(inner)
+    /// The text of a value; see [`text`](Self::text).
+    pub fn text_of(&self, value: Value<'r>) -> Option<&'r str> {
+        let text = match value {
+            Value::Raw(json) if json.starts_with('[') => match items(json).as_slice() {
+                [only] => Value::read(*only).text(),
+                _ => None,
+            },
+            _ => value.text(),
+        };
+        text.map(|text| self.keep(text))
+    }
+
+    /// Text for as long as the record lives.
+    pub fn keep(&self, text: Cow<'r, str>) -> &'r str {
+        match text {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => self.arena.text(&text),
+        }
     }
 
     /// Argument `index` as the values over all items of a list (`list[].path`).
@@ -93,7 +110,7 @@ impl<'a, 'r> Args<'a, 'r> {
         };
         match self.value(index) {
             Value::List(all) => all.iter().any(is),
-            value => is(value),
+            value => is(&value),
         }
     }
 

@@ -1,11 +1,10 @@
 //! Computing the cells of a scope whose slots are filled.
 
-use crate::args::{Args, Lookup, Results};
-use crate::convert::convert;
+use crate::args::{Args, Results};
+use crate::convert::Converter;
 use crate::record::Record;
-use crate::set::elements;
+use crate::set::items;
 use crate::table::{Lift, NONE, Op, Scope, Source, Step};
-use crate::text::same;
 use crate::value::Value;
 use crate::values::Values;
 
@@ -20,7 +19,7 @@ impl<'r> Record<'_, 'r> {
         let mut kinds = Kinds::default();
         let mut numbers = std::mem::take(&mut self.numbers);
         let mut given = std::mem::take(&mut self.results);
-        let mut failures = Vec::new();
+        let mut converter = Converter::new(self.table.lookups, self.arena);
         numbers.begin(scope.cells.len(), scope.cells_always);
         numbers.gather(values.touched(), scope.cells_of);
         numbers.gather(values.empty(), scope.calls_of);
@@ -32,48 +31,47 @@ impl<'r> Record<'_, 'r> {
             match &cell.step {
                 Step::Const(json) => values.set(cell.value, Value::Raw(json)),
                 Step::Convert(source, op) => {
-                    let taken;
                     let value = match source {
                         Source::Value(value) => values.get(*value),
                         Source::First(all) => values.first(all),
-                        Source::Accumulator(at) => {
-                            taken = self
-                                .gathered
-                                .get(usize::from(*at))
-                                .map_or(Value::Missing, |all| Value::List(all.values.clone()));
-                            &taken
-                        }
+                        Source::Accumulator(at) => self
+                            .gathered
+                            .get(usize::from(*at))
+                            .map_or(Value::Missing, |all| Value::List(self.arena.list(&all.values))),
                     };
                     if value.is_missing() {
                         continue;
                     }
                     if cell.value == NONE {
                         for lift in cell.lifts {
-                            let value = value.clone();
-                            self.lift(*lift, kinds.of_lift(*lift, scope, values), &value);
+                            self.lift(*lift, kinds.of_lift(*lift, scope, values), value);
                         }
                         continue;
                     }
                     if let Op::Ask(question) = op {
-                        let answer = ask(self.lookup, question, value);
+                        let answer = self.ask(question, value);
                         values.put(cell.value, answer);
                         continue;
                     }
-                    let result = convert(*op, value, self.table.lookups, &mut |value, cause| {
-                        failures.push((value.clone(), cause))
-                    });
-                    if !failures.is_empty() {
-                        for (value, cause) in failures.drain(..) {
-                            self.fail(cell.path, &value, cause);
+                    let result = converter.convert(*op, value);
+                    if !converter.failures.is_empty() {
+                        for (value, cause) in converter.failures.drain(..) {
+                            self.fail(cell.path, value, cause);
                         }
                     }
                     for lift in cell.lifts {
-                        self.lift(*lift, kinds.of_lift(*lift, scope, values), &result);
+                        self.lift(*lift, kinds.of_lift(*lift, scope, values), result);
                     }
                     values.put(cell.value, result);
                 }
                 Step::Call { function, from, results, lifts } => {
-                    let args = Args { sources: from, values, gathered: &self.gathered, lookup: self.lookup };
+                    let args = Args {
+                        sources: from,
+                        values,
+                        gathered: &self.gathered,
+                        lookup: self.lookup,
+                        arena: self.arena,
+                    };
                     (function.0)(&args, &mut given);
                     if given.has_errors() {
                         self.report(cell.path, &mut given);
@@ -81,7 +79,7 @@ impl<'r> Record<'_, 'r> {
                     given.values.truncate(usize::from(*results));
                     for (result, lift) in *lifts {
                         if let Some(value) = given.values.get(usize::from(*result)) {
-                            self.lift(*lift, kinds.of_lift(*lift, scope, values), value);
+                            self.lift(*lift, kinds.of_lift(*lift, scope, values), *value);
                         }
                     }
                     for (index, value) in (cell.value..).zip(given.values.drain(..)) {
@@ -97,13 +95,26 @@ impl<'r> Record<'_, 'r> {
     /// Takes over what a function has to say against its arguments.
     fn report(&mut self, path: &'static str, given: &mut Results<'r>) {
         for (value, cause) in given.failures.drain(..) {
-            self.fail(path, &value, cause);
+            self.fail(path, value, cause);
         }
         for cause in given.errors.drain(..) {
             let place = self.place(path);
             self.errors.push(if place.is_empty() { cause } else { format!("{place}: {cause}") });
         }
         self.failed |= std::mem::take(&mut given.failed);
+    }
+
+    /// What the host knows of a value, or of the first of several that it knows.
+    fn ask(&self, question: &str, value: Value<'r>) -> Value<'r> {
+        let one = |value: &Value<'r>| self.lookup.find(question, &value.string()?);
+        let answer = match value {
+            Value::List(all) => all.iter().find_map(one),
+            Value::Raw(json) if json.starts_with('[') => {
+                items(json).into_iter().find_map(|item| one(&Value::read(item)))
+            }
+            value => one(&value),
+        };
+        answer.map_or(Value::Missing, |answer| Value::pruned(&answer, self.arena))
     }
 }
 
@@ -121,27 +132,13 @@ impl Kinds {
         *self.0.get_or_insert_with(|| {
             let bit = |value: &Value<'_>| {
                 let text = value.string()?;
-                let dot = text.bytes().rposition(|byte| byte == b'.').map_or(0, |at| at + 1);
-                let name = text.get(dot..).unwrap_or_default();
-                scope.kinds.iter().position(|kind| same(kind, name)).map(|bit| 1 << bit)
+                let number = scope.kind_number(&text).or_else(|| scope.kind_number(text.rsplit_once('.')?.1))?;
+                Some(1 << number)
             };
             match values.get(scope.kind) {
                 Value::List(all) => all.iter().filter_map(bit).sum(),
-                one => bit(one).unwrap_or(0),
+                one => bit(&one).unwrap_or(0),
             }
         })
     }
-}
-
-/// What the host knows of a value, or of the first of several that it knows.
-fn ask<'r>(lookup: &dyn Lookup, question: &str, value: &Value<'r>) -> Value<'r> {
-    let one = |value: &Value<'r>| lookup.find(question, &value.string()?);
-    let answer = match value {
-        Value::List(all) => all.iter().find_map(one),
-        Value::Raw(json) if json.starts_with('[') => {
-            elements(json).into_iter().find_map(|element| one(&Value::from_json(element)))
-        }
-        value => one(value),
-    };
-    answer.map_or(Value::Missing, |answer| Value::pruned(&answer))
 }

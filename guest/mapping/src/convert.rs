@@ -5,124 +5,186 @@ use std::net::IpAddr;
 
 use defenderbeat_records::{Broken, Cursor};
 
-use crate::set::elements;
+use crate::arena::Arena;
+use crate::set::{elements, items};
 use crate::table::{Dictionary, Op};
 use crate::time;
 use crate::url;
 use crate::value::{Value, is_container};
 use crate::walk::holds_object;
 
-/// Converts a value; an array element by element. Each failure is reported with the value at fault, and that value is
-/// left out.
-pub(crate) fn convert<'r>(
-    op: Op,
-    value: &Value<'r>,
+/// What conversions of a record have in common.
+pub(crate) struct Converter<'r> {
     lookups: &'static [Dictionary],
-    failed: &mut dyn FnMut(&Value<'r>, Cause),
-) -> Value<'r> {
-    match (op, value) {
-        (_, Value::Missing) => Value::Missing,
-        (Op::Copy, _) => value.clone(),
-        (Op::List, Value::Raw(json)) if json.starts_with('[') => value.clone(),
-        (Op::List, _) => Value::List(vec![value.clone()]),
-        (Op::Json, _) => json_text(value).unwrap_or_else(|cause| {
-            failed(value, cause);
-            value.clone()
-        }),
-        (Op::JsonScalars, _) => json_scalars(value).unwrap_or_else(|cause| {
-            failed(value, cause);
-            Value::Missing
-        }),
-        (Op::JsonObject, _) => json_object(value).unwrap_or_else(|cause| {
-            failed(value, cause);
-            Value::Missing
-        }),
-        (_, Value::Raw(json)) if json.starts_with('[') => {
-            let mut kept = Vec::new();
-            for item in elements(json) {
-                let converted = convert(op, &Value::from_json(item), lookups, failed);
-                if !converted.is_missing() {
-                    kept.push(converted);
-                }
-            }
-            if kept.is_empty() { Value::Missing } else { Value::List(kept) }
-        }
-        (_, Value::List(values)) => {
-            Value::List(values.iter().map(|value| convert(op, value, lookups, failed)).collect())
-        }
-        _ => scalar(op, value, lookups).unwrap_or_else(|cause| {
-            failed(value, cause);
-            Value::Missing
-        }),
-    }
+    arena: &'r Arena,
+    /// Values that could not be converted, and why.
+    pub(crate) failures: Vec<(Value<'r>, Cause)>,
 }
 
 /// Why a value could not be converted.
 pub(crate) type Cause = &'static str;
 
-fn scalar<'r>(op: Op, value: &Value<'r>, lookups: &'static [Dictionary]) -> Result<Value<'r>, Cause> {
-    match op {
-        Op::Keyword => keyword(value),
-        Op::Lowercase => {
-            Ok(text(value, "is not text")?.map_or(Value::Missing, |text| Value::from_text(text.to_lowercase())))
-        }
-        Op::Uppercase => {
-            Ok(text(value, "is not text")?.map_or(Value::Missing, |text| Value::from_text(text.to_uppercase())))
-        }
-        Op::Long => long(value),
-        Op::Double => double(value),
-        Op::Boolean => {
-            truth(value).filter(|_| !matches!(value.text().as_deref(), Some("0" | "1"))).ok_or("is not true or false")
-        }
-        Op::Truth => truth(value).ok_or("is not true or false"),
-        Op::Date => {
-            if let Value::Time(_) = value {
-                return Ok(value.clone());
+impl<'r> Converter<'r> {
+    pub(crate) fn new(lookups: &'static [Dictionary], arena: &'r Arena) -> Self {
+        Self { lookups, arena, failures: Vec::new() }
+    }
+
+    /// Converts a value; an array element by element. A value at fault is added to the failures and left out.
+    pub(crate) fn convert(&mut self, op: Op, value: Value<'r>) -> Value<'r> {
+        match (op, value) {
+            (_, Value::Missing) => Value::Missing,
+            (Op::Copy, _) => value,
+            (Op::List, Value::Raw(json)) if json.starts_with('[') => value,
+            (Op::List, _) => Value::List(self.arena.list(&[value])),
+            (Op::Json, _) => self.json_text(value).unwrap_or_else(|cause| {
+                self.failures.push((value, cause));
+                value
+            }),
+            (Op::JsonScalars, _) => {
+                let converted = self.json_scalars(value);
+                self.or_fail(value, converted)
             }
-            let text = value.string().ok_or("is not a date")?;
-            time::parse(&text).map(Value::Time).ok_or("is not a date")
-        }
-        Op::Ip => {
-            let text = value.string().ok_or("is not an IP address")?;
-            // A dash stands for none.
-            if text == "-" {
-                return Ok(Value::Missing);
+            (Op::JsonObject, _) => {
+                let converted = self.json_object(value);
+                self.or_fail(value, converted)
             }
-            if text.parse::<IpAddr>().is_ok() { Ok(value.clone()) } else { Err("is not an IP address") }
-        }
-        Op::Mac => Ok(Value::from_text(mac(&value.string().ok_or("is not a MAC address")?))),
-        Op::Object => Ok(value.raw().filter(|json| is_container(json)).map_or(Value::Missing, Value::Raw)),
-        Op::Url => url::parts(&value.string().ok_or("is not a URL")?).map(Value::Json).ok_or("is not a URL"),
-        Op::Lookup(dictionary) => Ok(find(value, lookups.get(usize::from(dictionary)))),
-        Op::Copy | Op::Json | Op::JsonObject | Op::JsonScalars | Op::List => Ok(value.clone()),
-        // The engine asks, which knows the host.
-        Op::Ask(_) => Ok(Value::Missing),
-    }
-}
-
-fn text<'v>(value: &'v Value<'_>, cause: Cause) -> Result<Option<Cow<'v, str>>, Cause> {
-    match value.text() {
-        Some(text) => Ok(Some(text)),
-        None if value.is_missing() => Ok(None),
-        None => Err(cause),
-    }
-}
-
-fn keyword<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
-    match value {
-        Value::Raw(json) if json.starts_with('"') => Ok(value.clone()),
-        Value::Raw(json) if is_container(json) => Err("is not a single value"),
-        Value::Raw(json) => Ok(Value::Text(Cow::Borrowed(json))),
-        _ => {
-            Ok(text(value, "is not a single value")?.map_or(Value::Missing, |text| Value::from_text(text.into_owned())))
+            (_, Value::Raw(json)) if json.starts_with('[') => {
+                let converted = items(json).into_iter().map(|item| self.convert(op, Value::read(item)));
+                let kept: Vec<Value<'r>> = converted.filter(|value| !value.is_missing()).collect();
+                if kept.is_empty() { Value::Missing } else { Value::List(self.arena.list(&kept)) }
+            }
+            (_, Value::List(values)) => {
+                let converted: Vec<Value<'r>> = values.iter().map(|value| self.convert(op, *value)).collect();
+                Value::List(self.arena.list(&converted))
+            }
+            _ => {
+                let converted = self.scalar(op, value);
+                self.or_fail(value, converted)
+            }
         }
     }
+
+    fn or_fail(&mut self, value: Value<'r>, converted: Result<Value<'r>, Cause>) -> Value<'r> {
+        converted.unwrap_or_else(|cause| {
+            self.failures.push((value, cause));
+            Value::Missing
+        })
+    }
+
+    fn scalar(&self, op: Op, value: Value<'r>) -> Result<Value<'r>, Cause> {
+        match op {
+            Op::Keyword => self.keyword(value),
+            Op::Lowercase => Ok(Value::from_text(self.arena.lowercase(self.keep(value, "is not text")?))),
+            Op::Uppercase => Ok(self.text(&value.text().ok_or("is not text")?.to_uppercase())),
+            Op::Long => long(value),
+            Op::Double => self.double(value),
+            Op::Boolean => truth(value)
+                .filter(|_| !matches!(value.text().as_deref(), Some("0" | "1")))
+                .ok_or("is not true or false"),
+            Op::Truth => truth(value).ok_or("is not true or false"),
+            Op::Date => {
+                if let Value::Time(_) = value {
+                    return Ok(value);
+                }
+                let text = value.string().ok_or("is not a date")?;
+                time::parse(&text).map(Value::Time).ok_or("is not a date")
+            }
+            Op::Ip => {
+                let text = value.string().ok_or("is not an IP address")?;
+                // A dash stands for none.
+                if text == "-" {
+                    return Ok(Value::Missing);
+                }
+                if text.parse::<IpAddr>().is_ok() { Ok(value) } else { Err("is not an IP address") }
+            }
+            Op::Mac => Ok(self.text(&mac(&value.string().ok_or("is not a MAC address")?))),
+            Op::Object => Ok(value.raw().filter(|json| is_container(json)).map_or(Value::Missing, Value::Raw)),
+            Op::Url => {
+                let json = url::parts(&value.string().ok_or("is not a URL")?).ok_or("is not a URL")?;
+                Ok(Value::Json(self.arena.text(&json)))
+            }
+            Op::Lookup(dictionary) => Ok(find(value, self.lookups.get(usize::from(dictionary)))),
+            Op::Copy | Op::Json | Op::JsonObject | Op::JsonScalars | Op::List => Ok(value),
+            // The engine asks, which knows the host.
+            Op::Ask(_) => Ok(Value::Missing),
+        }
+    }
+
+    fn text(&self, text: &str) -> Value<'r> {
+        Value::from_text(self.arena.text(text))
+    }
+
+    /// The text of a value, for as long as the record lives.
+    fn keep(&self, value: Value<'r>, cause: Cause) -> Result<&'r str, Cause> {
+        Ok(match value.text().ok_or(cause)? {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => self.arena.text(&text),
+        })
+    }
+
+    fn keyword(&self, value: Value<'r>) -> Result<Value<'r>, Cause> {
+        match value {
+            Value::Quoted { .. } => Ok(value),
+            Value::Raw(json) if json.starts_with('"') => Ok(value),
+            Value::Raw(json) if is_container(json) => Err("is not a single value"),
+            Value::Raw(json) => Ok(Value::Text(json)),
+            _ => Ok(Value::from_text(self.keep(value, "is not a single value")?)),
+        }
+    }
+
+    fn double(&self, value: Value<'r>) -> Result<Value<'r>, Cause> {
+        match value {
+            Value::Long(_) => Ok(value),
+            Value::Raw(json) if json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => Ok(value),
+            _ => {
+                let text = value.string().ok_or("is not a number")?;
+                let number: f64 = text.trim().parse().map_err(|_| "is not a number")?;
+                if !number.is_finite() {
+                    return Err("is not a finite number");
+                }
+                // The text itself where JSON allows it as a number, so that no digit changes.
+                let json = text.trim();
+                match serde_json::from_str::<&serde_json::value::RawValue>(json) {
+                    Ok(raw) => Ok(Value::Json(self.arena.text(raw.get()))),
+                    Err(_) => Ok(Value::Json(self.arena.text(&number.to_string()))),
+                }
+            }
+        }
+    }
+
+    fn json_text(&self, value: Value<'r>) -> Result<Value<'r>, Cause> {
+        let Some(text) = value.string() else { return Ok(value) };
+        let mut cursor = Cursor::new(&text);
+        let json = cursor.value().map_err(|Broken| "is not JSON text")?;
+        if !cursor.is_at_end() {
+            return Err("is not JSON text");
+        }
+        Ok(Value::pruned(json.text, self.arena))
+    }
+
+    fn json_object(&self, value: Value<'r>) -> Result<Value<'r>, Cause> {
+        let parsed = self.json_text(value)?;
+        let fits = match parsed {
+            Value::Raw(json) | Value::Json(json) => is_object(json),
+            other => other.is_missing(),
+        };
+        if fits { Ok(parsed) } else { Err("is not an object") }
+    }
+
+    fn json_scalars(&self, value: Value<'r>) -> Result<Value<'r>, Cause> {
+        let parsed = self.json_text(value)?;
+        let object = match parsed {
+            Value::Raw(json) | Value::Json(json) => holds_object(json),
+            _ => false,
+        };
+        if object { Err("holds an object") } else { Ok(parsed) }
+    }
 }
 
-fn long<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
+fn long<'r>(value: Value<'r>) -> Result<Value<'r>, Cause> {
     const CAUSE: Cause = "is not a whole number of 64 bits";
     if let Value::Long(_) = value {
-        return Ok(value.clone());
+        return Ok(value);
     }
     if let Value::Raw(json) = value
         && let Ok(number) = json.parse()
@@ -132,27 +194,7 @@ fn long<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
     value.text().and_then(|text| text.trim().parse::<i64>().ok()).map(Value::Long).ok_or(CAUSE)
 }
 
-fn double<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
-    match value {
-        Value::Long(_) => Ok(value.clone()),
-        Value::Raw(json) if json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => Ok(value.clone()),
-        _ => {
-            let text = value.string().ok_or("is not a number")?;
-            let number: f64 = text.trim().parse().map_err(|_| "is not a number")?;
-            if !number.is_finite() {
-                return Err("is not a finite number");
-            }
-            // The text itself where JSON allows it as a number, so that no digit changes.
-            let json = text.trim();
-            match serde_json::from_str::<&serde_json::value::RawValue>(json) {
-                Ok(raw) => Ok(Value::Json(raw.get().to_owned())),
-                Err(_) => Ok(Value::Json(number.to_string())),
-            }
-        }
-    }
-}
-
-fn truth<'r>(value: &Value<'_>) -> Option<Value<'r>> {
+fn truth<'r>(value: Value<'r>) -> Option<Value<'r>> {
     let text = value.text()?;
     if text.eq_ignore_ascii_case("true") || text == "1" {
         Some(Value::Bool(true))
@@ -179,43 +221,13 @@ fn mac(text: &str) -> String {
     joined
 }
 
-fn json_text<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
-    let Some(text) = value.string() else { return Ok(value.clone()) };
-    let mut cursor = Cursor::new(&text);
-    let json = cursor.value().map_err(|Broken| "is not JSON text")?;
-    if !cursor.is_at_end() {
-        return Err("is not JSON text");
-    }
-    Ok(Value::pruned(json))
-}
-
-fn json_object<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
-    let parsed = json_text(value)?;
-    let fits = match &parsed {
-        Value::Raw(json) => is_object(json),
-        Value::Json(json) => is_object(json),
-        other => other.is_missing(),
-    };
-    if fits { Ok(parsed) } else { Err("is not an object") }
-}
-
-fn json_scalars<'r>(value: &Value<'r>) -> Result<Value<'r>, Cause> {
-    let parsed = json_text(value)?;
-    let object = match &parsed {
-        Value::Raw(json) => holds_object(json),
-        Value::Json(json) => holds_object(json),
-        _ => false,
-    };
-    if object { Err("holds an object") } else { Ok(parsed) }
-}
-
 /// Whether JSON text is an object or a list of objects, as far as anything is left of it.
 fn is_object(json: &str) -> bool {
     let objects = |item: &str| item.starts_with('{') || Value::from_json(item).is_missing();
     json.starts_with('{') || (json.starts_with('[') && elements(json).into_iter().all(objects))
 }
 
-fn find<'r>(value: &Value<'_>, dictionary: Option<&'static Dictionary>) -> Value<'r> {
+fn find<'r>(value: Value<'r>, dictionary: Option<&'static Dictionary>) -> Value<'r> {
     let (Some(text), Some(dictionary)) = (value.text(), dictionary) else { return Value::Missing };
     let key = if dictionary.ignore_case { Cow::Owned(text.to_lowercase()) } else { text };
     let found = dictionary.entries.binary_search_by(|(entry, _)| (*entry).cmp(&key));
@@ -227,9 +239,10 @@ mod tests {
     use super::*;
 
     fn converted(op: Op, json: &str) -> (Option<String>, Vec<Cause>) {
-        let mut causes = Vec::new();
-        let value = convert(op, &Value::from_json(json), &[], &mut |_, cause| causes.push(cause));
-        (value.to_json(), causes)
+        let arena = Arena::default();
+        let mut converter = Converter::new(&[], &arena);
+        let value = converter.convert(op, Value::from_json(json));
+        (value.to_json(), converter.failures.into_iter().map(|(_, cause)| cause).collect())
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! One record to one document.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use defenderbeat_records::Outline;
 use serde_json::value::RawValue;
 
+use crate::arena::Arena;
 use crate::args::Lookup;
 use crate::explain::Fields;
 use crate::flat;
@@ -41,6 +41,7 @@ pub struct Engine {
     presets: Presets,
     document: Text,
     room: Room,
+    arena: Arena,
     /// What a record without a time of its own has for it.
     sync_start: Option<Ticks>,
     sides: Sides,
@@ -99,7 +100,7 @@ impl Engine {
         let tags = |extra: Option<&str>| {
             let all =
                 settings.tags.iter().map(String::as_str).chain(extra.filter(|_| !settings.preserve_original_event));
-            let values: Vec<Value<'_>> = all.map(|tag| Value::Text(Cow::Borrowed(tag))).collect();
+            let values: Vec<Value<'_>> = all.map(Value::Text).collect();
             let mut json = Text::default();
             write::list(&values, &mut json);
             json.into_string()
@@ -119,9 +120,9 @@ impl Engine {
         };
         let sync_start = settings.sync_start.as_deref().and_then(time::parse);
         let sides = Sides::new(table, settings.preserve_duplicate_custom_fields);
-        let (document, room) = (Text::default(), Room::default());
+        let (document, room, arena) = (Text::default(), Room::default(), Arena::default());
         let shown = shown(table.scope.outputs, settings.preserve_duplicate_custom_fields);
-        Self { table, settings, presets, document, room, sync_start, sides, shown }
+        Self { table, settings, presets, document, room, arena, sync_start, sides, shown }
     }
 
     /// When the sync began that records belong to, which is the time of a record that has none: the setting
@@ -185,11 +186,27 @@ impl Engine {
         lookup: &dyn Lookup,
         notes: Vec<String>,
     ) -> Result<Mapped, Malformed> {
+        let mut arena = std::mem::take(&mut self.arena);
+        let mapped = self.map_within(&arena, record, outline, received_at, lookup, notes);
+        arena.reset();
+        self.arena = arena;
+        mapped
+    }
+
+    fn map_within(
+        &mut self,
+        arena: &Arena,
+        record: &[u8],
+        outline: &Outline,
+        received_at: i64,
+        lookup: &dyn Lookup,
+        notes: Vec<String>,
+    ) -> Result<Mapped, Malformed> {
         self.document.clear();
         let json = object(record)?;
         let table = self.table;
         let mut kept: Vec<Kept<'_>> = Vec::new();
-        let (mut state, mut values) = self.read(0, json, outline, &mut kept, lookup)?;
+        let (mut state, mut values) = self.read(0, json, outline, &mut kept, lookup, arena)?;
         state.errors.splice(..0, notes);
         state.forget_labels();
         forget_repeats(&mut kept);
@@ -198,7 +215,7 @@ impl Engine {
             for (path, slot) in table.json_paths {
                 let selected: Vec<Value<'_>> = queried.select(path).into_iter().map(Value::from_json).collect();
                 if !selected.is_empty() {
-                    values.set(*slot, Value::List(selected));
+                    values.set(*slot, Value::List(arena.list(&selected)));
                 }
             }
         }
@@ -249,7 +266,7 @@ impl Engine {
     }
 
     /// What follows from all cells: sorted lists, and what errors do to `event.kind`.
-    fn settle(&self, state: &mut Record<'_, '_>, values: &mut Values<'_>) {
+    fn settle<'r>(&self, state: &mut Record<'_, 'r>, values: &mut Values<'r>) {
         let table = self.table;
         for (gathered, mode) in state.gathered.iter_mut().zip(table.accumulators) {
             if *mode == Accumulator::Sorted {
@@ -257,10 +274,13 @@ impl Engine {
             }
         }
         if !state.errors.is_empty() {
-            let error = Value::Text(Cow::Borrowed(PIPELINE_ERROR));
+            let error = Value::Text(PIPELINE_ERROR);
             match if state.failed { OnError::Replace } else { table.on_error } {
                 OnError::Keep => {}
-                OnError::Append => values.set(table.kind, Value::List(vec![values.get(table.kind).clone(), error])),
+                OnError::Append => {
+                    let kinds = [values.get(table.kind), error];
+                    values.set(table.kind, Value::List(state.arena.list(&kinds)));
+                }
                 OnError::Replace => values.set(table.kind, error),
             }
         }
@@ -274,16 +294,17 @@ impl Engine {
         outline: &Outline,
         kept: &mut Vec<Kept<'r>>,
         lookup: &'t dyn Lookup,
+        arena: &'r Arena,
     ) -> Result<(Record<'t, 'r>, Values<'r>), Malformed> {
         let (table, duplicates) = (self.table, self.settings.preserve_duplicate_custom_fields);
         let scope = &table.scope;
         let trace = || self.settings.explain.then(|| Box::new(Trace::new(table)));
-        let (mut record, mut values) = Record::begin(table, lookup, duplicates, std::mem::take(&mut self.room));
+        let (mut record, mut values) = Record::begin(table, lookup, arena, duplicates, std::mem::take(&mut self.room));
         record.trace = trace();
         let mut reader = ScopeReader { scope, values: &mut values, kept, record: &mut record };
         if reader.read(node, json, outline).is_err() {
             let members = flat::members(json).map_err(|error| Malformed(format!("is not JSON: {error}")))?;
-            (record, values) = Record::begin(table, lookup, duplicates, Room::default());
+            (record, values) = Record::begin(table, lookup, arena, duplicates, Room::default());
             record.trace = trace();
             kept.clear();
             ScopeReader { scope, values: &mut values, kept, record: &mut record }.read_flat(node, members);
@@ -321,11 +342,11 @@ impl Engine {
                 From::Value(value) => {
                     let value = values.get(value);
                     if !value.is_missing() {
-                        writer.field(output.object, output.key, |out| write::value(value, out));
+                        writer.field(output.object, output.key, |out| write::value(&value, out));
                     }
                 }
                 From::First(all) => {
-                    writer.field(output.object, output.key, |out| write::value(values.first(all), out));
+                    writer.field(output.object, output.key, |out| write::value(&values.first(all), out));
                 }
                 From::Accumulator(accumulator) => {
                     let values =
@@ -343,8 +364,7 @@ impl Engine {
                     Builtin::Type => preset("\"logs\"", out),
                     Builtin::EcsVersion => preset(&presets.ecs, out),
                     Builtin::ErrorMessage => {
-                        let messages: Vec<Value<'_>> =
-                            state.errors.iter().map(|text| Value::Text(Cow::Borrowed(text))).collect();
+                        let messages: Vec<Value<'_>> = state.errors.iter().map(|text| Value::Text(text)).collect();
                         write::list(&messages, out)
                     }
                     Builtin::Ingested => write::value(&Value::Time(time::from_millis(times.received)), out),
@@ -393,7 +413,7 @@ impl Engine {
         }
         let member = |name: &str| {
             let value = error.get(name).map_or(Value::Missing, |raw| Value::from_json(raw.get()));
-            Value::from_text(value.text().unwrap_or_default().into_owned()).to_json().unwrap_or_default()
+            Value::from_text(&value.text().unwrap_or_default()).to_json().unwrap_or_default()
         };
         let presets = &self.presets;
         let original = original.into_string();
@@ -455,7 +475,7 @@ pub fn check(json: &[u8]) -> Result<(), Malformed> {
 }
 
 fn text(json: &[u8]) -> Result<&str, Malformed> {
-    let json = std::str::from_utf8(json).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?;
+    let json = simdutf8::compat::from_utf8(json).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?;
     Ok(json.trim())
 }
 

@@ -103,7 +103,7 @@ impl Fields {
         let is_open = depth > 0 && (path.is_empty() || origins.is_empty() || self.has_below(path, '.'));
         if is_open && let Some(members) = crate::members::members(json) {
             for (key, value) in members {
-                self.walk(&join(path, &key), value, depth - 1, fields);
+                self.walk(&join(path, &key), value.text, depth - 1, fields);
             }
         } else if self.has_below(path, '[') && json.starts_with('[') {
             for (index, item) in elements(json).into_iter().enumerate() {
@@ -148,7 +148,7 @@ fn write_origin(table: &Table, origin: &Origin, out: &mut Text) {
         }
         Origin::Engine(_) => member("by", "engine", out),
     }
-    let from: Vec<Value<'_>> = origin.from().iter().map(|path| Value::Text(path.as_str().into())).collect();
+    let from: Vec<Value<'_>> = origin.from().iter().map(|path| Value::Text(path)).collect();
     if !from.is_empty() {
         out.push_str(",\"from\":");
         write::list(&from, out);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use defenderbeat_records::Json;
 use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -35,7 +36,9 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         let Some(node) = self.scope.nodes.get(usize::from(node)) else { return };
         for (Key(key), value) in members {
             match node.kid(&key) {
-                Some(kid) if kid.node == NONE && kid.list == NONE => self.fill(node, kid, value.get()),
+                Some(kid) if kid.node == NONE && kid.list == NONE => {
+                    self.fill(node, kid, Json { text: value.get(), plain: false })
+                }
                 Some(_) => {
                     let name = join(node.path, &key);
                     self.record.errors.push(format!("{name}: holds a number or an escape that cannot be read"));

@@ -2,18 +2,19 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::text::{Text, append};
+use crate::buffer::Buffer;
+use crate::text::Text;
 use crate::write::decimal;
 
 /// Hashes the inputs of an identity. The algorithm is frozen, because `_id`s outlive versions: XXH3-128 with seed 0
 /// over, for each input that is present, its number (32 bits, little endian), the length of its text in bytes (64
 /// bits, little endian) and its text (UTF-8, JSON escapes resolved).
-pub struct Identity(Vec<u8>);
+pub struct Identity(Buffer);
 
 impl Default for Identity {
     fn default() -> Self {
         // Room for the inputs of most.
-        Self(Vec::with_capacity(128))
+        Self(Buffer::with_capacity(128))
     }
 }
 
@@ -29,19 +30,19 @@ impl Identity {
     }
 
     fn add_bytes(&mut self, number: u32, text: &[u8]) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-        self.0.extend_from_slice(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
-        append(&mut self.0, text);
+        self.0.push(number.to_le_bytes());
+        self.0.push(u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
+        self.0.append(text);
     }
 
     /// Adds the sum of the shares of an object's members.
     pub(crate) fn add_members(&mut self, sum: u128) {
-        self.0.extend_from_slice(&sum.to_le_bytes());
+        self.0.push(sum.to_le_bytes());
     }
 
     /// The identity.
     pub fn finish(&self) -> u128 {
-        xxh3_128(&self.0)
+        xxh3_128(self.0.as_slice())
     }
 }
 

@@ -27,11 +27,11 @@ impl<'r> Record<'_, 'r> {
                 From::Value(value) => {
                     let value = values.get(value);
                     if !value.is_missing() {
-                        writer.field(output.object, output.key, |out| write::value(value, out));
+                        writer.field(output.object, output.key, |out| write::value(&value, out));
                     }
                 }
                 From::First(all) => {
-                    writer.field(output.object, output.key, |out| write::value(values.first(all), out));
+                    writer.field(output.object, output.key, |out| write::value(&values.first(all), out));
                 }
                 From::Rest => write_kept(kept, output.object, &mut writer),
                 From::Accumulator(_) | From::Builtin(_) => {}

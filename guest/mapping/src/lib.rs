@@ -11,7 +11,9 @@
 //! The engine is pure: it reads no clock and no randomness, and iterates over no hash map. The same table, settings,
 //! record, time and lookups give the same bytes.
 
+mod arena;
 mod args;
+mod buffer;
 mod compute;
 mod convert;
 mod engine;
@@ -38,7 +40,9 @@ mod values;
 mod walk;
 mod write;
 
+pub use arena::Arena;
 pub use args::{Args, Function, Lookup, NoLookup, Results};
+pub use defenderbeat_records::Json;
 pub use engine::{Engine, Malformed, Mapped, Reading, check};
 pub use identity::{Identity, hash as hash_bytes, hex, member_key, null_member};
 pub use raw::check as check_json_path;

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use defenderbeat_records::{Broken, Cursor};
+use defenderbeat_records::{Broken, Cursor, Json};
 
 use crate::table::hash_key;
 use crate::value::unescape;
 
 /// The members of the object that text is, in its order, no key twice: of members with one key the last counts. None
 /// where it is no object.
-pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
+pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, Json<'_>)>> {
     let mut members = read(json).ok()?;
     if may_repeat(&members) {
         let last: BTreeMap<&str, usize> = members.iter().enumerate().map(|(at, (key, _))| (&**key, at)).collect();
@@ -23,7 +23,7 @@ pub(crate) fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     Some(members)
 }
 
-fn read(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Broken> {
+fn read(json: &str) -> Result<Vec<(Cow<'_, str>, Json<'_>)>, Broken> {
     let mut cursor = Cursor::new(json);
     if cursor.peek() != Some(b'{') {
         return Err(Broken);
@@ -38,7 +38,7 @@ fn read(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Broken> {
 }
 
 /// Whether two keys share one of 512 places: only then can they be the same.
-fn may_repeat(members: &[(Cow<'_, str>, &str)]) -> bool {
+fn may_repeat(members: &[(Cow<'_, str>, Json<'_>)]) -> bool {
     let mut seen = [0_u64; 8];
     members.iter().any(|(key, _)| {
         let place = hash_key(key) % 512;

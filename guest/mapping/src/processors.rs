@@ -11,7 +11,8 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::convert::convert;
+use crate::arena::Arena;
+use crate::convert::Converter;
 use crate::explain::Fields;
 use crate::raw::{self, Queried};
 use crate::set::elements;
@@ -421,19 +422,19 @@ pub(crate) fn apply(
             "rows: the record nests too deeply for JSONPath, or holds a number or an escape that cannot be read",
         );
     }
+    let arena = Arena::default();
     for (number, row) in rows.iter().enumerate() {
         let selected = queried.select(&row.from);
         let value = match selected.as_slice() {
             [] => continue,
             [single] => Value::from_json(single),
-            many => Value::List(many.iter().map(|json| Value::from_json(json)).collect()),
+            many => Value::List(arena.list(&many.iter().map(|json| Value::from_json(json)).collect::<Vec<_>>())),
         };
-        let mut causes = Vec::new();
-        let converted = convert(row.conversion.op(), &value, &[], &mut |value, cause| {
-            causes.push(format!("{}: {} {cause}", row.from, value.to_json().unwrap_or_default()));
-        });
-        for cause in causes {
-            document.push("error.message", &cause);
+        let mut converter = Converter::new(&[], &arena);
+        let converted = converter.convert(row.conversion.op(), value);
+        for (value, cause) in converter.failures {
+            let value = value.to_json().unwrap_or_default();
+            document.push("error.message", &format!("{}: {value} {cause}", row.from));
         }
         if let Some(json) = converted.to_json() {
             document.set(&row.to, Tree::Leaf(json));
@@ -466,8 +467,9 @@ impl Processor {
             Processor::AddFields { target, fields, .. } => {
                 for (field, value) in fields {
                     let path = if target.is_empty() { field.clone() } else { format!("{target}.{field}") };
-                    if let Some(json) = Value::pruned(value.get()).to_json() {
-                        document.set(&path, Tree::parse(&json));
+                    let mut json = Text::default();
+                    if write::json(value.get(), &mut json) {
+                        document.set(&path, Tree::parse(json.as_str()));
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::arena::Arena;
 use crate::args::{Lookup, Results};
 use crate::set::Gathered;
 use crate::table::{Accumulator, Lift, Node, Scope, Table};
@@ -25,6 +26,7 @@ pub(crate) struct Record<'t, 'r> {
     /// Names that the table does not know.
     pub(crate) drift: Vec<String>,
     pub(crate) lookup: &'t dyn Lookup,
+    pub(crate) arena: &'r Arena,
     /// Whether duplicates are written.
     pub(crate) duplicates: bool,
     /// Indexes of the lists that are being read.
@@ -57,6 +59,7 @@ impl<'t, 'r> Record<'t, 'r> {
     pub(crate) fn begin(
         table: &'static Table,
         lookup: &'t dyn Lookup,
+        arena: &'r Arena,
         duplicates: bool,
         room: Room,
     ) -> (Self, Values<'r>) {
@@ -71,6 +74,7 @@ impl<'t, 'r> Record<'t, 'r> {
             failed: false,
             drift: Vec::new(),
             lookup,
+            arena,
             duplicates,
             trail: Vec::new(),
             members: None,
@@ -110,12 +114,12 @@ impl<'t, 'r> Record<'t, 'r> {
         *sum = sum.wrapping_add(share);
     }
 
-    pub(crate) fn lift(&mut self, lift: Lift, kind: u64, value: &Value<'r>) {
+    pub(crate) fn lift(&mut self, lift: Lift, kind: u64, value: Value<'r>) {
         if lift.kinds != 0 && lift.kinds & kind == 0 {
             return;
         }
         if let Some(trace) = &mut self.trace {
-            trace.lift(lift, value, &self.trail);
+            trace.lift(lift, &value, &self.trail);
         }
         let mode = self.table.accumulators.get(usize::from(lift.accumulator)).copied();
         if let Some(gathered) = self.gathered.get_mut(usize::from(lift.accumulator)) {
@@ -128,7 +132,7 @@ impl<'t, 'r> Record<'t, 'r> {
         place(path, &self.trail)
     }
 
-    pub(crate) fn fail(&mut self, path: &'static str, value: &Value<'r>, cause: &str) {
+    pub(crate) fn fail(&mut self, path: &'static str, value: Value<'r>, cause: &str) {
         let place = self.place(path);
         let shown = value.to_json().unwrap_or_default();
         let shown: String = shown.chars().take(100).collect();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use defenderbeat_records::{Broken, Cursor};
+use defenderbeat_records::{Broken, Cursor, Json};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -35,28 +35,28 @@ impl<'r> Gathered<'r> {
     }
 
     /// Adds a value, or each of a list.
-    pub(crate) fn add(&mut self, mode: Accumulator, value: &Value<'r>) {
+    pub(crate) fn add(&mut self, mode: Accumulator, value: Value<'r>) {
         match value {
             Value::Missing => {}
-            Value::List(values) => values.iter().for_each(|value| self.add(mode, value)),
+            Value::List(values) => values.iter().for_each(|value| self.add(mode, *value)),
             Value::Raw(json) if json.starts_with('[') => {
-                for item in elements(json) {
-                    self.add(mode, &Value::from_json(item));
+                for item in items(json) {
+                    self.add(mode, Value::read(item));
                 }
             }
             Value::Raw(json) if is_container(json) => {}
-            _ if mode == Accumulator::All => self.values.push(value.clone()),
+            _ if mode == Accumulator::All => self.values.push(value),
             _ => self.insert(value),
         }
     }
 
-    fn insert(&mut self, value: &Value<'r>) {
+    fn insert(&mut self, value: Value<'r>) {
         let Some(text) = value.text() else { return };
         let same = |other: &Value<'r>| other.text().is_some_and(|other| same(&other, &text));
         if self.values.len() < INDEXED {
             let mark = hash_key(&text);
             if !self.marks.iter().zip(&self.values).any(|(known, value)| *known == mark && same(value)) {
-                self.values.push(value.clone());
+                self.values.push(value);
                 self.marks.push(mark);
             }
             return;
@@ -71,7 +71,7 @@ impl<'r> Gathered<'r> {
         let hash = hash(Some(Cow::Borrowed(&*text)));
         if self.index.find(hash, |at| self.values.get(*at).is_some_and(same)).is_none() {
             let at = self.values.len();
-            self.values.push(value.clone());
+            self.values.push(value);
             let values = &self.values;
             self.index.insert_unique(hash, at, |at| values.get(*at).map_or(0, hash_of));
         }
@@ -95,7 +95,12 @@ fn hash(text: Option<Cow<'_, str>>) -> u64 {
 
 /// The elements of a JSON array, as raw text; none where it is no array.
 pub(crate) fn elements(json: &str) -> Vec<&str> {
-    fn read(json: &str) -> Result<Vec<&str>, Broken> {
+    items(json).into_iter().map(|item| item.text).collect()
+}
+
+/// As [`elements`], with what is known of each.
+pub(crate) fn items(json: &str) -> Vec<Json<'_>> {
+    fn read(json: &str) -> Result<Vec<Json<'_>>, Broken> {
         let mut cursor = Cursor::new(json);
         if cursor.peek() != Some(b'[') {
             return Err(Broken);
@@ -121,7 +126,7 @@ mod tests {
         for distinct in 1..texts.len() {
             let mut set = room;
             for text in texts.iter().take(distinct).cycle().take(distinct * 3) {
-                set.add(Accumulator::Set, &Value::Raw(text));
+                set.add(Accumulator::Set, Value::Raw(text));
             }
             assert_eq!(set.values.len(), distinct);
             assert_eq!(set.values[distinct - 1].text().unwrap(), format!("v{}", distinct - 1));
@@ -132,15 +137,15 @@ mod tests {
     #[test]
     fn escaped_and_plain_spellings_are_one_value() {
         let mut set = Gathered::default();
-        set.add(Accumulator::Set, &Value::Raw(r#""a\/b""#));
-        set.add(Accumulator::Set, &Value::Text("a/b".into()));
+        set.add(Accumulator::Set, Value::Raw(r#""a\/b""#));
+        set.add(Accumulator::Set, Value::Text("a/b"));
         assert_eq!(set.values.len(), 1);
     }
 
     #[test]
     fn arrays_are_taken_apart_and_numbers_sort_by_value() {
         let mut set = Gathered::default();
-        set.add(Accumulator::Sorted, &Value::Raw("[10, 9, null, 10]"));
+        set.add(Accumulator::Sorted, Value::Raw("[10, 9, null, 10]"));
         set.sort();
         assert_eq!(set.values, [Value::Raw("9"), Value::Raw("10")]);
     }

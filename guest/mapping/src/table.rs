@@ -134,6 +134,15 @@ pub struct Scope {
     pub kind: u16,
     /// Kinds that rows distinguish; the index is the bit in [`Lift::kinds`].
     pub kinds: &'static [&'static str],
+    /// Hash table of the kinds; see [`Node::index`].
+    pub kinds_index: &'static [u16],
+}
+
+impl Scope {
+    /// The number of a kind.
+    pub(crate) fn kind_number(&self, kind: &str) -> Option<u16> {
+        find(self.kinds_index, kind, |number| self.kinds.get(usize::from(number)).copied())
+    }
 }
 
 /// An object of the source.
@@ -319,8 +328,23 @@ pub struct Dictionary {
 pub struct Object {
     /// Objects from the first below the root to this one.
     pub chain: &'static [u16],
-    /// `"key":{`
+    /// What opens them, from the root on: `"a":{"b":{`
     pub open: &'static str,
+    /// Where each of them begins in `open`.
+    pub begins: &'static [u16],
+}
+
+impl Object {
+    /// What opens objects of the chain from one on.
+    #[inline]
+    pub(crate) fn open_from(&self, level: usize) -> &'static str {
+        self.begins.get(level).and_then(|begin| self.open.get(usize::from(*begin)..)).unwrap_or_default()
+    }
+
+    /// Its own key, as JSON; empty for the root.
+    pub(crate) fn key(&self) -> &'static str {
+        self.open_from(self.chain.len().saturating_sub(1)).strip_suffix(":{").unwrap_or_default()
+    }
 }
 
 /// A field of the output.
@@ -407,15 +431,22 @@ impl Builtin {
 impl Node {
     /// The kid of a key.
     pub(crate) fn kid(&self, key: &str) -> Option<&'static Kid> {
-        let mask = self.index.len().wrapping_sub(1);
-        let mut place = hash_key(key) & mask;
-        loop {
-            let kid = self.kids.get(usize::from(*self.index.get(place)?))?;
-            if same(kid.key, key) {
-                return Some(kid);
-            }
-            place = (place + 1) & mask;
+        let number = find(self.index, key, |number| self.kids.get(usize::from(number)).map(|kid| kid.key))?;
+        self.kids.get(usize::from(number))
+    }
+}
+
+/// The number of a key in a hash table; `at` gives the key of a number.
+#[inline]
+fn find(index: &[u16], key: &str, at: impl Fn(u16) -> Option<&'static str>) -> Option<u16> {
+    let mask = index.len().wrapping_sub(1);
+    let mut place = hash_key(key) & mask;
+    loop {
+        let number = *index.get(place)?;
+        if same(at(number)?, key) {
+            return Some(number);
         }
+        place = (place + 1) & mask;
     }
 }
 

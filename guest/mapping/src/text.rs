@@ -1,33 +1,31 @@
-//! Text that is written in many small pieces.
+//! Text that is written in many small pieces, and the comparison of texts.
 
 use std::fmt;
 
-/// Pieces up to this length are copied in registers. WebAssembly's instruction for copies is a call of the host, which
-/// takes longer than that.
-const SHORT: usize = 128;
+use crate::buffer::Buffer;
 
 /// A text under construction.
-#[derive(Clone, Debug, Default)]
-pub struct Text(Vec<u8>);
+#[derive(Clone, Default)]
+pub struct Text(Buffer);
 
 impl Text {
     /// Room for so many bytes.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes))
+        Self(Buffer::with_capacity(bytes))
     }
 
     /// Adds text.
     #[inline]
     pub fn push_str(&mut self, text: &str) {
-        append(&mut self.0, text.as_bytes());
+        self.0.append(text.as_bytes());
     }
 
     /// Adds a character.
     #[inline]
     pub fn push(&mut self, character: char) {
         match u8::try_from(character) {
-            Ok(byte) if byte.is_ascii() => self.0.push(byte),
+            Ok(byte) if byte.is_ascii() => self.0.push([byte]),
             _ => self.push_str(character.encode_utf8(&mut [0; 4])),
         }
     }
@@ -36,14 +34,14 @@ impl Text {
     #[inline]
     pub(crate) fn push_ascii<const N: usize>(&mut self, bytes: [u8; N]) {
         debug_assert!(bytes.is_ascii());
-        self.0.extend_from_slice(&bytes);
+        self.0.push(bytes);
     }
 
     /// Adds bytes that are ASCII, however many.
     #[inline]
     pub(crate) fn push_ascii_slice(&mut self, bytes: &[u8]) {
         debug_assert!(bytes.is_ascii());
-        append(&mut self.0, bytes);
+        self.0.append(bytes);
     }
 
     /// Forgets what is behind a length that it had before.
@@ -54,7 +52,7 @@ impl Text {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.0.truncate(0);
     }
 
     /// Its length in bytes.
@@ -68,27 +66,34 @@ impl Text {
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.len() == 0
     }
 
     /// Its bytes, which are UTF-8.
     #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_slice()
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Only text was added, and only at lengths that it had was it cut.
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     /// The text.
     #[must_use]
     pub fn into_string(self) -> String {
-        // Only text was added, and only at lengths that it had was it cut.
-        String::from_utf8(self.0).unwrap_or_default()
+        // As above.
+        String::from_utf8(self.0.into_vec()).unwrap_or_default()
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(text.into_bytes())
+        Self(Buffer::from(text.into_bytes()))
     }
 }
 
@@ -96,29 +101,6 @@ impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push_str(text);
         Ok(())
-    }
-}
-
-/// Appends bytes: short ones in two chunks that overlap, without a loop, each turn of which would look at the deadline.
-#[inline]
-pub(crate) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
-    match bytes.len() {
-        0..4 => bytes.iter().for_each(|byte| out.push(*byte)),
-        4..8 => twice::<4>(out, bytes),
-        8..16 => twice::<8>(out, bytes),
-        16..32 => twice::<16>(out, bytes),
-        32..64 => twice::<32>(out, bytes),
-        64..=SHORT => twice::<64>(out, bytes),
-        _ => out.extend_from_slice(bytes),
-    }
-}
-
-/// Appends bytes, which are N to 2 N, as their first N and their last N.
-#[inline]
-fn twice<const N: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>()) {
-        out.extend_from_slice(first);
-        overlap(out, last, bytes.len() - N);
     }
 }
 
@@ -165,15 +147,6 @@ fn ends(bytes: &[u8]) -> (u64, u64) {
 #[inline]
 fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
     (bytes.get(..16).unwrap_or_default(), bytes.get(bytes.len() - 16..).unwrap_or_default())
-}
-
-/// Appends a chunk of which only the last bytes are new.
-#[inline]
-fn overlap<const N: usize>(out: &mut Vec<u8>, chunk: &[u8; N], new: usize) {
-    if new > 0 {
-        out.truncate((out.len() + new).saturating_sub(N));
-        out.extend_from_slice(chunk);
-    }
 }
 
 #[cfg(test)]

@@ -204,12 +204,12 @@ pub(crate) fn place(path: &str, trail: &[usize]) -> String {
 pub(crate) fn object_path(objects: &'static [Object], output: &Output) -> String {
     let chain = objects.get(usize::from(output.object)).map_or(&[][..], |object| object.chain);
     let opens = chain.iter().filter_map(|object| objects.get(usize::from(*object)));
-    let keys = opens.map(|object| object.open.strip_suffix(":{").unwrap_or_default());
+    let keys = opens.map(Object::key);
     let key = output.key.strip_prefix(',').and_then(|key| key.strip_suffix(':'));
     keys.chain(key).fold(String::new(), |path, key| join(&path, &unquoted(key)))
 }
 
 /// The text of a JSON string.
 fn unquoted(json: &str) -> Cow<'_, str> {
-    Value::from_json(json).string().map_or(Cow::Borrowed(""), |text| Cow::Owned(text.into_owned()))
+    Value::from_json(json).string().unwrap_or_default()
 }

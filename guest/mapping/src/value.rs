@@ -2,24 +2,32 @@
 
 use std::borrow::Cow;
 
-use defenderbeat_records::plain_length;
+use defenderbeat_records::{Json, plain_length};
 
+use crate::arena::Arena;
 use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::write;
 
-/// A value between source and output. `'r` is the record.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A value between source and output. `'r` is the record, and the [`Arena`](crate::Arena) of what is made of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Value<'r> {
     /// Absent, null or empty text.
     #[default]
     Missing,
     /// JSON text of the record, as delivered: never null or empty text, but perhaps an object that prunes to nothing.
     Raw(&'r str),
+    /// As [`Raw`](Self::Raw), of a string whose text is known.
+    Quoted {
+        /// As delivered, with quotes.
+        json: &'r str,
+        /// What it says, without escapes.
+        text: &'r str,
+    },
     /// Unescaped text.
-    Text(Cow<'r, str>),
+    Text(&'r str),
     /// JSON text made here, compact and pruned.
-    Json(String),
+    Json(&'r str),
     /// A whole number.
     Long(i64),
     /// A truth value.
@@ -27,11 +35,12 @@ pub enum Value<'r> {
     /// An instant, written with milliseconds.
     Time(Ticks),
     /// Several values.
-    List(Vec<Value<'r>>),
+    List(&'r [Value<'r>]),
 }
 
 impl<'r> Value<'r> {
     /// The value of JSON text: empty text, null and empty containers, however they are spaced, are absent.
+    #[inline]
     pub fn from_json(json: &'r str) -> Self {
         match json {
             "null" | "\"\"" | "{}" | "[]" => Value::Missing,
@@ -40,67 +49,75 @@ impl<'r> Value<'r> {
         }
     }
 
+    /// As [`from_json`](Self::from_json), of what a cursor has read.
+    #[inline]
+    pub fn read(json: Json<'r>) -> Self {
+        match json.plain {
+            true if json.text.len() > 2 => Value::Quoted { json: json.text, text: inner(json.text) },
+            true => Value::Missing,
+            false => Self::from_json(json.text),
+        }
+    }
+
     /// Text that is absent when empty.
-    pub fn from_text(text: impl Into<Cow<'r, str>>) -> Self {
-        let text = text.into();
+    #[inline]
+    pub fn from_text(text: &'r str) -> Self {
         if text.is_empty() { Value::Missing } else { Value::Text(text) }
     }
 
     /// A copy of JSON text, compact, empties pruned.
-    pub fn pruned(json: &str) -> Self {
-        let mut pruned = Text::with_capacity(json.len());
-        if write::json(json, &mut pruned) { Value::Json(pruned.into_string()) } else { Value::Missing }
+    pub fn pruned(json: &str, arena: &'r Arena) -> Self {
+        let pruned = arena.write(|out| {
+            write::json(json, out);
+        });
+        if pruned.is_empty() { Value::Missing } else { Value::Json(pruned) }
     }
 
     /// The members of an object, keys unescaped, values as they are written; of text that holds an object, too. None
     /// where it is no object.
-    pub fn members<T>(&self, read: impl FnOnce(Vec<(Cow<'_, str>, &str)>) -> T) -> Option<T> {
-        let text;
-        let json = match self {
-            Value::Raw(json) if json.starts_with('"') => {
-                text = self.string()?;
-                &*text
-            }
-            Value::Raw(json) => json,
-            Value::Json(json) => json,
-            Value::Text(text) => text,
-            _ => return None,
+    pub fn members<T>(&self, read: impl FnOnce(Vec<(Cow<'_, str>, Json<'_>)>) -> T) -> Option<T> {
+        let text = match self {
+            Value::Raw(json) if !json.starts_with('"') => Cow::Borrowed(*json),
+            Value::Json(json) => Cow::Borrowed(*json),
+            _ => self.string()?,
         };
-        crate::members::members(json).map(read)
+        crate::members::members(&text).map(read)
     }
 
     /// Whether there is nothing.
+    #[inline]
     pub fn is_missing(&self) -> bool {
         matches!(self, Value::Missing)
     }
 
     /// The text of a scalar: strings unescaped, numbers and booleans as they are written.
-    pub fn text(&self) -> Option<Cow<'_, str>> {
-        match self {
-            Value::Raw(json) => scalar_text(json),
-            Value::Json(json) => scalar_text(json),
-            Value::Text(text) => Some(Cow::Borrowed(text)),
+    #[inline]
+    pub fn text(&self) -> Option<Cow<'r, str>> {
+        match *self {
+            Value::Quoted { text, .. } | Value::Text(text) => Some(Cow::Borrowed(text)),
+            Value::Raw(json) | Value::Json(json) => scalar_text(json),
             Value::Long(number) => Some(Cow::Owned(number.to_string())),
-            Value::Bool(truth) => Some(Cow::Borrowed(if *truth { "true" } else { "false" })),
-            Value::Time(ticks) => Some(Cow::Owned(time::format_millis(*ticks))),
+            Value::Bool(truth) => Some(Cow::Borrowed(if truth { "true" } else { "false" })),
+            Value::Time(ticks) => Some(Cow::Owned(time::format_millis(ticks))),
             Value::Missing | Value::List(_) => None,
         }
     }
 
     /// The text of a JSON string; none for any other type.
-    pub fn string(&self) -> Option<Cow<'_, str>> {
-        match self {
-            Value::Raw(json) if json.starts_with('"') => scalar_text(json),
-            Value::Json(json) if json.starts_with('"') => scalar_text(json),
-            Value::Text(text) => Some(Cow::Borrowed(text)),
+    #[inline]
+    pub fn string(&self) -> Option<Cow<'r, str>> {
+        match *self {
+            Value::Quoted { text, .. } | Value::Text(text) => Some(Cow::Borrowed(text)),
+            Value::Raw(json) | Value::Json(json) if json.starts_with('"') => scalar_text(json),
             _ => None,
         }
     }
 
     /// The JSON text of the record, where the value is one.
+    #[inline]
     pub fn raw(&self) -> Option<&'r str> {
-        match self {
-            Value::Raw(json) => Some(json),
+        match *self {
+            Value::Raw(json) | Value::Quoted { json, .. } => Some(json),
             _ => None,
         }
     }
@@ -110,6 +127,12 @@ impl<'r> Value<'r> {
         let mut json = Text::default();
         write::value(self, &mut json).then(|| json.into_string())
     }
+}
+
+/// What stands between the quotes of a JSON string.
+#[inline]
+fn inner(json: &str) -> &str {
+    json.get(1..json.len() - 1).unwrap_or_default()
 }
 
 /// Whether JSON text is an object or an array.
@@ -127,11 +150,17 @@ pub(crate) fn scalar_text(json: &str) -> Option<Cow<'_, str>> {
 
 /// Resolves JSON escapes (RFC 8259, section 7). A surrogate without its twin becomes U+FFFD.
 pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
-    let mut at = plain_length(inner.as_bytes());
+    let at = plain_length(inner.as_bytes());
     if at == inner.len() {
         return Cow::Borrowed(inner);
     }
     let mut text = Text::with_capacity(inner.len());
+    write_unescaped(inner, at, &mut text);
+    Cow::Owned(text.into_string())
+}
+
+/// Writes what the inside of a JSON string says, of which the bytes before `at` are plain.
+pub(crate) fn write_unescaped(inner: &str, mut at: usize, text: &mut Text) {
     let mut from = 0;
     loop {
         text.push_str(inner.get(from..at).unwrap_or_default());
@@ -162,13 +191,13 @@ pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
             Some(byte) if byte.is_ascii() => text.push(char::from(*byte)),
             // What is escaped stays, whatever it is.
             Some(_) => from = at + 1,
-            None => return Cow::Owned(text.into_string()),
+            None => return,
         }
         let rest = inner.as_bytes().get(from..).unwrap_or_default();
         at = from + plain_length(rest);
         if at >= inner.len() {
             text.push_str(inner.get(from..).unwrap_or_default());
-            return Cow::Owned(text.into_string());
+            return;
         }
     }
 }

@@ -9,8 +9,9 @@ use crate::value::Value;
 /// Values by index, absent until set.
 #[derive(Debug, Default)]
 pub(crate) struct Values<'r> {
-    /// For each index where its value is in `set`, counted from 1; 0 stands for none.
+    /// For each index where its value is in `set`; 0 stands for none.
     places: Vec<u16>,
+    /// First one that is missing, which stands for all that are not set.
     set: Vec<Value<'r>>,
     touched: Vec<u16>,
     /// What the record has without a value: null, empty text, an empty container. Only functions want to know.
@@ -26,6 +27,7 @@ impl<'r> Values<'r> {
             }
         }
         self.set.clear();
+        self.set.push(Value::Missing);
         self.empty.clear();
         if self.places.len() < usize::from(scope.values) {
             self.places.resize(usize::from(scope.values), 0);
@@ -33,26 +35,28 @@ impl<'r> Values<'r> {
     }
 
     /// The value at an index.
-    pub(crate) fn get(&self, index: u16) -> &Value<'r> {
+    #[inline]
+    pub(crate) fn get(&self, index: u16) -> Value<'r> {
         let place = self.places.get(usize::from(index)).copied().unwrap_or(0);
-        usize::from(place).checked_sub(1).and_then(|at| self.set.get(at)).unwrap_or(&Value::Missing)
+        self.set.get(usize::from(place)).copied().unwrap_or_default()
     }
 
     /// The first of several values that is there.
-    pub(crate) fn first(&self, indexes: &[u16]) -> &Value<'r> {
-        indexes.iter().map(|index| self.get(*index)).find(|value| !value.is_missing()).unwrap_or(&Value::Missing)
+    pub(crate) fn first(&self, indexes: &[u16]) -> Value<'r> {
+        indexes.iter().map(|index| self.get(*index)).find(|value| !value.is_missing()).unwrap_or_default()
     }
 
     /// Sets the value at an index.
     pub(crate) fn set(&mut self, index: u16, value: Value<'r>) {
         let Some(place) = self.places.get_mut(usize::from(index)) else { return };
-        if let Some(known) = usize::from(*place).checked_sub(1).and_then(|at| self.set.get_mut(at)) {
-            *known = value;
-            return;
+        match self.set.get_mut(usize::from(*place)) {
+            Some(known) if *place > 0 => *known = value,
+            _ => {
+                *place = u16::try_from(self.set.len()).unwrap_or(0);
+                self.set.push(value);
+                self.touched.push(index);
+            }
         }
-        self.set.push(value);
-        self.touched.push(index);
-        *place = u16::try_from(self.set.len()).unwrap_or(0);
     }
 
     /// Sets a slot to what the record has.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use defenderbeat_records::{Broken, Cursor, Member, Outline};
+use defenderbeat_records::{Broken, Cursor, Json, Member, Outline, plain_length};
 
 use crate::identity;
 use crate::kept::{Kept, forget_repeats};
@@ -11,7 +11,7 @@ use crate::set::elements;
 use crate::table::{Kid, List, NONE, Node, Scope, Shape};
 use crate::text::Text;
 use crate::trace::{place, step};
-use crate::value::{Value, is_container, unescape};
+use crate::value::{Value, is_container, unescape, write_unescaped};
 use crate::values::Values;
 use crate::write;
 
@@ -57,7 +57,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             } else if let (Some(node), Some(_)) = (below, member.inner) {
                 self.listed(node, json, inner)?;
             } else {
-                self.descend(kid, &mut Cursor::new(value))?;
+                self.descend(kid, &mut Cursor::new(value.text))?;
             }
         }
         Ok(())
@@ -82,16 +82,16 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     }
 
     /// A member that the table does not know.
-    fn unlisted(&mut self, node: &'static Node, key: &str, value: &'r str, identified: bool) {
+    fn unlisted(&mut self, node: &'static Node, key: &str, value: Json<'r>, identified: bool) {
         if identified {
-            self.record.add_member(identity::member(identity::member_key(key), value));
+            self.record.add_member(identity::member(identity::member_key(key), value.text));
         }
-        self.unknown(node, key, value);
+        self.unknown(node, key, value.text);
     }
 
     /// A member whose value is kept whole.
-    fn keep(&mut self, node: &'static Node, kid: &'static Kid, value: &'r str, identified: bool) {
-        if value == "null" {
+    fn keep(&mut self, node: &'static Node, kid: &'static Kid, value: Json<'r>, identified: bool) {
+        if value.text == "null" {
             // Half of the members are: there is nothing to look into.
             if identified {
                 self.record.add_member(kid.null);
@@ -100,14 +100,14 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             return;
         }
         if identified {
-            self.record.add_member(identity::member(kid.hash, value));
+            self.record.add_member(identity::member(kid.hash, value.text));
         }
         self.fill(node, kid, value);
         if kid.node != NONE || kid.list != NONE {
             // It is also looked into, which reads it a second time.
             let depth = self.record.trail.len();
             self.record.whole += 1;
-            self.descend(kid, &mut Cursor::new(value)).unwrap_or_default();
+            self.descend(kid, &mut Cursor::new(value.text)).unwrap_or_default();
             self.record.whole -= 1;
             // A list that broke off has left its index.
             self.record.trail.truncate(depth);
@@ -126,12 +126,12 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             (Some(b'[' | b'{'), None, Some(list)) => self.list(list, cursor),
             (Some(b'n'), ..) | (_, None, None) => cursor.value().map(drop),
             (_, Some(node), _) => {
-                let value = misfit(cursor.value()?)?;
+                let value = misfit(cursor.value()?.text)?;
                 self.misfit(node.path, value, "an object");
                 Ok(())
             }
             (_, None, Some(list)) => {
-                let value = misfit(cursor.value()?)?;
+                let value = misfit(cursor.value()?.text)?;
                 self.misfit(list.path, value, "a list of objects");
                 Ok(())
             }
@@ -159,26 +159,54 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         self.record.trail.pop();
         if json.len() > 1 {
             json.push(']');
-            self.values.set(list.value, Value::Json(json.into_string()));
+            self.values.set(list.value, Value::Json(self.record.arena.text(json.as_str())));
         }
         Ok(())
     }
 
     /// Fills the slot of a kid, unless the fields that it is copied to cannot hold the value.
-    pub(crate) fn fill(&mut self, node: &'static Node, kid: &'static Kid, json: &'r str) {
-        let (fits, wanted) = match kid.shape {
-            Shape::Any => (true, ""),
-            Shape::Single => (!is_container(json) || (!holds_object(json) && !is_deep(json)), "a single value"),
-            Shape::Object => (json.starts_with('{') || is_list_of_objects(json), "an object"),
-        };
-        if kid.presence != NONE && json != "null" {
+    #[inline]
+    pub(crate) fn fill(&mut self, node: &'static Node, kid: &'static Kid, json: Json<'r>) {
+        if json.plain && kid.presence == NONE && kid.shape != Shape::Object {
+            // Most are that.
+            self.values.fill(kid.slot, Value::read(json));
+        } else {
+            self.fill_any(node, kid, json);
+        }
+    }
+
+    fn fill_any(&mut self, node: &'static Node, kid: &'static Kid, json: Json<'r>) {
+        if kid.presence != NONE && json.text != "null" {
             self.values.set(kid.presence, Value::Bool(true));
         }
-        let value = Value::from_json(json);
+        let value = self.value(kid, json);
+        let text = json.text;
+        let (fits, wanted) = match kid.shape {
+            Shape::Any => (true, ""),
+            Shape::Single => (!is_container(text) || (!holds_object(text) && !is_deep(text)), "a single value"),
+            Shape::Object => (text.starts_with('{') || is_list_of_objects(text), "an object"),
+        };
         if fits || value.is_missing() {
             self.values.fill(kid.slot, value);
         } else {
-            self.misfit(&join(node.path, kid.key), Cow::Borrowed(json), wanted);
+            self.misfit(&join(node.path, kid.key), Cow::Borrowed(text), wanted);
+        }
+    }
+
+    /// The value of a kid. Escapes are resolved where something is computed of it: once, however often that is.
+    fn value(&self, kid: &'static Kid, json: Json<'r>) -> Value<'r> {
+        let Json { text: json, plain: false } = json else { return Value::read(json) };
+        let is_asked = self.scope.cells_of.get(usize::from(kid.slot)).is_some_and(|cells| !cells.is_empty());
+        match json
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .filter(|inner| is_asked && !inner.is_empty())
+        {
+            Some(inner) => {
+                let text = self.record.arena.write(|out| write_unescaped(inner, plain_length(inner.as_bytes()), out));
+                Value::Quoted { json, text }
+            }
+            None => Value::from_json(json),
         }
     }
 
@@ -198,7 +226,10 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             text.push(':');
             let text = text.into_string();
             let taken = self.scope.outputs.iter().any(|output| output.object == node.keep && output.key == text)
-                || self.scope.objects.iter().any(|object| object.open.strip_suffix('{') == text.strip_prefix(','));
+                || self.scope.objects.iter().any(|object| {
+                    text.strip_prefix(',')
+                        == Some(object.open_from(object.chain.len().saturating_sub(1)).trim_end_matches('{'))
+                });
             if taken {
                 self.record.keep_unmapped(&name, Cow::Borrowed(value));
             } else {
@@ -254,7 +285,7 @@ impl<'r> Record<'_, 'r> {
                 cursor.value()?;
             }
             _ => {
-                let value = misfit(cursor.value()?)?;
+                let value = misfit(cursor.value()?.text)?;
                 if self.whole == 0 {
                     let place = self.place(&format!("{}[]", list.path));
                     self.errors.push(format!("{place}: is not an object"));

@@ -14,9 +14,10 @@ use crate::value::{Value, is_container};
 pub(crate) struct ObjectWriter<'w> {
     out: &'w mut Text,
     objects: &'static [Object],
-    open: Vec<u16>,
-    /// Object of the last field that was written.
-    current: Option<u16>,
+    /// The innermost object that is open.
+    current: u16,
+    /// Whether nothing is written in it.
+    fresh: bool,
     start: usize,
 }
 
@@ -24,43 +25,61 @@ impl<'w> ObjectWriter<'w> {
     pub(crate) fn new(out: &'w mut Text, objects: &'static [Object]) -> Self {
         let start = out.len();
         out.push('{');
-        Self { out, objects, open: Vec::with_capacity(8), current: None, start }
+        Self { out, objects, current: 0, fresh: true, start }
     }
 
     /// Goes on within an object whose fields are written so far; nothing, where its first is to come.
     pub(crate) fn within(out: &'w mut Text, objects: &'static [Object], object: u16) -> Self {
-        let chain = objects.get(usize::from(object)).map_or(&[][..], |object| object.chain);
-        let current = (!out.is_empty()).then_some(object);
-        Self { out, objects, open: chain.to_vec(), current, start: 0 }
+        let fresh = out.is_empty();
+        Self { out, objects, current: object, fresh, start: 0 }
     }
 
     /// Writes one field: `key` is `,"name":`. Nothing is written where `value` writes nothing.
+    #[inline]
     pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut Text) -> bool) {
         let before = self.out.len();
-        if self.current == Some(object) {
+        if self.current == object && !self.fresh {
             self.out.push_str(key);
-            if !value(self.out) {
-                self.out.truncate(before);
-            }
-            return;
+        } else {
+            self.enter(object, key);
         }
-        let chain = self.objects.get(usize::from(object)).map_or(&[][..], |object| object.chain);
-        let common = self.open.iter().zip(chain).take_while(|(open, wanted)| open == wanted).count();
-        for _ in common..self.open.len() {
-            self.out.push('}');
-        }
-        for id in chain.get(common..).unwrap_or_default() {
-            self.comma();
-            self.out.push_str(self.objects.get(usize::from(*id)).map_or("", |object| object.open));
-        }
-        let first = usize::from(self.is_first());
-        self.out.push_str(key.get(first..).unwrap_or_default());
         if value(self.out) {
-            self.open.truncate(common);
-            self.open.extend_from_slice(chain.get(common..).unwrap_or_default());
-            self.current = Some(object);
+            self.current = object;
+            self.fresh = false;
         } else {
             self.out.truncate(before);
+        }
+    }
+
+    /// Closes and opens what lies between the current object and another, and writes the key of a field in that.
+    fn enter(&mut self, object: u16, key: &str) {
+        let Some(wanted) = self.objects.get(usize::from(object)) else { return };
+        let open = self.chain();
+        let common = open.iter().zip(wanted.chain).take_while(|(open, wanted)| open == wanted).count();
+        self.close(open.len() - common);
+        let opened = wanted.open_from(common);
+        if opened.is_empty() {
+            self.out.push_str(key.get(usize::from(self.fresh)..).unwrap_or_default());
+        } else {
+            if !self.fresh {
+                self.out.push(',');
+            }
+            self.out.push_str(opened);
+            self.out.push_str(key.get(1..).unwrap_or_default());
+        }
+    }
+
+    /// Objects that are open, the root left out.
+    fn chain(&self) -> &'static [u16] {
+        self.objects.get(usize::from(self.current)).map_or(&[], |object| object.chain)
+    }
+
+    fn close(&mut self, mut count: usize) {
+        const ALL: &str = "}}}}}}}}";
+        while count > 0 {
+            let some = count.min(ALL.len());
+            self.out.push_str(ALL.get(..some).unwrap_or_default());
+            count -= some;
         }
     }
 
@@ -71,32 +90,16 @@ impl<'w> ObjectWriter<'w> {
             text(out);
             true
         });
-        let chain = self.objects.get(usize::from(last)).map_or(&[][..], |object| object.chain);
-        self.open.clear();
-        self.open.extend_from_slice(chain);
-        self.current = Some(last);
-    }
-
-    /// Whether what comes next is the first of its object.
-    fn is_first(&self) -> bool {
-        matches!(self.out.as_bytes().last(), None | Some(b'{'))
-    }
-
-    fn comma(&mut self) {
-        if !self.is_first() {
-            self.out.push(',');
-        }
+        self.current = last;
     }
 
     /// Ends the object; false, and nothing written, where it is empty.
-    pub(crate) fn end(self) -> bool {
-        if self.out.len() == self.start + 1 {
+    pub(crate) fn end(mut self) -> bool {
+        if self.fresh {
             self.out.truncate(self.start);
             return false;
         }
-        for _ in 0..=self.open.len() {
-            self.out.push('}');
-        }
+        self.close(self.chain().len() + 1);
         true
     }
 }
@@ -106,6 +109,7 @@ pub(crate) fn value(value: &Value<'_>, out: &mut Text) -> bool {
     match value {
         Value::Missing => return false,
         Value::Raw(json) => return self::json(json, out),
+        Value::Quoted { json, .. } => out.push_str(json),
         Value::Json(json) => out.push_str(json),
         Value::Text(text) => string(text, out),
         Value::Long(number) => out.push_ascii_slice(decimal(*number, &mut [0; 20])),

@@ -18,7 +18,7 @@ pub struct Broken;
 /// cursor.open();
 /// let mut members = Vec::new();
 /// while let Some(key) = cursor.key()? {
-///     members.push((key.quoted, cursor.value()?));
+///     members.push((key.quoted, cursor.value()?.text));
 /// }
 /// assert_eq!(members, [("\"a\"", "[1, \"x\"]"), ("\"b\"", r#"{"c": null}"#)]);
 /// assert!(cursor.is_at_end());
@@ -30,6 +30,15 @@ pub struct Cursor<'a> {
     at: usize,
     /// Nothing was read of the object or array that was opened last.
     fresh: bool,
+}
+
+/// JSON text of one value, without white space around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Json<'a> {
+    /// As it is written, quotes included.
+    pub text: &'a str,
+    /// Whether it is a string without escapes: what it says stands between its quotes.
+    pub plain: bool,
 }
 
 /// The name of a member.
@@ -104,11 +113,12 @@ impl<'a> Cursor<'a> {
     ///
     /// It is no JSON.
     #[inline]
-    pub fn value(&mut self) -> Result<&'a str, Broken> {
+    pub fn value(&mut self) -> Result<Json<'a>, Broken> {
         let bytes = self.text.as_bytes();
         let from = after_white(bytes, self.at);
-        self.at = value(bytes, from).ok_or(Broken)?;
-        self.text.get(from..self.at).ok_or(Broken)
+        let (end, plain) = value(bytes, from).ok_or(Broken)?;
+        self.at = end;
+        Ok(Json { text: self.text.get(from..end).ok_or(Broken)?, plain })
     }
 
     /// Whether nothing but white space follows.
@@ -166,13 +176,13 @@ fn colon(bytes: &[u8], at: usize) -> Option<usize> {
     (bytes.get(at) == Some(&b':')).then(|| after_white(bytes, at + 1))
 }
 
-/// The end of the value that begins at a place; none where it is no JSON.
+/// The end of the value that begins at a place, and whether it is a string without escapes; none where it is no JSON.
 #[inline]
-pub(crate) fn value(bytes: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn value(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     match bytes.get(at)? {
-        b'"' => quoted(bytes, at).map(|(end, _)| end),
-        b'{' | b'[' => container(bytes, at),
-        _ => scalar(bytes, at),
+        b'"' => quoted(bytes, at).map(|(end, escaped)| (end, !escaped)),
+        b'{' | b'[' => Some((container(bytes, at)?, false)),
+        _ => Some((scalar(bytes, at)?, false)),
     }
 }
 

@@ -47,7 +47,7 @@ use grammar::{Grammar, Step};
 use members::Members;
 use scan::{Found, Scan};
 
-pub use cursor::{Broken, Cursor, Key, plain_length};
+pub use cursor::{Broken, Cursor, Json, Key, plain_length};
 pub use outline::{Member, Outline};
 pub use splitter::Splitter;
 

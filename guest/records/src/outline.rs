@@ -1,6 +1,6 @@
 //! Where the members of a record are, found while it is cut out: so a record is read once.
 
-use crate::cursor::{after_white, key, value};
+use crate::cursor::{Json, after_white, key, value};
 use crate::text;
 use crate::words::{BLOCK, PAIR, no_digits, special_pair};
 
@@ -23,6 +23,8 @@ pub struct Member {
     value: (usize, usize),
     /// Whether there are escapes in its name.
     pub escaped: bool,
+    /// Whether its value is a string without escapes.
+    plain: bool,
     /// Whether it is an object, whose members follow, as many as this says.
     pub inner: Option<usize>,
 }
@@ -35,11 +37,11 @@ impl Member {
         object.get(self.key.0 + 1..self.key.1 - 1).unwrap_or_default()
     }
 
-    /// Its value, without white space around it.
+    /// Its value.
     #[inline]
     #[must_use]
-    pub fn value<'a>(&self, object: &'a str) -> &'a str {
-        object.get(self.value.0..self.value.1).unwrap_or_default()
+    pub fn value<'a>(&self, object: &'a str) -> Json<'a> {
+        Json { text: object.get(self.value.0..self.value.1).unwrap_or_default(), plain: self.plain }
     }
 }
 
@@ -109,17 +111,17 @@ impl Outline {
             at = match (bytes.get(from), keys) {
                 (Some(b'['), Some(keys)) if is_envelope(bytes, key, keys) => return None,
                 (Some(b'{'), Some(_)) => {
-                    self.list(Member { key, value: (from, from), escaped, inner: None });
+                    self.list(Member { key, value: (from, from), escaped, plain: false, inner: None });
                     let end = self.object(bytes, from, None::<&[K]>)?;
                     let inner = Some(self.count.saturating_sub(index + 1));
                     if let Some(member) = self.members.get_mut(index) {
-                        *member = Member { key, value: (from, end), escaped, inner };
+                        *member = Member { key, value: (from, end), escaped, plain: false, inner };
                     }
                     end
                 }
                 _ => {
-                    let end = value(bytes, from)?;
-                    self.list(Member { key, value: (from, end), escaped, inner: None });
+                    let (end, plain) = value(bytes, from)?;
+                    self.list(Member { key, value: (from, end), escaped, plain, inner: None });
                     end
                 }
             };
@@ -179,7 +181,8 @@ fn plain_member(bytes: &[u8], at: usize, member: &mut Member) -> Option<Next> {
     let (key_end, from) = (at + length, at + length + 1);
     let [b':', value @ ..] = near.get(length..length + 1 + BLOCK)? else { return None };
     let value: &[u8; BLOCK] = value.first_chunk()?;
-    let (length, next) = if let [b'"', ..] = value {
+    let plain = value.first() == Some(&b'"');
+    let (length, next) = if plain {
         let near = bytes.get(from..)?.first_chunk()?;
         let length = plain_string(near)?;
         (length, near.get(length))
@@ -201,7 +204,7 @@ fn plain_member(bytes: &[u8], at: usize, member: &mut Member) -> Option<Next> {
         Some(b'}') => Next::End(end + 1),
         _ => return None,
     };
-    *member = Member { key: (at, key_end), value: (from, end), escaped: false, inner: None };
+    *member = Member { key: (at, key_end), value: (from, end), escaped: false, plain, inner: None };
     Some(next)
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use defenderbeat_records::{Broken, Cursor, Member, Outline, plain_length, split};
+use defenderbeat_records::{Broken, Cursor, Json, Member, Outline, plain_length, split};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
@@ -44,7 +44,9 @@ fn members(text: &str) -> Vec<(String, &str)> {
     let mut members = Vec::new();
     while let Some(key) = cursor.key().unwrap() {
         assert_eq!(key.escaped, key.inner().contains('\\'));
-        members.push((key.inner().to_owned(), cursor.value().unwrap()));
+        let value = cursor.value().unwrap();
+        assert_eq!(value.plain, value.text.starts_with('"') && !value.text.contains('\\'));
+        members.push((key.inner().to_owned(), value.text));
     }
     members
 }
@@ -54,13 +56,14 @@ fn listed<'a>(outline: &Outline, text: &'a str) -> Vec<(String, &'a str)> {
     let mut rest = outline.members().unwrap();
     let mut members = Vec::new();
     while let Some((member, after)) = rest.split_first() {
-        let value = member.value(text);
+        let Json { text: value, plain } = member.value(text);
+        assert_eq!(plain, value.starts_with('"') && !value.contains('\\'));
         members.push((member.key(text).to_owned(), value));
         assert_eq!(member.inner.is_some(), value.starts_with('{'));
         let (inner, after) = after.split_at(member.inner.unwrap_or(0));
         rest = after;
         if member.inner.is_some() {
-            let of = |member: &Member| (member.key(text).to_owned(), member.value(text));
+            let of = |member: &Member| (member.key(text).to_owned(), member.value(text).text);
             assert_eq!(inner.iter().map(of).collect::<Vec<_>>(), self::members(value));
         }
     }

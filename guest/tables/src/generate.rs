@@ -167,8 +167,12 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     let object_list = objects.iter().map(|object| {
         let chain =
             list((1..=object.len()).map(|depth| object_id(object.get(..depth).unwrap_or_default()).to_string()));
-        let open = object.last().map(|key| format!("{}:{{", serde_json::Value::from(key.as_str()))).unwrap_or_default();
-        format!("t::Object {{ chain: {chain}, open: {open:?} }}")
+        let (mut open, mut begins) = (String::new(), Vec::new());
+        for key in object {
+            begins.push(open.len().to_string());
+            open.push_str(&format!("{}:{{", serde_json::Value::from(key.as_str())));
+        }
+        format!("t::Object {{ chain: {chain}, open: {open:?}, begins: {} }}", list(begins.into_iter()))
     });
     let output_list = outputs.iter().map(|output| {
         let (key, object) = output.path.split_last().map_or(("", &[][..]), |(key, object)| (key.as_str(), object));
@@ -199,7 +203,7 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     format!(
         "t::Scope {{ nodes: {nodes}, values: {values}, cells: {cells}, cells_of: {cells_of}, calls_of: {calls_of}, cells_always: {cells_always}, \
          objects: {objects}, outputs: {outputs}, outputs_of: {outputs_of}, outputs_always: {outputs_always}, lists: {lists}, \
-         kind: {kind}, kinds: {kinds} }}",
+         kind: {kind}, kinds: {kinds}, kinds_index: {kinds_index} }}",
         nodes = list(nodes),
         values = scope.values,
         cells = list(cells),
@@ -213,6 +217,7 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
         lists = list(lists.into_iter()),
         kind = number(scope.kind.unwrap_or(NONE)),
         kinds = list(scope.kinds.iter().map(|kind| format!("{kind:?}"))),
+        kinds_index = list(place_keys(scope.kinds.iter()).into_iter().map(number)),
     )
 }
 
@@ -299,7 +304,7 @@ fn always(names: &[Vec<u16>]) -> String {
     list(names.iter().enumerate().filter(|(_, names)| names.is_empty()).map(|(number, _)| number.to_string()))
 }
 
-/// The hash table of a node's keys, in their order.
+/// The hash table of keys, in their order.
 fn place_keys<'k>(keys: impl ExactSizeIterator<Item = &'k String>) -> Vec<u16> {
     let size = (keys.len() * 2 + 1).next_power_of_two();
     let mut table = vec![NONE; size];

@@ -1,6 +1,5 @@
 //! Functions of alerts.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use defenderbeat_mapping::{Args, Results, Value};
@@ -23,13 +22,13 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         }
     }
     let determination = args.text(1).unwrap_or_default();
-    if let Some(category) = of_determination(&determination) {
+    if let Some(category) = of_determination(determination) {
         categories.insert(category);
         types.insert(if categories.contains("threat") { "indicator" } else { "info" });
     }
     let list = |set: BTreeSet<&'static str>| match set.is_empty() {
         true => Value::Missing,
-        false => Value::List(set.into_iter().map(|text| Value::Text(Cow::Borrowed(text))).collect()),
+        false => Value::List(args.arena().list(&set.into_iter().map(Value::Text).collect::<Vec<_>>())),
     };
     results.set(0, list(categories));
     results.set(1, list(types));

@@ -1,6 +1,6 @@
 //! Accounts of device tables.
 
-use defenderbeat_mapping::{Args, Results, Value};
+use defenderbeat_mapping::{Args, Results};
 
 use super::word;
 
@@ -24,15 +24,15 @@ pub(crate) fn of_device<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let wanted = if acts { 3 } else { 2 };
     let mut known = false;
     if let Some((name, sid)) = first(0, own_name.get(..wanted).unwrap_or_default()) {
-        let account = WELL_KNOWN.iter().find(|(known, _)| windows && sid.as_deref() == Some(*known));
+        let account = WELL_KNOWN.iter().find(|(known, _)| windows && sid == Some(*known));
         known = account.is_some();
-        results.set(0, account.map_or_else(|| name.clone(), |(_, name)| word(name)));
-        results.set(3, name.clone());
+        results.set(0, account.map_or(name, |(_, name)| word(name)));
+        results.set(3, name);
     }
-    let domain = first(1, own_domain.get(..wanted).unwrap_or_default()).map(|(domain, _)| domain.clone());
-    results.set(1, if known { word("NT AUTHORITY") } else { domain.clone().unwrap_or_default() });
-    results.set(4, domain.unwrap_or_default());
+    let domain = first(1, own_domain.get(..wanted).unwrap_or_default()).map(|(domain, _)| domain).unwrap_or_default();
+    results.set(1, if known { word("NT AUTHORITY") } else { domain });
+    results.set(4, domain);
     let sid = |account: usize, allowed: bool| Some(args.value(account + 2)).filter(|sid| allowed && !sid.is_missing());
     let id = sid(account, true).or_else(|| sid(actor, acts)).or_else(|| sid(request, is(&["file"])));
-    results.set(2, id.cloned().unwrap_or(Value::Missing));
+    results.set(2, id.unwrap_or_default());
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use defenderbeat_mapping::{Args, Results, Value};
+use defenderbeat_mapping::{Args, Json, Results, Value};
 
 use super::{table, word, words};
 
@@ -12,9 +12,9 @@ pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         0,
         match table::name(args, 0) {
             "IdentityInfo" => word("identity"),
-            "IdentityLogonEvents" => words(["logon", "other"]),
-            "CloudAppEvents" => words(["cloud_app", "other"]),
-            "CloudAuditEvents" => words(["cloud_audit", "other"]),
+            "IdentityLogonEvents" => words(["logon", "other"], args.arena()),
+            "CloudAppEvents" => words(["cloud_app", "other"], args.arena()),
+            "CloudAuditEvents" => words(["cloud_audit", "other"], args.arena()),
             _ => word("other"),
         },
     );
@@ -26,16 +26,16 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     results.set(0, word(if identity { "asset" } else { "event" }));
     let category = [("logon", "authentication"), ("identity", "iam"), ("cloud_audit", "configuration")];
     if let Some((_, category)) = category.into_iter().find(|(kind, _)| args.has(0, kind)) {
-        results.set(1, words([category]));
+        results.set(1, words([category], args.arena()));
     }
-    results.set(2, if identity { words(["info", "user"]) } else { words(["info"]) });
+    results.set(2, if identity { words(["info", "user"], args.arena()) } else { words(["info"], args.arena()) });
 }
 
 /// The user that the record of the source service names.
 pub(crate) fn user<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let id = |members: Vec<(Cow<'_, str>, &str)>| {
+    let id = |members: Vec<(Cow<'_, str>, Json<'_>)>| {
         let (_, raw) = members.into_iter().find(|(key, _)| key == "UserId")?;
-        Some(Value::from_text(Value::from_json(raw).text()?.into_owned()))
+        Some(Value::from_text(args.arena().text(&Value::read(raw).text()?)))
     };
     if let Some(id) = args.value(0).members(id).flatten() {
         results.set(0, id);
@@ -45,6 +45,6 @@ pub(crate) fn user<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// An address that is known not to be private.
 pub(crate) fn public_address<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if matches!(args.value(1), Value::Bool(false)) {
-        results.set(0, args.value(0).clone());
+        results.set(0, args.value(0));
     }
 }

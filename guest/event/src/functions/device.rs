@@ -3,7 +3,7 @@
 use defenderbeat_mapping::{Args, Results, Value};
 
 use super::action::slug;
-use super::{contains, table, word};
+use super::{contains, list, table, word};
 
 /// Action types of DeviceEvents that are about the process that acts; sorted, in lower case. Other ones are about a
 /// process that comes to be.
@@ -121,16 +121,14 @@ pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         add("target");
     }
     if is("network") {
-        match &*direction {
+        match direction {
             "In" => add("inbound"),
             "Out" => add("outbound"),
             "" => add("network_undirected"),
             _ => {}
         }
     }
-    if !kinds.is_empty() {
-        results.set(0, Value::List(kinds));
-    }
+    results.set(0, list(&kinds, args.arena()));
 }
 
 /// The event's category; `action` is in lower case.
@@ -206,8 +204,8 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 
 /// The action type; one that is about a loaded image is `load`.
 pub(crate) fn action_type<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let load = args.text(0).is_some_and(|action| contains(&action, "imageloaded"));
-    results.set(0, if load { word("load") } else { args.value(0).clone() });
+    let load = args.text(0).is_some_and(|action| contains(action, "imageloaded"));
+    results.set(0, if load { word("load") } else { args.value(0) });
 }
 
 /// `event.action` from kinds and action type. Attempts to connect also carry the endpoint's word for them, because
@@ -248,13 +246,13 @@ pub(crate) fn action<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let action = match known {
         Some("") => return,
         Some(action) => word(action),
-        None => Value::from_text(slug(&text)),
+        None => Value::from_text(slug(text, args.arena())),
     };
     let connection = ["ConnectionAttempt", "ConnectionSuccess", "ConnectionRequest", "ConnectionFailed"];
     results.set(
         0,
         if args.has(0, "network") && connection.into_iter().any(is) {
-            Value::List(vec![action, word("connection_attempted")])
+            Value::List(args.arena().list(&[action, word("connection_attempted")]))
         } else {
             action
         },

@@ -14,7 +14,7 @@ pub(crate) fn answers<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
             .into_iter()
             .filter_map(|(name, value)| Some(format!("\"{name}\":{}", value.to_json()?)))
             .collect();
-        (!members.is_empty()).then(|| Value::Json(format!("{{{}}}", members.join(","))))
+        (!members.is_empty()).then(|| Value::Json(args.arena().text(&format!("{{{}}}", members.join(",")))))
     });
-    results.set(0, Value::List(pairs.collect()));
+    results.set(0, Value::List(args.arena().list(&pairs.collect::<Vec<_>>())));
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use defenderbeat_mapping::{Args, Results, Text, Value, write_json, write_string};
+use defenderbeat_mapping::{Arena, Args, Json, Results, Text, Value, write_json, write_string};
 
 use super::{ends_with, table};
 
@@ -28,7 +28,7 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let action = args.text(2).unwrap_or_default();
     let lifted: &[(&str, usize)] = match table {
         "DeviceNetworkEvents" if action.eq_ignore_ascii_case("DnsConnectionInspected") => &DNS,
-        "DeviceEvents" if ends_with(&action, "apicall") => &CALL,
+        "DeviceEvents" if ends_with(action, "apicall") => &CALL,
         _ => &[],
     };
     let dns = std::ptr::eq(lifted, &DNS[..]);
@@ -40,7 +40,7 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         for (key, raw) in members {
             let target = lifted.iter().find(|(name, _)| *name == key).map(|(_, index)| *index);
             let target = if key == "direction" { Some(1) } else { target };
-            if let Some((target, value)) = target.and_then(|target| Some((target, lift(&key, raw)?))) {
+            if let Some((target, value)) = target.and_then(|target| Some((target, lift(&key, raw, args.arena())?))) {
                 results.set(target, value);
                 continue;
             }
@@ -49,7 +49,7 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
             }
             if let Some(name) = key.strip_prefix("InitiatingProcessPosix")
                 && POSIX.contains(&name)
-                && raw != "null"
+                && raw.text != "null"
             {
                 posix += 1;
                 sid |= name.ends_with("User") && has_sid(raw);
@@ -68,43 +68,45 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
                 Cow::Owned(key) => write_string(key, &mut json),
             }
             json.push(':');
-            if !write_json(raw, &mut json) {
+            if !write_json(raw.text, &mut json) {
                 json.truncate(before);
             }
         }
         json.push('}');
         if json.len() > 2 {
-            results.set(0, Value::Json(json.into_string()));
+            results.set(0, Value::Json(args.arena().text(json.as_str())));
         }
         flags.sort_by_key(|flag| FLAGS.iter().position(|known| known == flag));
-        results.set(8, super::words(flags));
+        results.set(8, super::words(flags, args.arena()));
         let said = [("all", posix == POSIX.len()), ("sid", sid)];
-        results.set(13, super::words(said.into_iter().filter(|(_, is)| *is).map(|(word, _)| word)));
+        let said = said.into_iter().filter(|(_, is)| *is).map(|(word, _)| word);
+        results.set(13, super::words(said, args.arena()));
     });
     if done.is_none() {
         match value.string().as_deref() {
             Some("[]" | "null") => {}
-            Some(_) => results.fail(value.clone(), "is not the JSON text of an object"),
-            None => results.fail(value.clone(), "is not an object"),
+            Some(_) => results.fail(value, "is not the JSON text of an object"),
+            None => results.fail(value, "is not an object"),
         }
     }
 }
 
 /// A member that is lifted out, with the type of its field; none where it does not fit and stays where it is.
-fn lift<'r>(key: &str, raw: &str) -> Option<Value<'r>> {
-    let value = Value::from_json(raw);
+fn lift<'r>(key: &str, raw: Json<'_>, arena: &'r Arena) -> Option<Value<'r>> {
+    let value = Value::read(raw);
+    let keep = |text: &str| Value::from_text(arena.text(text));
     match key {
         "answers" | "TTLs" => {
-            let text = value.string().map_or(Cow::Borrowed(raw), |text| Cow::Owned(text.into_owned()));
+            let text = value.string().unwrap_or(Cow::Borrowed(raw.text));
             let items = serde_json::from_str::<Vec<serde_json::Value>>(&text).ok()?;
             let item = |item: serde_json::Value| match key {
                 "TTLs" => seconds(&item).map(Value::Long),
-                _ => (!item.is_object() && !item.is_array()).then(|| Value::pruned(&item.to_string())),
+                _ => (!item.is_object() && !item.is_array()).then(|| Value::pruned(&item.to_string(), arena)),
             };
             let items = items.into_iter().map(item).collect::<Option<Vec<Value<'r>>>>()?;
-            Some(if items.is_empty() { Value::Missing } else { Value::List(items) })
+            Some(super::list(&items, arena))
         }
-        "ProtectionMask" => Some(Value::from_text(value.text()?.into_owned())),
+        "ProtectionMask" => Some(keep(&value.text()?)),
         "RegionSize" | "BaseAddress" | "DesiredAccess" => {
             let text = value.text()?;
             let number = match text.strip_prefix("0x") {
@@ -112,10 +114,10 @@ fn lift<'r>(key: &str, raw: &str) -> Option<Value<'r>> {
                 None => text.parse::<u64>(),
             };
             let number = number.ok().filter(|number| key == "BaseAddress" || i64::try_from(*number).is_ok())?;
-            Some(Value::pruned(&number.to_string()))
+            Some(Value::pruned(&number.to_string(), arena))
         }
         _ if value.is_missing() => Some(Value::Missing),
-        _ => Some(Value::from_text(value.text()?.into_owned())),
+        _ => Some(keep(&value.text()?)),
     }
 }
 
@@ -127,15 +129,15 @@ fn seconds(item: &serde_json::Value) -> Option<i64> {
     Some(seconds)
 }
 
-fn text_is(raw: &str, text: &str) -> bool {
-    Value::from_json(raw).text().is_some_and(|value| value == text)
+fn text_is(raw: Json<'_>, text: &str) -> bool {
+    Value::read(raw).text().is_some_and(|value| value == text)
 }
 
-fn has_sid(raw: &str) -> bool {
-    let sid = |members: Vec<(Cow<'_, str>, &str)>| {
-        members.iter().any(|(key, raw)| key == "Sid" && !Value::from_json(raw).is_missing())
+fn has_sid(raw: Json<'_>) -> bool {
+    let sid = |members: Vec<(Cow<'_, str>, Json<'_>)>| {
+        members.iter().any(|(key, raw)| key == "Sid" && !Value::read(*raw).is_missing())
     };
-    Value::from_json(raw).members(sid).unwrap_or(false)
+    Value::read(raw).members(sid).unwrap_or(false)
 }
 
 /// The names of LoggedOnUsers, in their order.
@@ -152,16 +154,17 @@ pub(crate) fn users<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let text = value.string().or_else(|| value.raw().map(Cow::Borrowed)).unwrap_or_default();
     match serde_json::from_str::<Option<Vec<User>>>(&text) {
         Ok(users) => {
-            let names = users.into_iter().flatten().filter_map(|user| user.name).map(Value::from_text);
-            results.set(0, Value::List(names.collect()));
+            let names = users.into_iter().flatten().filter_map(|user| user.name);
+            let names: Vec<Value<'r>> = names.map(|name| Value::from_text(args.arena().text(&name))).collect();
+            results.set(0, Value::List(args.arena().list(&names)));
         }
-        Err(_) => results.fail(value.clone(), "is not the JSON text of a list of users"),
+        Err(_) => results.fail(value, "is not the JSON text of a list of users"),
     }
 }
 
 /// The first argument where the second is there too.
 pub(crate) fn with<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if !args.value(1).is_missing() {
-        results.set(0, args.value(0).clone());
+        results.set(0, args.value(0));
     }
 }

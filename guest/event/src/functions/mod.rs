@@ -21,19 +21,21 @@ pub(crate) mod techniques;
 
 pub(crate) use defenderbeat_mapping::functions::{process, url};
 
-use std::borrow::Cow;
-
-use defenderbeat_mapping::Value;
+use defenderbeat_mapping::{Arena, Value};
 
 /// A value of constant text.
 fn word<'r>(text: &'static str) -> Value<'r> {
-    Value::Text(Cow::Borrowed(text))
+    Value::Text(text)
 }
 
 /// A list of constant texts; nothing where there is none.
-fn words<'r>(texts: impl IntoIterator<Item = &'static str>) -> Value<'r> {
-    let list: Vec<Value<'r>> = texts.into_iter().map(word).collect();
-    if list.is_empty() { Value::Missing } else { Value::List(list) }
+fn words<'r>(texts: impl IntoIterator<Item = &'static str>, arena: &'r Arena) -> Value<'r> {
+    list(&texts.into_iter().map(word).collect::<Vec<_>>(), arena)
+}
+
+/// A list; nothing where it is empty.
+fn list<'r>(values: &[Value<'r>], arena: &'r Arena) -> Value<'r> {
+    if values.is_empty() { Value::Missing } else { Value::List(arena.list(values)) }
 }
 
 /// Whether text has a word, whatever the case of ASCII letters.

@@ -17,9 +17,9 @@ pub(crate) fn of_device<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let text = |index| args.text(index).unwrap_or_default();
     let sid = args.has(4, "sid");
     let of_posix = || if sid { "macos" } else { "linux" };
-    let known = args.text(0).and_then(|known| of_platform(&known));
-    let found = known.or_else(|| of_platform(&text(1))).or_else(|| of_paths(&[&text(2), &text(3)], sid));
-    let found = found.or_else(|| starts_with(&text(5), "S-1-5-").then_some("windows")).or_else(|| {
+    let known = args.text(0).and_then(|known| of_platform(known));
+    let found = known.or_else(|| of_platform(text(1))).or_else(|| of_paths(&[text(2), text(3)], sid));
+    let found = found.or_else(|| starts_with(text(5), "S-1-5-").then_some("windows")).or_else(|| {
         let kind = |name| args.has(6, name);
         let present = |index| !args.value(index).is_missing();
         if args.has(4, "all") {
@@ -43,9 +43,9 @@ pub(crate) fn of_alert<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         return;
     }
     let text = |index| args.text(index).unwrap_or_default();
-    let known = args.text(0).and_then(|known| of_platform(&known));
-    let found = known.or_else(|| of_paths(&[&text(2)], false));
-    set(found.or_else(|| starts_with(&text(3), "S-1-5-").then_some("windows")), results);
+    let known = args.text(0).and_then(|known| of_platform(known));
+    let found = known.or_else(|| of_paths(&[text(2)], false));
+    set(found.or_else(|| starts_with(text(3), "S-1-5-").then_some("windows")), results);
 }
 
 /// As [`of_device`], for identities and applications: what the additional fields say of the source computer, else by
@@ -53,9 +53,9 @@ pub(crate) fn of_alert<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 pub(crate) fn of_app<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let said = args.value(1).members(|members| {
         let said = members.into_iter().find(|(key, _)| key == "SourceComputerOperatingSystemType");
-        said.and_then(|(_, raw)| of_platform(&Value::from_json(raw).text()?))
+        said.and_then(|(_, raw)| of_platform(&Value::read(raw).text()?))
     });
-    set(said.flatten().or_else(|| of_platform(&args.text(0).unwrap_or_default())), results);
+    set(said.flatten().or_else(|| of_platform(args.text(0).unwrap_or_default())), results);
 }
 
 fn set<'r>(found: Option<&'static str>, results: &mut Results<'r>) {

@@ -1,7 +1,5 @@
 //! Processes of device tables.
 
-use std::borrow::Cow;
-
 use defenderbeat_mapping::time::parse;
 use defenderbeat_mapping::{Args, Identity, Results, Value, hex};
 
@@ -12,7 +10,7 @@ use super::{ends_with, word};
 pub(crate) fn executable<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let is = |kind| args.has(0, kind);
     let call = is("device_events") && !is("actor_action") && (is("api") || is("driver"));
-    let value = if is("logon_events") || call { join(args, 1, 2) } else { args.value(1).clone() };
+    let value = if is("logon_events") || call { join(args, 1, 2) } else { args.value(1) };
     results.set(0, value);
 }
 
@@ -29,28 +27,32 @@ pub(crate) fn driver<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// A path with a file name at its end; nothing without a path.
 fn join<'r>(args: &Args<'_, 'r>, path: usize, name: usize) -> Value<'r> {
     let (Some(path_text), Some(name_text)) = (args.text(path), args.text(name)) else {
-        return args.value(path).clone();
+        return args.value(path);
     };
-    if ends_with(&path_text, &name_text) {
-        return args.value(path).clone();
+    if ends_with(path_text, name_text) {
+        return args.value(path);
     }
     let separator = if path_text.contains('\\') || !path_text.contains('/') { '\\' } else { '/' };
-    let folder = path_text.strip_suffix(separator).unwrap_or(&path_text);
-    Value::from_text(format!("{folder}{separator}{name_text}"))
+    let folder = path_text.strip_suffix(separator).unwrap_or(path_text);
+    Value::Text(args.arena().write(|path| {
+        path.push_str(folder);
+        path.push(separator);
+        path.push_str(name_text);
+    }))
 }
 
 /// What a signature status says of the process that created another.
 pub(crate) fn signature<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let truth = match args.text(0).as_deref() {
+    let truth = match args.text(0) {
         Some("Valid") => true,
         Some("Unsigned") => false,
         _ => {
-            results.set(1, args.value(0).clone());
+            results.set(1, args.value(0));
             return;
         }
     };
     results.set(0, Value::Bool(truth));
-    results.set(1, if truth { word("trusted") } else { args.value(0).clone() });
+    results.set(1, if truth { word("trusted") } else { args.value(0) });
     results.set(2, Value::Bool(truth));
 }
 
@@ -74,18 +76,18 @@ fn entity<'r>(args: &Args<'_, 'r>, pid: usize) -> Value<'r> {
     let (Some(device), Some(pid), Some(created)) = (args.text(1), args.text(pid), args.text(pid + 1)) else {
         return Value::Missing;
     };
-    let (Ok(pid), Some(created)) = (pid.trim().parse::<i64>(), parse(&created)) else { return Value::Missing };
+    let (Ok(pid), Some(created)) = (pid.trim().parse::<i64>(), parse(created)) else { return Value::Missing };
     let mut identity = Identity::default();
-    identity.add(0, &device);
+    identity.add(0, device);
     identity.add_long(1, pid);
     identity.add_long(2, created);
-    Value::Text(Cow::Owned(hex(identity.finish())))
+    Value::Text(args.arena().text(&hex(identity.finish())))
 }
 
 /// The name of a system call: the action type without its last `ApiCall`.
 pub(crate) fn api<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if let Some(action) = args.text(0) {
         let name = action.get(..action.len().saturating_sub("ApiCall".len())).unwrap_or_default();
-        results.set(0, Value::from_text(name.to_owned()));
+        results.set(0, Value::from_text(name));
     }
 }

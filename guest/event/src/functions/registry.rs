@@ -1,7 +1,5 @@
 //! The Windows registry.
 
-use std::borrow::Cow;
-
 use defenderbeat_mapping::{Args, Results, Value};
 
 use super::starts_with;
@@ -25,25 +23,28 @@ const HIVES: [(&str, &str); 10] = [
 pub(crate) fn split<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let first = |index: usize| args.text(index).or_else(|| args.text(index + 1));
     let value = first(2);
-    results.set(2, Value::from_text(value.as_deref().unwrap_or_default().to_owned()));
+    results.set(2, Value::from_text(value.unwrap_or_default()));
     let Some(text) = first(0) else { return };
-    let (hive, key) = match HIVES.iter().find(|(name, _)| starts_with(&text, name)) {
+    let (hive, key) = match HIVES.iter().find(|(name, _)| starts_with(text, name)) {
         Some((name, short)) => (*short, text.get(name.len()..).unwrap_or_default().trim_start_matches('\\')),
-        None => ("", &*text),
+        None => ("", text),
     };
     results.set(0, Value::from_text(hive));
-    results.set(1, Value::from_text(key.to_owned()));
+    results.set(1, Value::from_text(key));
     if !key.is_empty() {
-        let path = format!("{hive}\\{key}\\{}", value.as_deref().unwrap_or_default());
-        results.set(3, Value::Text(Cow::Owned(path)));
+        let path = args.arena().write(|path| {
+            for part in [hive, "\\", key, "\\", value.unwrap_or_default()] {
+                path.push_str(part);
+            }
+        });
+        results.set(3, Value::Text(path));
     }
 }
 
 /// The data of a value, as texts.
 pub(crate) fn data<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if let Some(text) = args.text(0) {
-        let value =
-            if args.value(0).string().is_some() { args.value(0).clone() } else { Value::from_text(text.into_owned()) };
-        results.set(0, Value::List(vec![value]));
+        let value = if args.value(0).string().is_some() { args.value(0) } else { Value::from_text(text) };
+        results.set(0, Value::List(args.arena().list(&[value])));
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn of_category(category: &str) -> Option<(&'static str, Family)> {
 
 /// The name of the table in an argument; empty where it is none that is known.
 pub(crate) fn name<'a>(args: &Args<'a, '_>, index: usize) -> &'static str {
-    args.text(index).and_then(|category| of_category(&category)).map_or("", |(table, _)| table)
+    args.text(index).and_then(of_category).map_or("", |(table, _)| table)
 }
 
 /// Says that a category is missing or not known.

@@ -11,11 +11,12 @@ pub(crate) fn split<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if value.is_missing() {
         return;
     }
+    let arena = args.arena();
     let text = value.string().or_else(|| value.raw().map(Cow::Borrowed)).unwrap_or_default();
     let mut techniques = match serde_json::from_str::<Option<Vec<String>>>(&text) {
         Ok(techniques) => techniques.unwrap_or_default(),
         Err(_) => {
-            results.fail(value.clone(), "is not the JSON text of a list");
+            results.fail(value, "is not the JSON text of a list");
             return;
         }
     };
@@ -25,12 +26,14 @@ pub(crate) fn split<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if let Some(parts) = split {
         let sorted = |mut texts: Vec<&str>| {
             texts.sort_unstable();
-            Value::List(texts.into_iter().map(|text| Value::from_text(text.to_owned())).collect())
+            let texts: Vec<Value<'r>> = texts.into_iter().map(|text| Value::from_text(arena.text(text))).collect();
+            Value::List(arena.list(&texts))
         };
         results.set(1, sorted(parts.iter().map(|(id, _)| *id).collect()));
         results.set(2, sorted(parts.iter().map(|(_, name)| *name).collect()));
     }
-    results.set(0, Value::List(techniques.into_iter().map(Value::from_text).collect()));
+    let all: Vec<Value<'r>> = techniques.iter().map(|technique| Value::Text(arena.text(technique))).collect();
+    results.set(0, Value::List(arena.list(&all)));
 }
 
 /// The id between the parentheses, and the name before the last space.

@@ -1,7 +1,5 @@
 //! Functions of files.
 
-use std::borrow::Cow;
-
 use defenderbeat_mapping::{Args, Results, Value};
 
 /// The path of a file from its folder and its name: `/` joins them if the folder has one, else `\`; never doubled. The
@@ -9,11 +7,15 @@ use defenderbeat_mapping::{Args, Results, Value};
 pub(crate) fn path<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let Some(folder) = args.text(0) else { return };
     let path = match args.text(1) {
-        Some(name) => {
+        Some(name) => args.arena().write(|path| {
             let separator = if folder.contains('/') { '/' } else { '\\' };
-            if folder.ends_with(separator) { format!("{folder}{name}") } else { format!("{folder}{separator}{name}") }
-        }
-        None => folder.into_owned(),
+            path.push_str(folder);
+            if !folder.ends_with(separator) {
+                path.push(separator);
+            }
+            path.push_str(name);
+        }),
+        None => folder,
     };
-    results.set(0, Value::Text(Cow::Owned(path)));
+    results.set(0, Value::Text(path));
 }

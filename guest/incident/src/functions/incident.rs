@@ -1,7 +1,5 @@
 //! Functions of incidents.
 
-use std::borrow::Cow;
-
 use defenderbeat_mapping::{Args, Results, Value};
 
 /// `event.category` and `event.type` from the incident's determination, in any case; neither where it says nothing of a
@@ -14,7 +12,7 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         "apt" => ("threat", "indicator"),
         _ => return,
     };
-    let list = |text: &'static str| Value::List(vec![Value::Text(Cow::Borrowed(text))]);
+    let list = |text: &'static str| Value::List(args.arena().list(&[Value::Text(text)]));
     results.set(0, list(category));
     results.set(1, list(kind));
 }
@@ -23,20 +21,20 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// it is the name.
 pub(crate) fn owner<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let Some(owner) = args.text(0) else { return };
-    match address(&owner) {
+    match address(owner) {
         Some((name, _)) => {
-            results.set(0, Value::from_text(name.to_owned()));
-            results.set(1, Value::from_text(owner.into_owned()));
+            results.set(0, Value::from_text(name));
+            results.set(1, Value::from_text(owner));
         }
-        None => results.set(0, Value::from_text(owner.into_owned())),
+        None => results.set(0, Value::from_text(owner)),
     }
 }
 
 /// The domain of the owner's address.
 pub(crate) fn owner_domain<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let owner = args.text(0).unwrap_or_default();
-    if let Some((_, domain)) = address(&owner) {
-        results.set(0, Value::from_text(domain.to_owned()));
+    if let Some((_, domain)) = address(owner) {
+        results.set(0, Value::from_text(domain));
     }
 }
 

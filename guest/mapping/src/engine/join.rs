@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use defenderbeat_records::Outline;
 
 use super::{Engine, Malformed, Mapped, Times, object};
+use crate::arena::Arena;
 use crate::args::Lookup;
 use crate::held::{self, Draft, Run, Runs, Unpack};
 use crate::record::Record;
@@ -32,7 +33,7 @@ pub struct Reading<'t, 'r> {
 impl<'r> Reading<'_, 'r> {
     /// The text of a member by its number among those that the table names for the side; none where it is absent or no
     /// scalar.
-    pub fn text(&self, member: usize) -> Option<Cow<'_, str>> {
+    pub fn text(&self, member: usize) -> Option<Cow<'r, str>> {
         self.side.members.get(member).and_then(|slot| self.values.get(*slot).text())
     }
 
@@ -95,6 +96,7 @@ impl Engine {
     }
 
     /// Reads a record of a side, by its number in the table; `outline` lists its members, where somebody has listed them.
+    /// What is made of it is kept in `arena`.
     ///
     /// # Errors
     ///
@@ -105,13 +107,14 @@ impl Engine {
         record: &'r [u8],
         outline: Option<&Outline>,
         lookup: &'t dyn Lookup,
+        arena: &'r Arena,
     ) -> Result<Reading<'t, 'r>, Malformed> {
         let json = object(record)?;
         let side = self.table.sides.get(side).ok_or_else(|| Malformed("belongs to no side of a join".to_owned()))?;
         // Only items of lists keep unknown members.
         let unlisted = Outline::default();
         let outline = outline.unwrap_or(&unlisted);
-        let (mut state, values) = self.read(side.node, json, outline, &mut Vec::new(), lookup)?;
+        let (mut state, values) = self.read(side.node, json, outline, &mut Vec::new(), lookup, arena)?;
         state.forget_labels();
         Ok(Reading { side, json, values, state })
     }
@@ -167,7 +170,7 @@ impl Engine {
                 From::First(all) => values.first(all).to_json(),
                 From::Accumulator(at) => {
                     let gathered = state.gathered.get(usize::from(at));
-                    gathered.and_then(|all| Value::List(all.values.clone()).to_json())
+                    gathered.and_then(|all| Value::List(&all.values).to_json())
                 }
                 From::Builtin(_) | From::Rest => None,
             };
@@ -214,6 +217,7 @@ impl Engine {
         held: &[Option<&'r str>],
         received_at: i64,
         lookup: &'t dyn Lookup,
+        arena: &'r Arena,
     ) -> Mapped {
         self.document.clear();
         let scope = &self.table.scope;
@@ -221,7 +225,8 @@ impl Engine {
             Some(Reading { json, values, state, .. }) => (json, values, state),
             None => {
                 let duplicates = self.settings.preserve_duplicate_custom_fields;
-                let (state, values) = Record::begin(self.table, lookup, duplicates, std::mem::take(&mut self.room));
+                let (state, values) =
+                    Record::begin(self.table, lookup, arena, duplicates, std::mem::take(&mut self.room));
                 ("", values, state)
             }
         };

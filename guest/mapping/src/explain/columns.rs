@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use super::DEPTH;
 use crate::set::elements;
 use crate::table::Table;
+use crate::text::Text;
 use crate::trace::{Origin, step};
-use crate::value::{Value, is_container};
+use crate::value::is_container;
+use crate::write;
 
 /// How a row of a list names itself.
 const KEEP: &str = "keep";
@@ -78,7 +80,7 @@ impl Sorter<'_> {
             for (key, value) in members {
                 let path = path.with(Part::Key(key.into_owned()));
                 if !self.taken.iter().any(|taken| taken.covers(&path)) {
-                    self.walk(&path, value, depth - 1, columns);
+                    self.walk(&path, value.text, depth - 1, columns);
                 }
             }
         } else if is_open && json.starts_with('[') && elements(json).iter().any(|item| item.starts_with('{')) {
@@ -96,7 +98,7 @@ impl Sorter<'_> {
         let name = name.strip_prefix(self.below).unwrap_or(&name);
         let is_in =
             |unmapped: &str| name.strip_prefix(unmapped).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        if Value::pruned(json).is_missing() {
+        if !write::json(json, &mut Text::default()) {
             "empty"
         } else if self.left.unmapped.iter().any(|(unmapped, _)| is_in(unmapped)) {
             "unmapped"

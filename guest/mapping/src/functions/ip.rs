@@ -1,7 +1,7 @@
 //! Functions of addresses.
 
 use crate::args::{Args, Results};
-use crate::convert::convert;
+use crate::convert::Converter;
 use crate::table::Op;
 use crate::value::Value;
 
@@ -13,7 +13,11 @@ pub fn address<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         Value::Missing => args.value(0),
         member => member,
     };
-    let address = convert(Op::Ip, value, &[], &mut |value, cause| results.fail(value.clone(), cause));
-    results.set(0, address.clone());
+    let mut converter = Converter::new(&[], args.arena());
+    let address = converter.convert(Op::Ip, value);
+    for (value, cause) in converter.failures {
+        results.fail(value, cause);
+    }
+    results.set(0, address);
     results.set(1, address);
 }

@@ -1,7 +1,6 @@
 //! Functions of processes.
 
-use std::borrow::Cow;
-
+use crate::arena::Arena;
 use crate::args::{Args, Results};
 use crate::value::Value;
 
@@ -9,20 +8,23 @@ use crate::value::Value;
 /// doubled. The name alone where there is no folder, nothing for a folder alone.
 pub fn executable<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let Some(name) = args.text(1) else { return };
-    let path = match args.text(0) {
-        Some(folder) => {
+    let path = args.arena().write(|path| {
+        if let Some(folder) = args.text(0) {
             let separator = if folder.contains('\\') { '\\' } else { '/' };
-            if folder.ends_with(separator) { format!("{folder}{name}") } else { format!("{folder}{separator}{name}") }
+            path.push_str(folder);
+            if !folder.ends_with(separator) {
+                path.push(separator);
+            }
         }
-        None => name.into_owned(),
-    };
-    results.set(0, Value::Text(Cow::Owned(path)));
+        path.push_str(name);
+    });
+    results.set(0, Value::Text(path));
 }
 
 /// A process id as text, the same for the number and its text; nothing for what is no process id.
 pub fn entity_id<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if let Some(id) = args.text(0).and_then(|text| text.trim().parse::<i64>().ok()) {
-        results.set(0, Value::from_text(id.to_string()));
+        results.set(0, Value::Text(args.arena().text(&id.to_string())));
     }
 }
 
@@ -36,13 +38,13 @@ pub fn name<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     };
     if args.list(0).is_empty() {
         for line in args.list(1).iter().filter_map(Value::text) {
-            add(Value::from_text(name_of_command_line(&line)));
+            add(name_of_command_line(args.keep(line), args.arena()));
         }
     } else {
-        args.list(0).iter().cloned().for_each(add);
+        args.list(0).iter().copied().for_each(add);
     }
     if !names.is_empty() {
-        results.set(0, Value::List(names));
+        results.set(0, Value::List(args.arena().list(&names)));
     }
 }
 
@@ -51,16 +53,11 @@ pub fn name<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// a quote are n and the quote begins or ends quoted text, 2n+1 are n and a literal quote; in quoted text two quotes are
 /// one and end it. Empty arguments are left out.
 pub fn arguments<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let list: Vec<Value<'r>> = match (args.plain(0), args.text(0)) {
-        (Some(line), _) => split_command_line(line).into_iter().map(Value::from_text).collect(),
-        (None, Some(line)) => {
-            split_command_line(&line).into_iter().map(|argument| Value::from_text(argument.into_owned())).collect()
-        }
-        (None, None) => return,
-    };
+    let Some(line) = args.text(0) else { return };
+    let list = split_command_line(line, args.arena());
     let count = i64::try_from(list.len()).unwrap_or(i64::MAX);
     if count > 0 {
-        results.set(0, Value::List(list));
+        results.set(0, Value::List(args.arena().list(&list)));
         results.set(1, Value::Long(count));
     }
 }
@@ -70,18 +67,18 @@ pub fn first_argument<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if let Value::List(list) = args.value(0)
         && let Some(first) = list.first()
     {
-        results.set(0, first.clone());
+        results.set(0, *first);
     }
 }
 
 /// The program that one command line names.
 pub fn program<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     if let Some(line) = args.text(0) {
-        results.set(0, Value::from_text(name_of_command_line(&line)));
+        results.set(0, name_of_command_line(line, args.arena()));
     }
 }
 
-fn split_command_line(line: &str) -> Vec<Cow<'_, str>> {
+fn split_command_line<'r>(line: &'r str, arena: &'r Arena) -> Vec<Value<'r>> {
     let mut list = Vec::with_capacity(8);
     let mut argument = String::new();
     let mut quoted = false;
@@ -93,7 +90,7 @@ fn split_command_line(line: &str) -> Vec<Cow<'_, str>> {
         if argument.is_empty() && !quoted && tail.starts_with([' ', '\t']) {
             // Mostly an argument is all plain.
             if !plain.is_empty() {
-                list.push(Cow::Borrowed(plain));
+                list.push(Value::Text(plain));
             }
             rest = tail.get(1..).unwrap_or_default();
             continue;
@@ -120,7 +117,8 @@ fn split_command_line(line: &str) -> Vec<Cow<'_, str>> {
                 if quoted {
                     argument.push(separator);
                 } else if !argument.is_empty() {
-                    list.push(Cow::Owned(std::mem::take(&mut argument)));
+                    list.push(Value::Text(arena.text(&argument)));
+                    argument.clear();
                 }
             }
             // A character behind backslashes, or the end.
@@ -132,15 +130,16 @@ fn split_command_line(line: &str) -> Vec<Cow<'_, str>> {
         rest = chars.as_str();
     }
     if !argument.is_empty() {
-        list.push(Cow::Owned(argument));
+        list.push(Value::Text(arena.text(&argument)));
     }
     list
 }
 
 /// The program a command line names: its text before the first space, after the last `/`, without double quotes.
-pub fn name_of_command_line(line: &str) -> String {
+fn name_of_command_line<'r>(line: &'r str, arena: &'r Arena) -> Value<'r> {
     let program = line.trim().split(' ').next().unwrap_or_default();
-    program.rsplit('/').next().unwrap_or_default().replace('"', "")
+    let name = program.rsplit('/').next().unwrap_or_default();
+    Value::from_text(if name.contains('"') { arena.text(&name.replace('"', "")) } else { name })
 }
 
 #[cfg(test)]
@@ -162,7 +161,9 @@ mod tests {
             (r#"a\\\"b \é"#, &[r#"a\"b"#, r"\é"]),
             ("", &[]),
         ] {
-            assert_eq!(split_command_line(line), list, "{line}");
+            let arena = Arena::default();
+            let list: Vec<Value<'_>> = list.iter().map(|argument| Value::Text(argument)).collect();
+            assert_eq!(split_command_line(line, &arena), list, "{line}");
         }
     }
 
@@ -174,7 +175,7 @@ mod tests {
             (r"C:\Windows\cmd.exe /c", r"C:\Windows\cmd.exe"),
             ("", ""),
         ] {
-            assert_eq!(name_of_command_line(line), name);
+            assert_eq!(name_of_command_line(line, &Arena::default()), Value::from_text(name));
         }
     }
 }

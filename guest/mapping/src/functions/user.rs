@@ -20,11 +20,11 @@ fn first_or_second<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let mut kept: Vec<Value<'r>> = Vec::new();
     for value in values {
         if !kept.iter().any(|known| known.text() == value.text()) {
-            kept.push(value.clone());
+            kept.push(*value);
         }
     }
     kept.sort_by_cached_key(|value| value.text().map(Cow::into_owned));
     if !kept.is_empty() {
-        results.set(0, Value::List(kept));
+        results.set(0, Value::List(args.arena().list(&kept)));
     }
 }

@@ -1,0 +1,67 @@
+//! Memory for what is made of one record.
+
+use std::cell::Cell;
+
+use bumpalo::Bump;
+
+use crate::text::Text;
+use crate::value::Value;
+
+/// So much is kept from one record to the next, in bytes: one long record must not hold its memory for the rest of an
+/// engine's life.
+const KEPT: usize = 1 << 20;
+
+/// Texts and lists that are made of a record. None is freed by itself; all go when the arena is reset for the next
+/// record. So a value is a few words that are copied, and nothing has to be counted or dropped.
+#[derive(Default)]
+pub struct Arena {
+    bump: Bump,
+    /// Where texts are put together before their length is known.
+    draft: Cell<Text>,
+}
+
+impl Arena {
+    /// Forgets everything; its memory is used again.
+    pub fn reset(&mut self) {
+        if self.bump.allocated_bytes() > KEPT {
+            self.bump = Bump::new();
+        } else {
+            self.bump.reset();
+        }
+    }
+
+    /// Keeps text.
+    pub fn text(&self, text: &str) -> &str {
+        self.bump.alloc_str(text)
+    }
+
+    /// Text in lower case.
+    pub fn lowercase<'r>(&'r self, text: &'r str) -> &'r str {
+        if !text.is_ascii() {
+            return self.text(&text.to_lowercase());
+        }
+        if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return text;
+        }
+        let lower = self.bump.alloc_str(text);
+        lower.make_ascii_lowercase();
+        lower
+    }
+
+    /// Keeps the text that `write` puts together.
+    pub fn write(&self, write: impl FnOnce(&mut Text)) -> &str {
+        let mut draft = self.draft.take();
+        draft.clear();
+        write(&mut draft);
+        let text = self.text(draft.as_str());
+        if draft.len() <= KEPT {
+            self.draft.set(draft);
+        }
+        text
+    }
+
+    /// Keeps a list.
+    pub fn list<'r>(&'r self, values: &[Value<'r>]) -> &'r [Value<'r>] {
+        self.bump.alloc_slice_copy(values)
+    }
+}
