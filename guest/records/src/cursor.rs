@@ -166,7 +166,19 @@ fn skip_white(bytes: &[u8], mut at: usize) -> usize {
 /// A member's name that begins at a place: its end, whether there are escapes in it, and where the value begins.
 #[inline]
 pub(crate) fn key(bytes: &[u8], at: usize) -> Option<(usize, bool, usize)> {
-    let (end, escaped) = quoted(bytes, at)?;
+    // Mostly a colon and the value follow at once.
+    if let Some(near) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ STRING + 2 }>())
+        && let Some(length) = plain_string(near)
+        && let Some([b':', b'!'..=b'~']) = near.get(length..length + 2)
+    {
+        return Some((at + length, false, at + length + 1));
+    }
+    any_key(bytes, at)
+}
+
+/// As [`key`].
+fn any_key(bytes: &[u8], at: usize) -> Option<(usize, bool, usize)> {
+    let (end, escaped) = any_quoted(bytes, at)?;
     Some((end, escaped, colon(bytes, end)?))
 }
 
@@ -290,9 +302,33 @@ fn digits(bytes: &[u8], at: usize) -> Option<usize> {
     (end > at).then_some(end)
 }
 
+/// How long a string may be, with its quotes, that [`plain_string`] finds the end of: two pairs of blocks between them.
+pub(crate) const STRING: usize = 2 * PAIR + 2;
+
+/// The length, quotes included, of a string without escapes; none where it is none, or too long.
+#[inline(always)]
+pub(crate) fn plain_string<const N: usize>(near: &[u8; N]) -> Option<usize> {
+    let [b'"', text @ ..] = near.as_slice() else { return None };
+    let mut length = special_pair(text.first_chunk()?).trailing_zeros() as usize;
+    if length == PAIR {
+        length += special_pair(text.get(PAIR..)?.first_chunk()?).trailing_zeros() as usize;
+    }
+    (text.get(length) == Some(&b'"')).then_some(length + 2)
+}
+
 /// The end of a string that begins at a place, and whether there are escapes in it.
 #[inline]
-pub(crate) fn quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+fn quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+    if let Some(near) = bytes.get(at..)?.first_chunk::<STRING>()
+        && let Some(length) = plain_string(near)
+    {
+        return Some((at + length, false));
+    }
+    any_quoted(bytes, at)
+}
+
+/// As [`quoted`].
+fn any_quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     if bytes.get(at) != Some(&b'"') {
         return None;
     }
@@ -353,7 +389,15 @@ fn escape(bytes: &[u8], at: usize) -> Option<usize> {
 #[inline]
 #[must_use]
 pub fn plain_length(text: &[u8]) -> usize {
-    plain(text, 0)
+    match (text.first_chunk(), text.last_chunk()) {
+        // What both blocks see, they see in the same place; a bit behind the last byte ends the search.
+        (Some(first), Some(last)) if text.len() < PAIR => {
+            let hits = special(first) | special(last) << (text.len() - BLOCK) | 1 << text.len();
+            hits.trailing_zeros() as usize
+        }
+        (Some(_), _) => plain(text, 0),
+        (None, _) => short_plain(text),
+    }
 }
 
 /// Where the next quote, backslash or control character stands.
@@ -397,14 +441,22 @@ fn last_plain(bytes: &[u8], at: usize) -> usize {
 /// As [`plain_length`], of less than a block.
 fn short_plain(text: &[u8]) -> usize {
     let length = text.len();
+    // The two parts of each pair may overlap: what is in both is found in the first.
     if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        // Where they overlap, the first has told.
         let hits = special_word(u64::from_le_bytes(*first));
         if hits != 0 {
             return lowest(hits);
         }
         let hits = special_word(u64::from_le_bytes(*last));
-        return if hits == 0 { length } else { length - 8 + lowest(hits) };
+        return if hits == 0 { length } else { length + lowest(hits) - 8 };
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+        return match special_word(both) {
+            0 => length,
+            hits if lowest(hits) < 4 => lowest(hits),
+            hits => length + lowest(hits) - 8,
+        };
     }
     text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(length)
 }

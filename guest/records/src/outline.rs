@@ -1,8 +1,8 @@
 //! Where the members of a record are, found while it is cut out: so a record is read once.
 
-use crate::cursor::{Json, after_white, key, value};
+use crate::cursor::{Json, STRING, after_white, key, plain_string, value};
 use crate::text;
-use crate::words::{BLOCK, PAIR, no_digits, special_pair};
+use crate::words::{BLOCK, no_digits};
 
 /// Members that are listed at most; a record with more is listed not at all, so that memory stays small.
 const MAX_MEMBERS: usize = 1024;
@@ -183,7 +183,7 @@ fn plain_member(bytes: &[u8], at: usize, member: &mut Member) -> Option<Next> {
     let value: &[u8; BLOCK] = value.first_chunk()?;
     let plain = value.first() == Some(&b'"');
     let (length, next) = if plain {
-        let near = bytes.get(from..)?.first_chunk()?;
+        let near: &[u8; STRING + 1] = bytes.get(from..)?.first_chunk()?;
         let length = plain_string(near)?;
         (length, near.get(length))
     } else if let [b'1'..=b'9', ..] = value {
@@ -212,19 +212,8 @@ const NULL: u32 = u32::from_ne_bytes(*b"null");
 const TRUE: u32 = u32::from_ne_bytes(*b"true");
 const FALS: u32 = u32::from_ne_bytes(*b"fals");
 
-/// How many bytes of a member or of a string are looked at together: quotes, two pairs of blocks, and the beginning of a value.
-const NEAR: usize = 96;
-
-/// The length with its quotes of a string of at most two pairs of blocks without escapes.
-#[inline(always)]
-fn plain_string(near: &[u8; NEAR]) -> Option<usize> {
-    let [b'"', text @ ..] = near else { return None };
-    let mut length = special_pair(text.first_chunk()?).trailing_zeros() as usize;
-    if length == PAIR {
-        length += special_pair(text.get(PAIR..)?.first_chunk()?).trailing_zeros() as usize;
-    }
-    (text.get(length) == Some(&b'"')).then_some(length + 2)
-}
+/// How many bytes of a member are looked at together: a name and the beginning of a value.
+const NEAR: usize = STRING + BLOCK + 2;
 
 /// Whether a member makes its object an envelope.
 fn is_envelope<K: AsRef<str>>(bytes: &[u8], key: (usize, usize), keys: &[K]) -> bool {
