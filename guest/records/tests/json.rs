@@ -70,7 +70,13 @@ fn listed<'a>(outline: &Outline, text: &'a str) -> Vec<(String, &'a str)> {
     members
 }
 
+/// As text is, and before much else, where readers look at many bytes together.
 fn check(text: &str) {
+    check_alone(text);
+    check_alone(&format!("{{\"k\":{text},\"l\":\"{}\"}}", "x".repeat(150)));
+}
+
+fn check_alone(text: &str) {
     let is_json = serde_json::from_str::<&RawValue>(text).is_ok();
     assert_eq!(is_passed(text), is_json, "{text:?}");
     assert_eq!(is_walked(text), is_json, "{text:?}");
@@ -103,6 +109,12 @@ fn what_is_json_passes_and_nothing_else() {
         "true",
         "truE",
         "false",
+        "falsE",
+        "falsy",
+        "nuls",
+        "10",
+        "00",
+        "1234567890123456789",
         "\"\"",
         "\"",
         "\"\\\"",
@@ -127,6 +139,9 @@ fn what_is_json_passes_and_nothing_else() {
         "{,}",
         "{\"a\"}",
         "{\"a\":}",
+        "{\"a\",1}",
+        "{\"a\",\"b\"}",
+        "{\"a\"=null}",
         "{\"a\":1,}",
         "{\"a\":1 \"b\":2}",
         "{\"a\" : 1 , \"b\":[ ] }",
