@@ -2,8 +2,8 @@
 //! passes over what is not needed. What was passed is valid JSON; nesting costs neither stack nor noticeable memory.
 //! Keys that come twice, numbers beyond any precision and halves of surrogate pairs are JSON, too.
 
+use crate::blocks::{BLOCK, PAIR, lowest, no_digits, special, special_pair, special_word};
 use crate::grammar::Nest;
-use crate::words::{BLOCK, PAIR, lowest, no_digits, special, special_pair, special_word};
 
 /// What is read is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

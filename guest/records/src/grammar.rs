@@ -5,7 +5,7 @@
 //! It can stop after any byte and go on later, and keeps one bit for each level of nesting, so depth costs neither
 //! stack nor noticeable memory.
 
-use crate::words::{BLOCK, text_ends};
+use crate::blocks::{BLOCK, text_ends};
 
 /// What stopped [`Grammar::run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Where the members of a record are, found while it is cut out: so a record is read once.
 
+use crate::blocks::{BLOCK, no_digits};
 use crate::cursor::{Json, STRING, after_white, key, plain_string, value};
 use crate::text;
-use crate::words::{BLOCK, no_digits};
 
 /// Members that are listed at most; a record with more is listed not at all, so that memory stays small.
 const MAX_MEMBERS: usize = 1024;
