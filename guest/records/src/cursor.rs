@@ -2,8 +2,8 @@
 //! passes over what is not needed. What was passed is valid JSON; nesting costs neither stack nor noticeable memory.
 //! Keys that come twice, numbers beyond any precision and halves of surrogate pairs are JSON, too.
 
+use crate::blocks::{BLOCK, PAIR, lowest, no_digits, special, special_pair, special_word};
 use crate::grammar::Nest;
-use crate::words::{each, lowest, special};
 
 /// What is read is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +92,8 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         let from = self.at;
-        let (end, escaped) = quoted(self.text.as_bytes(), from).ok_or(Broken)?;
-        self.at = colon(self.text.as_bytes(), end).ok_or(Broken)?;
+        let (end, escaped, value) = key(self.text.as_bytes(), from).ok_or(Broken)?;
+        self.at = value;
         Ok(Some(Key { quoted: self.text.get(from..end).ok_or(Broken)?, escaped }))
     }
 
@@ -163,9 +163,27 @@ fn skip_white(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Behind the colon that follows a key, and the white space around it.
+/// A member's name that begins at a place: its end, whether there are escapes in it, and where the value begins.
 #[inline]
-pub(crate) fn colon(bytes: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn key(bytes: &[u8], at: usize) -> Option<(usize, bool, usize)> {
+    // Mostly a colon and the value follow at once.
+    if let Some(near) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ STRING + 2 }>())
+        && let Some(length) = plain_string(near)
+        && let Some([b':', b'!'..=b'~']) = near.get(length..length + 2)
+    {
+        return Some((at + length, false, at + length + 1));
+    }
+    any_key(bytes, at)
+}
+
+/// As [`key`].
+fn any_key(bytes: &[u8], at: usize) -> Option<(usize, bool, usize)> {
+    let (end, escaped) = any_quoted(bytes, at)?;
+    Some((end, escaped, colon(bytes, end)?))
+}
+
+/// Behind the colon that follows a key, and the white space around it.
+fn colon(bytes: &[u8], at: usize) -> Option<usize> {
     let at = after_white(bytes, at);
     (bytes.get(at) == Some(&b':')).then(|| after_white(bytes, at + 1))
 }
@@ -191,7 +209,7 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
                     at += 1;
                 } else {
                     nest.push(true);
-                    at = colon(bytes, quoted(bytes, at)?.0)?;
+                    at = key(bytes, at)?.2;
                     continue;
                 }
             }
@@ -215,8 +233,7 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
             at = after_white(bytes, at);
             match (bytes.get(at)?, nest.object()) {
                 (b',', true) => {
-                    let key = after_white(bytes, at + 1);
-                    at = colon(bytes, quoted(bytes, key)?.0)?;
+                    at = key(bytes, after_white(bytes, at + 1))?.2;
                     break;
                 }
                 (b',', false) => {
@@ -236,20 +253,28 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// The end of a number or literal.
 #[inline]
 fn scalar(bytes: &[u8], at: usize) -> Option<usize> {
-    let word: &[u8] = match bytes.get(at)? {
-        b'n' => b"null",
-        b't' => b"true",
-        b'f' => b"false",
-        b'-' => return number(bytes, at + 1),
-        b'0'..=b'9' => return number(bytes, at),
-        _ => return None,
-    };
-    let end = at + word.len();
-    (bytes.get(at..end)? == word).then_some(end)
+    match bytes.get(at..)?.first_chunk::<4>() {
+        Some(b"null" | b"true") => Some(at + 4),
+        Some(b"fals") => (bytes.get(at + 4) == Some(&b'e')).then_some(at + 5),
+        _ => number(bytes, at + usize::from(bytes.get(at) == Some(&b'-'))),
+    }
 }
 
 /// The end of a number, behind its sign.
-fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
+#[inline]
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    // Mostly digits are all of it.
+    if let Some(near) = bytes.get(at..)?.first_chunk::<BLOCK>() {
+        let length = no_digits(near).trailing_zeros() as usize;
+        if let (b'1'..=b'9', Some(b',' | b'}' | b']')) = (near[0], near.get(length)) {
+            return Some(at + length);
+        }
+    }
+    any_number(bytes, at)
+}
+
+/// As [`number`].
+fn any_number(bytes: &[u8], mut at: usize) -> Option<usize> {
     at = match bytes.get(at)? {
         b'0' => at + 1,
         _ => digits(bytes, at)?,
@@ -277,9 +302,33 @@ fn digits(bytes: &[u8], at: usize) -> Option<usize> {
     (end > at).then_some(end)
 }
 
+/// How long a string may be, with its quotes, that [`plain_string`] finds the end of: two pairs of blocks between them.
+pub(crate) const STRING: usize = 2 * PAIR + 2;
+
+/// The length, quotes included, of a string without escapes; none where it is none, or too long.
+#[inline(always)]
+pub(crate) fn plain_string<const N: usize>(near: &[u8; N]) -> Option<usize> {
+    let [b'"', text @ ..] = near.as_slice() else { return None };
+    let mut length = special_pair(text.first_chunk()?).trailing_zeros() as usize;
+    if length == PAIR {
+        length += special_pair(text.get(PAIR..)?.first_chunk()?).trailing_zeros() as usize;
+    }
+    (text.get(length) == Some(&b'"')).then_some(length + 2)
+}
+
 /// The end of a string that begins at a place, and whether there are escapes in it.
 #[inline]
-pub(crate) fn quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+fn quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+    if let Some(near) = bytes.get(at..)?.first_chunk::<STRING>()
+        && let Some(length) = plain_string(near)
+    {
+        return Some((at + length, false));
+    }
+    any_quoted(bytes, at)
+}
+
+/// As [`quoted`].
+fn any_quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     if bytes.get(at) != Some(&b'"') {
         return None;
     }
@@ -293,17 +342,46 @@ pub(crate) fn quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
 
 /// The end of a string from its first escape on.
 fn escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => match bytes.get(at + 1)? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
-                b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+    // Where there is one escape there are more: as in paths of Windows, and in JSON that is text.
+    'pairs: while let Some(pair) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let mut hits = special_pair(pair);
+        while hits != 0 {
+            let place = hits.trailing_zeros() as usize;
+            match pair.get(place) {
+                Some(b'"') => return Some(at + place + 1),
+                Some(b'\\') => {}
                 _ => return None,
-            },
-            0..0x20 => return None,
-            _ => at = plain(bytes, at),
+            }
+            // Mostly it is one of these.
+            let length = match bytes.get(at + place + 1) {
+                Some(b'\\' | b'"') => 2,
+                _ => escape(bytes, at + place)?,
+            };
+            if place + length >= PAIR {
+                at += place + length;
+                continue 'pairs;
+            }
+            hits &= u32::MAX << (place + length);
         }
+        at += PAIR;
+    }
+    loop {
+        at = far_plain(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Some(at + 1),
+            Some(b'\\') => at += escape(bytes, at)?,
+            _ => return None,
+        }
+    }
+}
+
+/// The length of the escape that begins at a place.
+#[inline(never)]
+fn escape(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at + 1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+        b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => Some(6),
+        _ => None,
     }
 }
 
@@ -311,44 +389,74 @@ fn escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
 #[inline]
 #[must_use]
 pub fn plain_length(text: &[u8]) -> usize {
-    plain(text, 0)
+    match (text.first_chunk(), text.last_chunk()) {
+        // What both blocks see, they see in the same place; a bit behind the last byte ends the search.
+        (Some(first), Some(last)) if text.len() < PAIR => {
+            let hits = special(first) | special(last) << (text.len() - BLOCK) | 1 << text.len();
+            hits.trailing_zeros() as usize
+        }
+        (Some(_), _) => plain(text, 0),
+        (None, _) => short_plain(text),
+    }
 }
 
 /// Where the next quote, backslash or control character stands.
 #[inline]
-fn plain(bytes: &[u8], mut at: usize) -> usize {
-    // Mostly it is near; a turn of a loop would look at the deadline, too.
-    for _ in 0..4 {
-        match word(bytes, at) {
-            Some(0) => at += 8,
-            Some(hits) => return at + lowest(hits),
-            None => return last_plain(bytes, at),
-        }
+fn plain(bytes: &[u8], at: usize) -> usize {
+    // Mostly it is near.
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()).map(special_pair) {
+        Some(0) => far_plain(bytes, at + PAIR),
+        Some(hits) => at + hits.trailing_zeros() as usize,
+        None => far_plain(bytes, at),
     }
+}
+
+/// As [`plain`].
+fn far_plain(bytes: &[u8], mut at: usize) -> usize {
     loop {
-        match word(bytes, at) {
-            Some(0) => at += 8,
-            Some(hits) => return at + lowest(hits),
+        match block(bytes, at) {
+            Some(0) => at += BLOCK,
+            Some(hits) => return at + hits.trailing_zeros() as usize,
             None => return last_plain(bytes, at),
         }
     }
 }
 
-/// Which of the next eight bytes are not plain.
+/// Which bytes of the next block are not plain.
 #[inline]
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(special(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?)))
+fn block(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(special(bytes.get(at..)?.first_chunk()?))
 }
 
-/// As [`plain`], where less than eight bytes are left.
+/// As [`plain`], where less than a block is left.
 fn last_plain(bytes: &[u8], at: usize) -> usize {
-    let left = bytes.len().saturating_sub(at);
-    if let Some(last) = bytes.last_chunk::<8>().filter(|_| (1..8).contains(&left)) {
-        // The bytes before are not asked for.
-        let before = u64::MAX >> (8 * left);
-        let hits = special(u64::from_le_bytes(*last) & !before | each(b' ') & before);
-        return if hits == 0 { bytes.len() } else { bytes.len() - 8 + lowest(hits) };
-    }
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+    match bytes.last_chunk::<BLOCK>() {
+        // The bytes before are not asked for; a bit behind the last byte ends the search.
+        Some(last) => at + ((special(last) | 1 << BLOCK) >> (BLOCK - rest.len())).trailing_zeros() as usize,
+        None => at + short_plain(rest),
+    }
+}
+
+/// As [`plain_length`], of less than a block.
+fn short_plain(text: &[u8]) -> usize {
+    let length = text.len();
+    // The two parts of each pair may overlap: what is in both is found in the first.
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        let hits = special_word(u64::from_le_bytes(*first));
+        if hits != 0 {
+            return lowest(hits);
+        }
+        let hits = special_word(u64::from_le_bytes(*last));
+        return if hits == 0 { length } else { length + lowest(hits) - 8 };
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+        return match special_word(both) {
+            0 => length,
+            hits if lowest(hits) < 4 => lowest(hits),
+            hits => length + lowest(hits) - 8,
+        };
+    }
+    text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(length)
 }

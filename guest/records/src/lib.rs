@@ -31,6 +31,7 @@
 //! - A list that ends early gives a malformed piece, which is empty if all that is missing are closing brackets; so
 //!   a page that was cut is told from a whole one.
 
+mod blocks;
 mod cursor;
 mod grammar;
 mod members;
@@ -38,7 +39,6 @@ mod outline;
 mod scan;
 mod splitter;
 mod text;
-mod words;
 
 #[cfg(test)]
 mod tests;
