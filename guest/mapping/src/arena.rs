@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use bumpalo::Bump;
 
+use crate::identity::hex_digits;
+use crate::letters;
 use crate::text::Text;
 use crate::value::Value;
 
@@ -40,12 +42,17 @@ impl Arena {
         if !text.is_ascii() {
             return self.text(&text.to_lowercase());
         }
-        if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if !letters::has_upper(text) {
             return text;
         }
-        let lower = self.bump.alloc_str(text);
-        lower.make_ascii_lowercase();
-        lower
+        let lower = self.bump.alloc_slice_copy(text.as_bytes());
+        letters::make_lower(lower);
+        ascii(lower)
+    }
+
+    /// The text of an identity: 32 hexadecimal digits.
+    pub fn hex(&self, id: u128) -> &str {
+        ascii(self.bump.alloc(hex_digits(id)))
     }
 
     /// Keeps the text that `write` puts together.
@@ -64,4 +71,9 @@ impl Arena {
     pub fn list<'r>(&'r self, values: &[Value<'r>]) -> &'r [Value<'r>] {
         self.bump.alloc_slice_copy(values)
     }
+}
+
+/// Bytes that are ASCII as text.
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }

@@ -3,8 +3,7 @@
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::buffer::Buffer;
-use crate::text::Text;
-use crate::write::decimal;
+use crate::digits::decimal;
 
 /// Hashes the inputs of an identity. The algorithm is frozen, because `_id`s outlive versions: XXH3-128 with seed 0
 /// over, for each input that is present, its number (32 bits, little endian), the length of its text in bytes (64
@@ -80,14 +79,19 @@ pub fn null_member(key: &str) -> u128 {
 
 /// An identity as 32 hexadecimal digits.
 pub fn hex(id: u128) -> String {
-    let mut text = Text::with_capacity(32);
-    for half in [id >> 64, id] {
-        #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
-        let half = half as u64;
-        text.push_ascii(digits(half >> 32));
-        text.push_ascii(digits(half & 0xFFFF_FFFF));
+    // Digits are text.
+    String::from_utf8(hex_digits(id).to_vec()).unwrap_or_default()
+}
+
+/// The bytes of [`hex`].
+#[allow(clippy::cast_possible_truncation, reason = "takes a number apart")]
+pub(crate) fn hex_digits(id: u128) -> [u8; 32] {
+    let parts = [id >> 96, id >> 64, id >> 32, id].map(|part| digits(part as u64 & 0xFFFF_FFFF));
+    let mut all = [0; 32];
+    for (part, place) in parts.iter().zip(all.as_chunks_mut().0) {
+        *place = *part;
     }
-    text.into_string()
+    all
 }
 
 /// The eight hexadecimal digits of a number of 32 bits, all at once.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
+use crate::digits;
 use crate::text::Text;
 
 /// 100 ns ticks since 1970-01-01T00:00:00Z: the resolution of Microsoft's timestamps.
@@ -30,38 +31,43 @@ pub fn parse(text: &str) -> Option<Ticks> {
 
 /// The common form, `YYYY-MM-DDThh:mm:ss[.fraction][Z]`, without the generality of a format parser.
 fn parse_utc(text: &str) -> Option<Ticks> {
-    let bytes = text.as_bytes();
-    let (head, tail) = bytes.split_at_checked(19)?;
-    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b' ', h1, h2, b':', n1, n2, b':', s1, s2] = head else {
+    let (head, tail) = text.as_bytes().split_first_chunk::<19>()?;
+    let [date @ .., d1, d2, t, h1, h2, c1, n1, n2, c2, s1, s2] = *head;
+    if !matches!(t, b'T' | b' ') {
         return None;
-    };
-    let number = |digits: &[u8]| {
-        digits.iter().try_fold(0_u32, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
-    };
-    let (year, month, day) = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
-    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
-    let days = days_before(year, month, day)?;
+    }
+    let date = digits::read(date, *b"0000-00-")?;
+    let rest = digits::read([d1, d2, h1, h2, n1, n2, s1, s2], *b"00000000")?;
+    if c1 != b':' || c2 != b':' {
+        return None;
+    }
+    let [y1, _, y2, _, _, month, ..] = digits::pair_values(date).map(u32::from);
+    let [day, _, hour, _, minute, _, second, _] = digits::pair_values(rest).map(u32::from);
+    let days = days_before(y1 * 100 + y2, month, day)?;
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let seconds = i64::from(hour * 3600 + minute * 60 + second);
-    let fraction = match tail.strip_suffix(b"Z").unwrap_or(tail) {
-        [] => 0,
-        // As Microsoft sends it.
-        &[b'.', f1, f2, f3, f4, f5, f6, f7] => Ticks::from(number(&[f1, f2, f3, f4, f5, f6, f7])?),
-        [b'.', digits @ ..] if !digits.is_empty() => {
-            let mut ticks = number(digits.get(..digits.len().min(7))?)?;
-            if !digits.iter().all(u8::is_ascii_digit) {
-                return None;
-            }
-            for _ in digits.len()..7 {
-                ticks *= 10;
-            }
-            Ticks::from(ticks)
+    Some(days * DAY + seconds * SECOND + fraction(tail)?)
+}
+
+/// What stands behind the seconds: a fraction, `Z`, both or nothing.
+fn fraction(text: &[u8]) -> Option<Ticks> {
+    // As Microsoft sends it, with seven digits.
+    if let [b'.', digits @ ..] = text
+        && let Ok(digits) = <[u8; 8]>::try_from(digits)
+        && let Some(digits) = digits::read(digits, *b"0000000Z")
+    {
+        return i64::try_from(digits::of_eight(digits << 8)).ok();
+    }
+    match text.strip_suffix(b"Z").unwrap_or(text) {
+        [] => Some(0),
+        [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
+            let seven = digits.iter().chain([b'0'; 7].iter()).take(7);
+            Some(seven.fold(0, |ticks, digit| ticks * 10 + Ticks::from(digit - b'0')))
         }
-        _ => return None,
-    };
-    Some(days * DAY + seconds * SECOND + fraction)
+        _ => None,
+    }
 }
 
 /// Days from 1970-01-01 to a day of the Gregorian calendar; none where there is no such day (`days_from_civil`, as
@@ -117,27 +123,20 @@ pub(crate) fn write_millis(ticks: Ticks, out: &mut Text) {
     let days = ticks.div_euclid(DAY);
     let millis = u32::try_from(ticks.rem_euclid(DAY) / MILLISECOND).unwrap_or_default();
     let (year, month, day) = civil(days);
-    match u32::try_from(year) {
-        Ok(year @ 0..=9999) => out.push_ascii([digit(year / 1000), digit(year / 100), digit(year / 10), digit(year)]),
-        _ => crate::write::push_display(out, format_args!("{year:+05}")),
-    }
     let (seconds, millis) = (millis / 1000, millis % 1000);
     let (minutes, seconds) = (seconds / 60, seconds % 60);
     let (hours, minutes) = (minutes / 60, minutes % 60);
-    let two = |mark, number: u32| [mark, digit(number / 10), digit(number)];
-    let [dash, m1, m2] = two(b'-', month);
-    let [_, d1, d2] = two(b'-', day);
-    let [t, h1, h2] = two(b'T', hours);
-    let [colon, n1, n2] = two(b':', minutes);
-    let [_, s1, s2] = two(b':', seconds);
-    let [f1, f2, f3] = [digit(millis / 100), digit(millis / 10), digit(millis)];
-    out.push_ascii([dash, m1, m2, dash, d1, d2, t, h1, h2, colon, n1, n2, colon, s1, s2, b'.', f1, f2, f3, b'Z']);
-}
-
-/// The last digit of a number.
-#[inline]
-fn digit(number: u32) -> u8 {
-    u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit)
+    let common = u32::try_from(year).ok().filter(|year| *year <= 9999);
+    let short = common.unwrap_or_default();
+    let [y1, y2, y3, y4, m1, m2, d1, d2] = digits::pairs([short / 100, short % 100, month, day]);
+    let [h1, h2, n1, n2, s1, s2, f1, f2] = digits::pairs([hours, minutes, seconds, millis / 10]);
+    let f3 = u8::try_from(millis % 10).map_or(b'0', |digit| b'0' + digit);
+    match common {
+        Some(_) => out.push_ascii([y1, y2, y3, y4]),
+        None => crate::write::push_display(out, format_args!("{year:+05}")),
+    }
+    let (c, f) = (b':', b'.');
+    out.push_ascii([b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, c, n1, n2, c, s1, s2, f, f1, f2, f3, b'Z']);
 }
 
 /// Year, month and day of a day since 1970-01-01 in the Gregorian calendar. Years begin in March here, so that the day that

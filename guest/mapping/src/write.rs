@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use defenderbeat_records::plain_length;
 
+use crate::digits::decimal;
 use crate::table::Object;
 use crate::text::Text;
 use crate::time;
@@ -139,27 +140,6 @@ pub(crate) fn list(values: &[Value<'_>], out: &mut Text) -> bool {
     }
     out.push(']');
     true
-}
-
-/// The text of a whole number, at the end of room for the longest.
-pub(crate) fn decimal(number: i64, room: &mut [u8; 20]) -> &[u8] {
-    let mut rest = number.unsigned_abs();
-    let mut count = 0;
-    for place in room.iter_mut().rev() {
-        *place = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        count += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        count += 1;
-        if let Some(place) = room.iter_mut().nth_back(count - 1) {
-            *place = b'-';
-        }
-    }
-    room.get(room.len() - count..).unwrap_or_default()
 }
 
 pub(crate) fn push_display(out: &mut Text, value: impl std::fmt::Display) {
@@ -309,13 +289,6 @@ mod tests {
         assert_eq!(pruned(r#"{"a":{"x":1},"b":{},"c":[{"d":2}]}"#).unwrap(), r#"{"a":{"x":1},"c":[{"d":2}]}"#);
         assert_eq!(pruned("\"\""), None);
         assert_eq!(pruned("\" \"").unwrap(), "\" \"");
-    }
-
-    #[test]
-    fn whole_numbers_are_written_to_the_last_digit() {
-        for number in [0, 7, 10, 4_294_967_296, -1, -908, i64::MAX, i64::MIN] {
-            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
-        }
     }
 
     #[test]
