@@ -13,6 +13,9 @@ use crate::value::Value;
 /// engine's life.
 const KEPT: usize = 1 << 20;
 
+/// A list under construction.
+pub type List<'r> = bumpalo::collections::Vec<'r, Value<'r>>;
+
 /// Texts and lists that are made of a record. None is freed by itself; all go when the arena is reset for the next
 /// record. So a value is a few words that are copied, and nothing has to be counted or dropped.
 #[derive(Default)]
@@ -65,6 +68,11 @@ impl Arena {
             self.draft.set(draft);
         }
         text
+    }
+
+    /// A list that grows here, of which `into_bump_slice` is what is kept.
+    pub fn new_list(&self) -> List<'_> {
+        List::new_in(&self.bump)
     }
 
     /// Keeps a list.

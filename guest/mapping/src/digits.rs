@@ -1,9 +1,6 @@
-//! Decimal digits, eight at a time in a register: in the sandbox a loop over single ones costs several times as much.
+//! Decimal digits, eight at a time.
 
-/// A byte in each place.
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
+use crate::words::{each, lowest};
 
 /// The digits of four numbers below 100, two each.
 #[inline]
@@ -59,7 +56,7 @@ pub(crate) fn decimal(number: i64, room: &mut [u8; 20]) -> &[u8] {
     }
     let digits = eight(rest);
     // Zeros in front, but not the last digit.
-    let zeros = usize::min(((u64::from_le_bytes(digits) ^ each(b'0')).trailing_zeros() / 8) as usize, 7);
+    let zeros = usize::min(lowest(u64::from_le_bytes(digits) ^ each(b'0')), 7);
     for digit in digits.iter().skip(zeros).rev() {
         start -= 1;
         if let Some(place) = room.get_mut(start) {

@@ -1,10 +1,6 @@
-//! Comparing texts whatever the case of their ASCII letters, eight bytes at a time in a register: in the sandbox a loop
-//! over single ones costs several times as much.
+//! Comparing texts whatever the case of their ASCII letters, eight bytes at a time.
 
-/// A byte in each place.
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
+use crate::words::{self, each, zeros};
 
 /// High bits of bytes that are upper-case letters.
 #[inline]
@@ -80,21 +76,9 @@ pub fn contains(text: &str, word: &str) -> bool {
 /// Where, from a place on, a byte stands that is a letter in either case; perhaps one that differs from it in no more
 /// than a letter's case would.
 #[inline]
-fn find(bytes: &[u8], mut at: usize, letter: u8) -> Option<usize> {
-    // High bits of bytes that may be it; of those only the lowest is certain.
-    let hits = |word: u64| {
-        let differences = (word ^ each(letter)) & !each(0x20);
-        differences.wrapping_sub(each(1)) & !differences & each(0x80)
-    };
-    let lowest = |hits: u64| (hits.trailing_zeros() / 8) as usize;
-    while let Some(word) = bytes.get(at..)?.first_chunk::<8>() {
-        match hits(u64::from_le_bytes(*word)) {
-            0 => at += 8,
-            hits => return Some(at + lowest(hits)),
-        }
-    }
-    let rest = bytes.get(at..)?;
-    rest.iter().position(|byte| (byte ^ letter) & !0x20 == 0).map(|place| at + place)
+fn find(bytes: &[u8], at: usize, letter: u8) -> Option<usize> {
+    let hits = |word: u64| zeros((word ^ each(letter)) & !each(0x20));
+    words::find(bytes, at, hits, |byte| (byte ^ letter) & !0x20 == 0)
 }
 
 #[cfg(test)]
@@ -118,7 +102,7 @@ mod tests {
             let text = &all[..length];
             assert!(same(text, &text.to_uppercase()));
             assert!(starts_with(&all.to_uppercase(), text) && ends_with(&all, &all[length..]));
-            assert_eq!(has_upper(&format!("{text}B")), true);
+            assert!(has_upper(&format!("{text}B")));
             assert!(!has_upper(text));
             for at in 0..length {
                 let mut other = text.to_uppercase();

@@ -68,6 +68,9 @@ impl<'r> Value<'r> {
 
     /// A copy of JSON text, compact, empties pruned.
     pub fn pruned(json: &str, arena: &'r Arena) -> Self {
+        if write::is_pruned(json) {
+            return Value::Json(arena.text(json));
+        }
         let pruned = arena.write(|out| {
             write::json(json, out);
         });

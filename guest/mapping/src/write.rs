@@ -179,12 +179,12 @@ pub(crate) fn escaped(text: &str, out: &mut Text) {
 /// out. False, and nothing written, where nothing is left. The text must be valid JSON, as the parser's raw text is;
 /// nesting costs heap, not stack.
 pub fn json(json: &str, out: &mut Text) -> bool {
+    if is_pruned(json) {
+        out.push_str(json);
+        return true;
+    }
     if !is_container(json) {
-        let present = json != "null" && json != "\"\"";
-        if present {
-            out.push_str(json);
-        }
-        return present;
+        return false;
     }
     let start = out.len();
     let mut open: Vec<Container> = Vec::new();
@@ -233,6 +233,25 @@ pub fn json(json: &str, out: &mut Text) -> bool {
     out.len() > start
 }
 
+/// Whether JSON text is as [`json`] would write it, which is what programs send mostly; a key that is empty is not looked
+/// at closely.
+pub fn is_pruned(json: &str) -> bool {
+    if !is_container(json) {
+        return json != "null" && json != "\"\"";
+    }
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += match (byte, bytes.get(at + 1)) {
+            (b'"', Some(b'"')) | (b'{', Some(b'}')) | (b'[', Some(b']')) => return false,
+            (b' ' | b'\t' | b'\n' | b'\r' | b'n', _) => return false,
+            (b'"', _) => json.get(at..).map_or(1, scalar_length),
+            _ => 1,
+        };
+    }
+    true
+}
+
 struct Container {
     object: bool,
     rollback: usize,
@@ -259,12 +278,13 @@ pub(crate) fn scalar_length(text: &str) -> usize {
             .unwrap_or(bytes.len());
     }
     let mut at = 1;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        at += found + 1;
-        if bytes.get(at - 1) == Some(&b'"') {
-            return at;
+    while let Some(rest) = bytes.get(at..) {
+        at += plain_length(rest);
+        match bytes.get(at) {
+            Some(b'"') => return at + 1,
+            Some(b'\\') => at += 2,
+            _ => at += 1,
         }
-        at += 1;
     }
     bytes.len()
 }
@@ -275,7 +295,17 @@ mod tests {
 
     fn pruned(text: &str) -> Option<String> {
         let mut out = Text::default();
-        json(text, &mut out).then(|| out.into_string())
+        let written = json(text, &mut out).then(|| out.into_string());
+        // What is pruned stays as it is.
+        assert!(written.as_deref().is_none_or(|written| pruned_again(written) == written));
+        assert_eq!(is_pruned(text), written.as_deref() == Some(text));
+        written
+    }
+
+    fn pruned_again(text: &str) -> String {
+        let mut out = Text::default();
+        json(text, &mut out);
+        out.into_string()
     }
 
     #[test]
@@ -289,6 +319,7 @@ mod tests {
         assert_eq!(pruned(r#"{"a":{"x":1},"b":{},"c":[{"d":2}]}"#).unwrap(), r#"{"a":{"x":1},"c":[{"d":2}]}"#);
         assert_eq!(pruned("\"\""), None);
         assert_eq!(pruned("\" \"").unwrap(), "\" \"");
+        assert_eq!(pruned(r#"{"n":" \\","\"":[-1e5,{"null":true}]}"#).unwrap(), r#"{"n":" \\","\"":[-1e5,{"null":true}]}"#);
     }
 
     #[test]
