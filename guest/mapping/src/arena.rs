@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use bumpalo::Bump;
 
-use crate::identity::hex_digits;
+use crate::identity::{Identity, hex_digits};
 use crate::letters;
 use crate::text::Text;
 use crate::value::Value;
@@ -23,6 +23,8 @@ pub struct Arena {
     bump: Bump,
     /// Where texts are put together before their length is known.
     draft: Cell<Text>,
+    /// Where identities are put together.
+    identity: Cell<Option<Identity>>,
 }
 
 impl Arena {
@@ -53,6 +55,16 @@ impl Arena {
         ascii(lower)
     }
 
+    /// The identity of what `add` adds.
+    pub fn identity(&self, add: impl FnOnce(&mut Identity)) -> u128 {
+        let mut identity = self.identity.take().unwrap_or_default();
+        identity.clear();
+        add(&mut identity);
+        let id = identity.finish();
+        self.identity.set(Some(identity));
+        id
+    }
+
     /// The text of an identity: 32 hexadecimal digits.
     pub fn hex(&self, id: u128) -> &str {
         ascii(self.bump.alloc(hex_digits(id)))
@@ -70,9 +82,9 @@ impl Arena {
         text
     }
 
-    /// A list that grows here, of which `into_bump_slice` is what is kept.
-    pub fn new_list(&self) -> List<'_> {
-        List::new_in(&self.bump)
+    /// A list that grows here, with room for so many values; `into_bump_slice` is what is kept of it.
+    pub fn new_list(&self, capacity: usize) -> List<'_> {
+        List::with_capacity_in(capacity, &self.bump)
     }
 
     /// Keeps a list.

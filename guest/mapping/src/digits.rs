@@ -42,25 +42,22 @@ pub(crate) fn read(text: [u8; 8], pattern: [u8; 8]) -> Option<u64> {
     ((differences.wrapping_add(margins) | differences) & each(0x80) == 0).then_some(differences)
 }
 
-/// The text of a whole number, at the end of room for the longest.
-pub(crate) fn decimal(number: i64, room: &mut [u8; 20]) -> &[u8] {
+/// The text of a whole number, at the end of room for three times eight digits; the longest has 19, and a sign.
+pub(crate) fn decimal(number: i64, room: &mut [u8; 24]) -> &[u8] {
     const EIGHT: u64 = 100_000_000;
     let mut rest = number.unsigned_abs();
     let mut start = room.len();
-    while rest >= EIGHT {
+    loop {
+        let digits = eight(rest % EIGHT);
         start -= 8;
         if let Some(place) = room.get_mut(start..).and_then(|room| room.first_chunk_mut()) {
-            *place = eight(rest % EIGHT);
+            *place = digits;
         }
         rest /= EIGHT;
-    }
-    let digits = eight(rest);
-    // Zeros in front, but not the last digit.
-    let zeros = usize::min(lowest(u64::from_le_bytes(digits) ^ each(b'0')), 7);
-    for digit in digits.iter().skip(zeros).rev() {
-        start -= 1;
-        if let Some(place) = room.get_mut(start) {
-            *place = *digit;
+        if rest == 0 {
+            // Without the zeros in front, but with the last digit.
+            start += lowest(u64::from_le_bytes(digits) ^ each(b'0')).min(7);
+            break;
         }
     }
     if number < 0 {
@@ -106,7 +103,7 @@ mod tests {
     fn whole_numbers_are_written_to_the_last_digit() {
         let powers = (0..19).flat_map(|power| [10_i64.pow(power) - 1, 10_i64.pow(power), 10_i64.pow(power) + 1]);
         for number in powers.chain([7, 4_294_967_296, -1, -908, i64::MAX, i64::MIN]) {
-            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+            assert_eq!(decimal(number, &mut [0; 24]), number.to_string().as_bytes());
         }
     }
 }

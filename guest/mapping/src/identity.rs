@@ -25,7 +25,7 @@ impl Identity {
 
     /// Adds input number `number`, a whole number, as its decimal text.
     pub fn add_long(&mut self, number: u32, long: i64) {
-        self.add_bytes(number, decimal(long, &mut [0; 20]));
+        self.add_bytes(number, decimal(long, &mut [0; 24]));
     }
 
     fn add_bytes(&mut self, number: u32, text: &[u8]) {
@@ -37,6 +37,10 @@ impl Identity {
     /// Adds the sum of the shares of an object's members.
     pub(crate) fn add_members(&mut self, sum: u128) {
         self.0.push(sum.to_le_bytes());
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.truncate(0);
     }
 
     /// The identity.

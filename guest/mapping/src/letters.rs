@@ -60,15 +60,16 @@ pub fn ends_with(text: &str, end: &str) -> bool {
 
 /// Whether text has a word in it.
 pub fn contains(text: &str, word: &str) -> bool {
-    let bytes = text.as_bytes();
     let Some(first) = word.bytes().next() else { return true };
+    let bytes = text.as_bytes();
+    // Where it can begin: mostly that is not far.
+    let Some(starts) = text.len().checked_sub(word.len()).and_then(|last| bytes.get(..=last)) else { return false };
     let mut at = 0;
-    while let Some(place) = find(bytes, at, first) {
-        match bytes.get(place..place + word.len()) {
-            Some(part) if same_bytes(part, word.as_bytes()) => return true,
-            Some(_) => at = place + 1,
-            None => return false,
+    while let Some(place) = find(starts, at, first) {
+        if bytes.get(place..place + word.len()).is_some_and(|part| same_bytes(part, word.as_bytes())) {
+            return true;
         }
+        at = place + 1;
     }
     false
 }

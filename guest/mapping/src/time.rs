@@ -31,24 +31,23 @@ pub fn parse(text: &str) -> Option<Ticks> {
 
 /// The common form, `YYYY-MM-DDThh:mm:ss[.fraction][Z]`, without the generality of a format parser.
 fn parse_utc(text: &str) -> Option<Ticks> {
-    let (head, tail) = text.as_bytes().split_first_chunk::<19>()?;
-    let [date @ .., d1, d2, t, h1, h2, c1, n1, n2, c2, s1, s2] = *head;
-    if !matches!(t, b'T' | b' ') {
-        return None;
-    }
-    let date = digits::read(date, *b"0000-00-")?;
-    let rest = digits::read([d1, d2, h1, h2, n1, n2, s1, s2], *b"00000000")?;
-    if c1 != b':' || c2 != b':' {
+    let (date, rest) = text.as_bytes().split_first_chunk()?;
+    let (clock, rest) = rest.split_first_chunk()?;
+    let (&[b':', s1, s2], rest) = rest.split_first_chunk()? else { return None };
+    let date = digits::read(*date, *b"0000-00-")?;
+    let clock = digits::read(*clock, *b"00T00:00").or_else(|| digits::read(*clock, *b"00 00:00"))?;
+    if !s1.is_ascii_digit() || !s2.is_ascii_digit() {
         return None;
     }
     let [y1, _, y2, _, _, month, ..] = digits::pair_values(date).map(u32::from);
-    let [day, _, hour, _, minute, _, second, _] = digits::pair_values(rest).map(u32::from);
+    let [day, _, _, hour, _, _, minute, _] = digits::pair_values(clock).map(u32::from);
+    let second = u32::from(s1 - b'0') * 10 + u32::from(s2 - b'0');
     let days = days_before(y1 * 100 + y2, month, day)?;
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let seconds = i64::from(hour * 3600 + minute * 60 + second);
-    Some(days * DAY + seconds * SECOND + fraction(tail)?)
+    Some(days * DAY + seconds * SECOND + fraction(rest)?)
 }
 
 /// What stands behind the seconds: a fraction, `Z`, both or nothing.
@@ -128,15 +127,24 @@ pub(crate) fn write_millis(ticks: Ticks, out: &mut Text) {
     let (hours, minutes) = (minutes / 60, minutes % 60);
     let common = u32::try_from(year).ok().filter(|year| *year <= 9999);
     let short = common.unwrap_or_default();
-    let [y1, y2, y3, y4, m1, m2, d1, d2] = digits::pairs([short / 100, short % 100, month, day]);
-    let [h1, h2, n1, n2, s1, s2, f1, f2] = digits::pairs([hours, minutes, seconds, millis / 10]);
-    let f3 = u8::try_from(millis % 10).map_or(b'0', |digit| b'0' + digit);
+    let date = u64::from_le_bytes(digits::pairs([short / 100, short % 100, month, day]));
+    let clock = u64::from_le_bytes(digits::pairs([hours, minutes, seconds, millis / 10]));
+    // Pairs of digits move to their places among the marks, in registers: `YYYYMMDD` and `hhmmssff`, and the last digit.
+    let pair = |word: u64, index: u32| word >> (16 * index) & 0xFFFF;
+    let first = u64::from_le_bytes(*b"\0\0\0\0-\0\0-") | date & 0xFFFF_FFFF | pair(date, 2) << 40;
+    let second = u64::from_le_bytes(*b"\0\0T\0\0:\0\0") | pair(date, 3) | pair(clock, 0) << 24 | pair(clock, 1) << 48;
+    let last = u64::from(millis % 10 + u32::from(b'0'));
+    let third = u64::from_le_bytes(*b":\0\0.\0\0\0Z") | pair(clock, 2) << 8 | pair(clock, 3) << 32 | last << 48;
     match common {
-        Some(_) => out.push_ascii([y1, y2, y3, y4]),
-        None => crate::write::push_display(out, format_args!("{year:+05}")),
+        Some(_) => out.push_ascii(first.to_le_bytes()),
+        None => {
+            let [_, _, _, _, behind @ ..] = first.to_le_bytes();
+            crate::write::push_display(out, format_args!("{year:+05}"));
+            out.push_ascii(behind);
+        }
     }
-    let (c, f) = (b':', b'.');
-    out.push_ascii([b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, c, n1, n2, c, s1, s2, f, f1, f2, f3, b'Z']);
+    out.push_ascii(second.to_le_bytes());
+    out.push_ascii(third.to_le_bytes());
 }
 
 /// Year, month and day of a day since 1970-01-01 in the Gregorian calendar. Years begin in March here, so that the day that
@@ -178,6 +186,7 @@ mod tests {
         ] {
             assert_eq!(parse(text).map(format_millis).as_deref(), Some(expected), "{text}");
         }
+        assert_eq!(format_millis(parse("9999-12-31T23:59:59Z").unwrap() + SECOND), "+10000-01-01T00:00:00.000Z");
     }
 
     #[test]

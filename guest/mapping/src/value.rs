@@ -136,7 +136,7 @@ impl<'r> Value<'r> {
 /// The text of a whole number.
 fn whole(number: i64) -> String {
     // Digits are text.
-    String::from_utf8(decimal(number, &mut [0; 20]).to_vec()).unwrap_or_default()
+    String::from_utf8(decimal(number, &mut [0; 24]).to_vec()).unwrap_or_default()
 }
 
 /// What stands between the quotes of a JSON string.

@@ -113,7 +113,7 @@ pub(crate) fn value(value: &Value<'_>, out: &mut Text) -> bool {
         Value::Quoted { json, .. } => out.push_str(json),
         Value::Json(json) => out.push_str(json),
         Value::Text(text) => string(text, out),
-        Value::Long(number) => out.push_ascii_slice(decimal(*number, &mut [0; 20])),
+        Value::Long(number) => out.push_ascii_slice(decimal(*number, &mut [0; 24])),
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
         Value::Time(ticks) => {
             out.push('"');

@@ -70,7 +70,7 @@ pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let direction = args.text(2).unwrap_or_default();
     let device_events = table == "DeviceEvents";
     let actor_action = device_events && ACTOR_ACTIONS.binary_search(&args.arena().lowercase(action)).is_ok();
-    let mut words = args.arena().new_list();
+    let mut words = args.arena().new_list(12);
     let mut kinds = Kinds::default();
     let mut add = |kind: Kind| {
         words.push(word(kind.word()));

@@ -234,7 +234,7 @@ fn items<'r>(json: &'r str, arena: &'r Arena, item: impl Fn(Json<'r>) -> Option<
         return None;
     }
     cursor.open();
-    let mut items = arena.new_list();
+    let mut items = arena.new_list(4);
     while cursor.element().ok()? {
         items.push(item(cursor.value().ok()?)?);
     }

@@ -2,7 +2,7 @@
 
 use defenderbeat_mapping::letters::ends_with;
 use defenderbeat_mapping::time::parse;
-use defenderbeat_mapping::{Args, Identity, Results, Value};
+use defenderbeat_mapping::{Args, Results, Value};
 
 use super::kinds::{Kind, Kinds};
 use super::word;
@@ -82,11 +82,12 @@ fn entity<'r>(args: &Args<'_, 'r>, pid: usize) -> Value<'r> {
         return Value::Missing;
     };
     let (Ok(pid), Some(created)) = (pid.trim().parse::<i64>(), parse(created)) else { return Value::Missing };
-    let mut identity = Identity::default();
-    identity.add(0, device);
-    identity.add_long(1, pid);
-    identity.add_long(2, created);
-    Value::Text(args.arena().hex(identity.finish()))
+    let id = args.arena().identity(|identity| {
+        identity.add(0, device);
+        identity.add_long(1, pid);
+        identity.add_long(2, created);
+    });
+    Value::Text(args.arena().hex(id))
 }
 
 /// The name of a system call: the action type without its last `ApiCall`.

@@ -48,10 +48,13 @@ const TABLES: [(&str, Family); 30] = [
 
 /// The table that a record's category names (`AdvancedHunting-DeviceEvents`), in any case, and its family.
 pub(crate) fn of_category(category: &str) -> Option<(&'static str, Family)> {
-    let name = category.strip_prefix("AdvancedHunting-").filter(|name| !name.contains('-'));
-    let name = name.unwrap_or_else(|| category.rsplit('-').next().unwrap_or_default()).trim();
+    let known = category.strip_prefix("AdvancedHunting-").and_then(find);
+    known.or_else(|| find(category.rsplit('-').next().unwrap_or_default().trim()))
+}
+
+fn find(name: &str) -> Option<(&'static str, Family)> {
     let from = TABLES.partition_point(|(known, _)| known.len() < name.len());
-    let known = TABLES.iter().skip(from).take_while(|(known, _)| known.len() == name.len());
+    let known = TABLES.get(from..)?.iter().take_while(|(known, _)| known.len() == name.len());
     known.copied().find(|(known, _)| same(known, name))
 }
 

@@ -80,7 +80,7 @@ pub fn program<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 }
 
 fn split_command_line<'r>(line: &'r str, arena: &'r Arena) -> &'r [Value<'r>] {
-    let mut list = arena.new_list();
+    let mut list = arena.new_list(8);
     let mut rest = line.trim_start_matches(SEPARATORS);
     while !rest.is_empty() {
         let (argument, tail) = literal_argument(rest).unwrap_or_else(|| {
@@ -155,8 +155,11 @@ fn write_argument<'r>(line: &'r str, argument: &mut Text) -> &'r str {
 
 /// The program a command line names: its text before the first space, after the last `/`, without double quotes.
 fn name_of_command_line<'r>(line: &'r str, arena: &'r Arena) -> Value<'r> {
-    let program = line.trim().split(' ').next().unwrap_or_default();
-    let name = program.rsplit('/').next().unwrap_or_default();
+    let line = line.trim();
+    let end = find(line.as_bytes(), 0, |word| zeros(word ^ each(b' ')), |byte| *byte == b' ').unwrap_or(line.len());
+    let program = line.get(..end).unwrap_or_default();
+    let from = program.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let name = program.get(from..).unwrap_or_default();
     Value::from_text(if name.contains('"') { arena.text(&name.replace('"', "")) } else { name })
 }
 
