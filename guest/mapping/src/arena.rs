@@ -4,12 +4,17 @@ use std::cell::Cell;
 
 use bumpalo::Bump;
 
+use crate::identity::{Identity, hex_digits};
+use crate::letters;
 use crate::text::Text;
 use crate::value::Value;
 
 /// So much is kept from one record to the next, in bytes: one long record must not hold its memory for the rest of an
 /// engine's life.
 const KEPT: usize = 1 << 20;
+
+/// A list under construction.
+pub type List<'r> = bumpalo::collections::Vec<'r, Value<'r>>;
 
 /// Texts and lists that are made of a record. None is freed by itself; all go when the arena is reset for the next
 /// record. So a value is a few words that are copied, and nothing has to be counted or dropped.
@@ -18,6 +23,8 @@ pub struct Arena {
     bump: Bump,
     /// Where texts are put together before their length is known.
     draft: Cell<Text>,
+    /// Where identities are put together.
+    identity: Cell<Option<Identity>>,
 }
 
 impl Arena {
@@ -40,12 +47,27 @@ impl Arena {
         if !text.is_ascii() {
             return self.text(&text.to_lowercase());
         }
-        if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if !letters::has_upper(text) {
             return text;
         }
-        let lower = self.bump.alloc_str(text);
-        lower.make_ascii_lowercase();
-        lower
+        let lower = self.bump.alloc_slice_copy(text.as_bytes());
+        letters::make_lower(lower);
+        ascii(lower)
+    }
+
+    /// The identity of what `add` adds.
+    pub fn identity(&self, add: impl FnOnce(&mut Identity)) -> u128 {
+        let mut identity = self.identity.take().unwrap_or_default();
+        identity.clear();
+        add(&mut identity);
+        let id = identity.finish();
+        self.identity.set(Some(identity));
+        id
+    }
+
+    /// The text of an identity: 32 hexadecimal digits.
+    pub fn hex(&self, id: u128) -> &str {
+        ascii(self.bump.alloc(hex_digits(id)))
     }
 
     /// Keeps the text that `write` puts together.
@@ -60,8 +82,18 @@ impl Arena {
         text
     }
 
+    /// A list that grows here, with room for so many values; `into_bump_slice` is what is kept of it.
+    pub fn new_list(&self, capacity: usize) -> List<'_> {
+        List::with_capacity_in(capacity, &self.bump)
+    }
+
     /// Keeps a list.
     pub fn list<'r>(&'r self, values: &[Value<'r>]) -> &'r [Value<'r>] {
         self.bump.alloc_slice_copy(values)
     }
+}
+
+/// Bytes that are ASCII as text.
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }

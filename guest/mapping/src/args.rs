@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::arena::Arena;
+use crate::members::member;
 use crate::set::{Gathered, items};
 use crate::table::Source;
 use crate::text::same;
@@ -90,6 +91,20 @@ impl<'a, 'r> Args<'a, 'r> {
             Cow::Borrowed(text) => text,
             Cow::Owned(text) => self.arena.text(&text),
         }
+    }
+
+    /// The JSON text of a value: as the record has it, or what text says, because many columns have JSON as text.
+    pub fn json(&self, value: Value<'r>) -> Option<&'r str> {
+        match value {
+            Value::Raw(json) if !json.starts_with('"') => Some(json),
+            Value::Json(json) => Some(json),
+            _ => value.string().map(|text| self.keep(text)),
+        }
+    }
+
+    /// The member with a name of the object that a value is or, as text, holds; of several the last.
+    pub fn member(&self, value: Value<'r>, name: &str) -> Option<Value<'r>> {
+        member(self.json(value)?, name).map(Value::read)
     }
 
     /// Argument `index` as the values over all items of a list (`list[].path`).

@@ -100,8 +100,8 @@ impl<'r> Converter<'r> {
             Op::Mac => Ok(self.text(&mac(&value.string().ok_or("is not a MAC address")?))),
             Op::Object => Ok(value.raw().filter(|json| is_container(json)).map_or(Value::Missing, Value::Raw)),
             Op::Url => {
-                let json = url::parts(&value.string().ok_or("is not a URL")?).ok_or("is not a URL")?;
-                Ok(Value::Json(self.arena.text(&json)))
+                let json = value.string().and_then(|text| url::parts(&text, self.arena)).ok_or("is not a URL")?;
+                Ok(Value::Json(json))
             }
             Op::Lookup(dictionary) => Ok(find(value, self.lookups.get(usize::from(dictionary)))),
             Op::Copy | Op::Json | Op::JsonObject | Op::JsonScalars | Op::List => Ok(value),

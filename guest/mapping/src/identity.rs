@@ -1,8 +1,7 @@
 //! The identity of a document: 128 bits that are the same wherever and whenever the record is read.
 
 use crate::buffer::Buffer;
-use crate::text::Text;
-use crate::write::decimal;
+use crate::digits::decimal;
 use crate::xxh3;
 
 /// Hashes the inputs of an identity. The algorithm is frozen, because `_id`s outlive versions: XXH3-128 with seed 0
@@ -25,7 +24,7 @@ impl Identity {
 
     /// Adds input number `number`, a whole number, as its decimal text.
     pub fn add_long(&mut self, number: u32, long: i64) {
-        self.add_bytes(number, decimal(long, &mut [0; 20]));
+        self.add_bytes(number, decimal(long, &mut [0; 24]));
     }
 
     fn add_bytes(&mut self, number: u32, text: &[u8]) {
@@ -37,6 +36,10 @@ impl Identity {
     /// Adds the sum of the shares of an object's members.
     pub(crate) fn add_members(&mut self, sum: u128) {
         self.0.push(sum.to_le_bytes());
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.truncate(0);
     }
 
     /// The identity.
@@ -75,14 +78,19 @@ pub fn null_member(key: &str) -> u128 {
 
 /// An identity as 32 hexadecimal digits.
 pub fn hex(id: u128) -> String {
-    let mut text = Text::with_capacity(32);
-    for half in [id >> 64, id] {
-        #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
-        let half = half as u64;
-        text.push_ascii(digits(half >> 32));
-        text.push_ascii(digits(half & 0xFFFF_FFFF));
+    // Digits are text.
+    String::from_utf8(hex_digits(id).to_vec()).unwrap_or_default()
+}
+
+/// The bytes of [`hex`].
+#[allow(clippy::cast_possible_truncation, reason = "takes a number apart")]
+pub(crate) fn hex_digits(id: u128) -> [u8; 32] {
+    let parts = [id >> 96, id >> 64, id >> 32, id].map(|part| digits(part as u64 & 0xFFFF_FFFF));
+    let mut all = [0; 32];
+    for (part, place) in parts.iter().zip(all.as_chunks_mut().0) {
+        *place = *part;
     }
-    text.into_string()
+    all
 }
 
 /// The eight hexadecimal digits of a number of 32 bits, all at once.

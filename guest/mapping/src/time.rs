@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
+use crate::digits;
 use crate::text::Text;
 
 /// 100 ns ticks since 1970-01-01T00:00:00Z: the resolution of Microsoft's timestamps.
@@ -30,38 +31,42 @@ pub fn parse(text: &str) -> Option<Ticks> {
 
 /// The common form, `YYYY-MM-DDThh:mm:ss[.fraction][Z]`, without the generality of a format parser.
 fn parse_utc(text: &str) -> Option<Ticks> {
-    let bytes = text.as_bytes();
-    let (head, tail) = bytes.split_at_checked(19)?;
-    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b' ', h1, h2, b':', n1, n2, b':', s1, s2] = head else {
+    let (date, rest) = text.as_bytes().split_first_chunk()?;
+    let (clock, rest) = rest.split_first_chunk()?;
+    let (&[b':', s1, s2], rest) = rest.split_first_chunk()? else { return None };
+    let date = digits::read(*date, *b"0000-00-")?;
+    let clock = digits::read(*clock, *b"00T00:00").or_else(|| digits::read(*clock, *b"00 00:00"))?;
+    if !s1.is_ascii_digit() || !s2.is_ascii_digit() {
         return None;
-    };
-    let number = |digits: &[u8]| {
-        digits.iter().try_fold(0_u32, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
-    };
-    let (year, month, day) = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
-    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
-    let days = days_before(year, month, day)?;
+    }
+    let [y1, _, y2, _, _, month, ..] = digits::pair_values(date).map(u32::from);
+    let [day, _, _, hour, _, _, minute, _] = digits::pair_values(clock).map(u32::from);
+    let second = u32::from(s1 - b'0') * 10 + u32::from(s2 - b'0');
+    let days = days_before(y1 * 100 + y2, month, day)?;
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let seconds = i64::from(hour * 3600 + minute * 60 + second);
-    let fraction = match tail.strip_suffix(b"Z").unwrap_or(tail) {
-        [] => 0,
-        // As Microsoft sends it.
-        &[b'.', f1, f2, f3, f4, f5, f6, f7] => Ticks::from(number(&[f1, f2, f3, f4, f5, f6, f7])?),
-        [b'.', digits @ ..] if !digits.is_empty() => {
-            let mut ticks = number(digits.get(..digits.len().min(7))?)?;
-            if !digits.iter().all(u8::is_ascii_digit) {
-                return None;
-            }
-            for _ in digits.len()..7 {
-                ticks *= 10;
-            }
-            Ticks::from(ticks)
+    Some(days * DAY + seconds * SECOND + fraction(rest)?)
+}
+
+/// What stands behind the seconds: a fraction, `Z`, both or nothing.
+fn fraction(text: &[u8]) -> Option<Ticks> {
+    // As Microsoft sends it, with seven digits.
+    if let [b'.', digits @ ..] = text
+        && let Ok(digits) = <[u8; 8]>::try_from(digits)
+        && let Some(digits) = digits::read(digits, *b"0000000Z")
+    {
+        return i64::try_from(digits::of_eight(digits << 8)).ok();
+    }
+    match text.strip_suffix(b"Z").unwrap_or(text) {
+        [] => Some(0),
+        [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
+            let seven = digits.iter().chain([b'0'; 7].iter()).take(7);
+            Some(seven.fold(0, |ticks, digit| ticks * 10 + Ticks::from(digit - b'0')))
         }
-        _ => return None,
-    };
-    Some(days * DAY + seconds * SECOND + fraction)
+        _ => None,
+    }
 }
 
 /// Days from 1970-01-01 to a day of the Gregorian calendar; none where there is no such day (`days_from_civil`, as
@@ -117,27 +122,29 @@ pub(crate) fn write_millis(ticks: Ticks, out: &mut Text) {
     let days = ticks.div_euclid(DAY);
     let millis = u32::try_from(ticks.rem_euclid(DAY) / MILLISECOND).unwrap_or_default();
     let (year, month, day) = civil(days);
-    match u32::try_from(year) {
-        Ok(year @ 0..=9999) => out.push_ascii([digit(year / 1000), digit(year / 100), digit(year / 10), digit(year)]),
-        _ => crate::write::push_display(out, format_args!("{year:+05}")),
-    }
     let (seconds, millis) = (millis / 1000, millis % 1000);
     let (minutes, seconds) = (seconds / 60, seconds % 60);
     let (hours, minutes) = (minutes / 60, minutes % 60);
-    let two = |mark, number: u32| [mark, digit(number / 10), digit(number)];
-    let [dash, m1, m2] = two(b'-', month);
-    let [_, d1, d2] = two(b'-', day);
-    let [t, h1, h2] = two(b'T', hours);
-    let [colon, n1, n2] = two(b':', minutes);
-    let [_, s1, s2] = two(b':', seconds);
-    let [f1, f2, f3] = [digit(millis / 100), digit(millis / 10), digit(millis)];
-    out.push_ascii([dash, m1, m2, dash, d1, d2, t, h1, h2, colon, n1, n2, colon, s1, s2, b'.', f1, f2, f3, b'Z']);
-}
-
-/// The last digit of a number.
-#[inline]
-fn digit(number: u32) -> u8 {
-    u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit)
+    let common = u32::try_from(year).ok().filter(|year| *year <= 9999);
+    let short = common.unwrap_or_default();
+    let date = u64::from_le_bytes(digits::pairs([short / 100, short % 100, month, day]));
+    let clock = u64::from_le_bytes(digits::pairs([hours, minutes, seconds, millis / 10]));
+    // Pairs of digits move to their places among the marks, in registers: `YYYYMMDD` and `hhmmssff`, and the last digit.
+    let pair = |word: u64, index: u32| word >> (16 * index) & 0xFFFF;
+    let first = u64::from_le_bytes(*b"\0\0\0\0-\0\0-") | date & 0xFFFF_FFFF | pair(date, 2) << 40;
+    let second = u64::from_le_bytes(*b"\0\0T\0\0:\0\0") | pair(date, 3) | pair(clock, 0) << 24 | pair(clock, 1) << 48;
+    let last = u64::from(millis % 10 + u32::from(b'0'));
+    let third = u64::from_le_bytes(*b":\0\0.\0\0\0Z") | pair(clock, 2) << 8 | pair(clock, 3) << 32 | last << 48;
+    match common {
+        Some(_) => out.push_ascii(first.to_le_bytes()),
+        None => {
+            let [_, _, _, _, behind @ ..] = first.to_le_bytes();
+            crate::write::push_display(out, format_args!("{year:+05}"));
+            out.push_ascii(behind);
+        }
+    }
+    out.push_ascii(second.to_le_bytes());
+    out.push_ascii(third.to_le_bytes());
 }
 
 /// Year, month and day of a day since 1970-01-01 in the Gregorian calendar. Years begin in March here, so that the day that
@@ -179,6 +186,7 @@ mod tests {
         ] {
             assert_eq!(parse(text).map(format_millis).as_deref(), Some(expected), "{text}");
         }
+        assert_eq!(format_millis(parse("9999-12-31T23:59:59Z").unwrap() + SECOND), "+10000-01-01T00:00:00.000Z");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use fluent_uri::IriRef;
 
+use crate::arena::Arena;
 use crate::text::Text;
 use crate::value::Value;
 use crate::write;
@@ -23,9 +24,13 @@ pub const PARTS: [&str; 11] = [
 
 /// The parts as a JSON object; none where the text is no URL. Relative text is a path. A bracketed IPv6 host keeps
 /// its brackets.
-pub(crate) fn parts(text: &str) -> Option<String> {
+pub(crate) fn parts<'r>(text: &str, arena: &'r Arena) -> Option<&'r str> {
     let split = Split::new(text)?;
-    let url = IriRef::parse(split.head).ok()?;
+    Some(arena.write(|json| write_parts(text, &split, json)))
+}
+
+fn write_parts(text: &str, split: &Split<'_>, json: &mut Text) {
+    let url = split.head;
     let authority = url.authority();
     let user_info = authority.as_ref().and_then(|authority| authority.userinfo()).map(|info| info.as_str());
     let (username, password) = match user_info {
@@ -37,7 +42,6 @@ pub(crate) fn parts(text: &str) -> Option<String> {
         path.rsplit('/').next().and_then(|segment| segment.rsplit_once('.')).map(|(_, extension)| extension);
     let port =
         authority.as_ref().and_then(|authority| authority.port()).and_then(|port| port.as_str().parse::<u32>().ok());
-    let mut json = Text::with_capacity(text.len() * 2 + 80);
     for (name, part) in PARTS.iter().zip([
         authority.as_ref().map(|authority| authority.host()),
         extension,
@@ -56,19 +60,18 @@ pub(crate) fn parts(text: &str) -> Option<String> {
             _ => Value::from_text(part.unwrap_or_default()),
         };
         if !value.is_missing() {
-            json.push(if json.is_empty() { '{' } else { ',' });
-            write::string(name, &mut json);
-            json.push(':');
-            write::value(&value, &mut json);
+            json.push_str(if json.is_empty() { "{\"" } else { ",\"" });
+            json.push_str(name);
+            json.push_str("\":");
+            write::value(&value, json);
         }
     }
     json.push('}');
-    Some(json.into_string())
 }
 
 /// What a URL parser is asked about, and what it would refuse.
 struct Split<'t> {
-    head: &'t str,
+    head: IriRef<&'t str>,
     path: Option<&'t str>,
     query: Option<&'t str>,
     fragment: Option<&'t str>,
@@ -78,8 +81,8 @@ impl<'t> Split<'t> {
     /// Behind the host, URLs of the web are often full of characters that RFC 3986 refuses (spaces, `|`, `{`); such ones
     /// are split all the same, at the first `?` and `#`.
     fn new(text: &'t str) -> Option<Self> {
-        if IriRef::parse(text).is_ok() {
-            return Some(Self { head: text, path: None, query: None, fragment: None });
+        if let Ok(head) = IriRef::parse(text) {
+            return Some(Self { head, path: None, query: None, fragment: None });
         }
         let (scheme, rest) = text.split_once("://")?;
         if !["http", "https", "ftp"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
@@ -89,13 +92,17 @@ impl<'t> Split<'t> {
         let (head, rest) = text.split_at_checked(scheme.len() + "://".len() + end)?;
         let (rest, fragment) = rest.split_once('#').map_or((rest, None), |(rest, fragment)| (rest, Some(fragment)));
         let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
-        Some(Self { head, path: Some(path), query, fragment })
+        Some(Self { head: IriRef::parse(head).ok()?, path: Some(path), query, fragment })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parts(text: &str) -> Option<String> {
+        super::parts(text, &Arena::default()).map(str::to_owned)
+    }
 
     #[test]
     fn all_parts() {

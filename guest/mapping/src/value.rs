@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use defenderbeat_records::{Json, plain_length};
 
 use crate::arena::Arena;
+use crate::digits::decimal;
 use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::write;
@@ -67,6 +68,9 @@ impl<'r> Value<'r> {
 
     /// A copy of JSON text, compact, empties pruned.
     pub fn pruned(json: &str, arena: &'r Arena) -> Self {
+        if write::is_pruned(json) {
+            return Value::Json(arena.text(json));
+        }
         let pruned = arena.write(|out| {
             write::json(json, out);
         });
@@ -96,7 +100,7 @@ impl<'r> Value<'r> {
         match *self {
             Value::Quoted { text, .. } | Value::Text(text) => Some(Cow::Borrowed(text)),
             Value::Raw(json) | Value::Json(json) => scalar_text(json),
-            Value::Long(number) => Some(Cow::Owned(number.to_string())),
+            Value::Long(number) => Some(Cow::Owned(whole(number))),
             Value::Bool(truth) => Some(Cow::Borrowed(if truth { "true" } else { "false" })),
             Value::Time(ticks) => Some(Cow::Owned(time::format_millis(ticks))),
             Value::Missing | Value::List(_) => None,
@@ -127,6 +131,12 @@ impl<'r> Value<'r> {
         let mut json = Text::default();
         write::value(self, &mut json).then(|| json.into_string())
     }
+}
+
+/// The text of a whole number.
+fn whole(number: i64) -> String {
+    // Digits are text.
+    String::from_utf8(decimal(number, &mut [0; 24]).to_vec()).unwrap_or_default()
 }
 
 /// What stands between the quotes of a JSON string.

@@ -121,6 +121,13 @@ impl<'a> Cursor<'a> {
         Ok(Json { text: self.text.get(from..end).ok_or(Broken)?, plain })
     }
 
+    /// How many bytes were read.
+    #[inline]
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
     /// Whether nothing but white space follows.
     #[must_use]
     pub fn is_at_end(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use defenderbeat_mapping::{Args, Results};
 
+use super::kinds::{Kind, Kinds};
 use super::word;
 
 /// Accounts that every Windows has, by SID: Microsoft sends their names in lower case or translated.
@@ -12,8 +13,8 @@ const WELL_KNOWN: [(&str, &str); 3] =
 /// of the account, of the request and of the process that acts, and the operating system: Macs send SIDs of Windows, too.
 pub(crate) fn of_device<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let windows = !args.has(10, "macos") && !args.has(10, "linux");
-    let is = |kinds: &[&str]| kinds.iter().any(|kind| args.has(0, kind));
-    let acts = is(&["library", "registry", "network", "driver", "api", "file"]);
+    let kinds = Kinds::of(args, 0);
+    let acts = kinds.has_any(&[Kind::Library, Kind::Registry, Kind::Network, Kind::Driver, Kind::Api, Kind::File]);
     let first = |part: usize, order: &[usize]| {
         let found = order.iter().find(|account| !args.value(*account + part).is_missing()).copied();
         found.map(|account| (args.value(account + part), args.text(account + 2)))
@@ -33,6 +34,6 @@ pub(crate) fn of_device<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     results.set(1, if known { word("NT AUTHORITY") } else { domain });
     results.set(4, domain);
     let sid = |account: usize, allowed: bool| Some(args.value(account + 2)).filter(|sid| allowed && !sid.is_missing());
-    let id = sid(account, true).or_else(|| sid(actor, acts)).or_else(|| sid(request, is(&["file"])));
+    let id = sid(account, true).or_else(|| sid(actor, acts)).or_else(|| sid(request, kinds.has(Kind::File)));
     results.set(2, id.unwrap_or_default());
 }

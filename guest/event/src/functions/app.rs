@@ -1,8 +1,6 @@
 //! Tables of identities, cloud applications and cloud audits.
 
-use std::borrow::Cow;
-
-use defenderbeat_mapping::{Args, Json, Results, Value};
+use defenderbeat_mapping::{Args, Results, Value};
 
 use super::{table, word, words};
 
@@ -33,12 +31,8 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 
 /// The user that the record of the source service names.
 pub(crate) fn user<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let id = |members: Vec<(Cow<'_, str>, Json<'_>)>| {
-        let (_, raw) = members.into_iter().find(|(key, _)| key == "UserId")?;
-        Some(Value::from_text(args.arena().text(&Value::read(raw).text()?)))
-    };
-    if let Some(id) = args.value(0).members(id).flatten() {
-        results.set(0, id);
+    if let Some(id) = args.member(args.value(0), "UserId").and_then(|id| id.text()) {
+        results.set(0, Value::from_text(args.keep(id)));
     }
 }
 

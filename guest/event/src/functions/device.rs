@@ -1,9 +1,11 @@
 //! What kind of event a record of a device table is.
 
+use defenderbeat_mapping::letters::{contains, ends_with, same, starts_with};
 use defenderbeat_mapping::{Args, Results, Value};
 
 use super::action::slug;
-use super::{contains, list, table, word};
+use super::kinds::{Kind, Kinds};
+use super::{table, word};
 
 /// Action types of DeviceEvents that are about the process that acts; sorted, in lower case. Other ones are about a
 /// process that comes to be.
@@ -60,92 +62,97 @@ const TARGET_CALLS: [&str; 4] = [
 ///   come first;
 /// - `target`: a call on another process; `file_fields`, `file_signature`: columns of a file belong to `file.*`;
 /// - `inbound`, `outbound`, `network_undirected`, `undirected`: the direction of a connection.
+///
+/// The first result are their words, for rows, the second the set, for functions.
 pub(crate) fn kinds<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let table = table::name(args, 0);
-    let action = args.text(1).unwrap_or_default().to_ascii_lowercase();
+    let action = args.text(1).unwrap_or_default();
     let direction = args.text(2).unwrap_or_default();
     let device_events = table == "DeviceEvents";
-    let actor_action = device_events && ACTOR_ACTIONS.binary_search(&action.as_str()).is_ok();
-    let mut kinds = Vec::with_capacity(12);
-    let mut add = |kind| kinds.push(word(kind));
-    let category = category(table, &action);
+    let actor_action = device_events && ACTOR_ACTIONS.binary_search(&args.arena().lowercase(action)).is_ok();
+    let mut words = args.arena().new_list(12);
+    let mut kinds = Kinds::default();
+    let mut add = |kind: Kind| {
+        words.push(word(kind.word()));
+        kinds.add(kind);
+    };
+    let category = category(table, action);
     if let Some(category) = category {
         add(category);
     }
-    let is = |name: &str| category == Some(name);
-    let call = is("api") || is("driver");
+    let is = |kind: Kind| category == Some(kind);
+    let call = is(Kind::Api) || is(Kind::Driver);
     if actor_action {
-        add("actor_action");
+        add(Kind::ActorAction);
     }
-    if let Some(table) = match table {
-        "DeviceEvents" => Some("device_events"),
-        "DeviceImageLoadEvents" => Some("image_load"),
-        "DeviceLogonEvents" => Some("logon_events"),
-        _ => None,
-    } {
-        add(table);
+    match table {
+        "DeviceEvents" => add(Kind::DeviceEvents),
+        "DeviceImageLoadEvents" => add(Kind::ImageLoad),
+        "DeviceLogonEvents" => add(Kind::LogonEvents),
+        _ => {}
     }
-    if !is("api") {
-        add("subject");
+    if !is(Kind::Api) {
+        add(Kind::Subject);
     }
     if category.is_some() {
-        add("categorized");
-        if !is("authentication") {
-            add("not_authentication");
+        add(Kind::Categorized);
+        if !is(Kind::Authentication) {
+            add(Kind::NotAuthentication);
             if direction.is_empty() {
-                add("undirected");
+                add(Kind::Undirected);
             }
         }
-        if !call && (is("process") || (device_events && !actor_action)) {
-            add("created");
+        if !call && (is(Kind::Process) || (device_events && !actor_action)) {
+            add(Kind::Created);
         } else if call || !device_events || actor_action {
-            add("actor");
-            if !is("library") {
-                add("actor_image");
+            add(Kind::Actor);
+            if !is(Kind::Library) {
+                add(Kind::ActorImage);
             }
-            if !is("driver") {
-                add("actor_signature");
+            if !is(Kind::Driver) {
+                add(Kind::ActorSignature);
             }
-            if is("library") || (device_events && !call) {
-                add("actor_token");
+            if is(Kind::Library) || (device_events && !call) {
+                add(Kind::ActorToken);
             }
         }
-        if !is("process") && !device_events {
-            add("file_fields");
+        if !is(Kind::Process) && !device_events {
+            add(Kind::FileFields);
             if table != "DeviceFileCertificateInfo" {
-                add("file_signature");
+                add(Kind::FileSignature);
             }
         }
     }
-    if is("api") && TARGET_CALLS.contains(&action.as_str()) {
-        add("target");
+    if is(Kind::Api) && TARGET_CALLS.iter().any(|call| same(call, action)) {
+        add(Kind::Target);
     }
-    if is("network") {
+    if is(Kind::Network) {
         match direction {
-            "In" => add("inbound"),
-            "Out" => add("outbound"),
-            "" => add("network_undirected"),
+            "In" => add(Kind::Inbound),
+            "Out" => add(Kind::Outbound),
+            "" => add(Kind::NetworkUndirected),
             _ => {}
         }
     }
-    results.set(0, list(&kinds, args.arena()));
+    results.set(0, Value::List(words.into_bump_slice()));
+    results.set(1, kinds.value());
 }
 
-/// The event's category; `action` is in lower case.
-fn category(table: &str, action: &str) -> Option<&'static str> {
+/// The kind that is the event's category, too.
+fn category(table: &str, action: &str) -> Option<Kind> {
     if contains(action, "driverload") {
-        return Some("driver");
+        return Some(Kind::Driver);
     }
     match table {
         "DeviceEvents" if action.is_empty() => None,
-        "DeviceEvents" if action.ends_with("apicall") => Some("api"),
-        "DeviceEvents" | "DeviceInfo" => Some("host"),
-        "DeviceLogonEvents" => Some("authentication"),
-        "DeviceFileEvents" | "DeviceFileCertificateInfo" => Some("file"),
-        "DeviceProcessEvents" | "CloudProcessEvents" => Some("process"),
-        "DeviceImageLoadEvents" => Some("library"),
-        "DeviceNetworkEvents" | "DeviceNetworkInfo" => Some("network"),
-        "DeviceRegistryEvents" => Some("registry"),
+        "DeviceEvents" if ends_with(action, "apicall") => Some(Kind::Api),
+        "DeviceEvents" | "DeviceInfo" => Some(Kind::Host),
+        "DeviceLogonEvents" => Some(Kind::Authentication),
+        "DeviceFileEvents" | "DeviceFileCertificateInfo" => Some(Kind::File),
+        "DeviceProcessEvents" | "CloudProcessEvents" => Some(Kind::Process),
+        "DeviceImageLoadEvents" => Some(Kind::Library),
+        "DeviceNetworkEvents" | "DeviceNetworkInfo" => Some(Kind::Network),
+        "DeviceRegistryEvents" => Some(Kind::Registry),
         _ => None,
     }
 }
@@ -154,51 +161,73 @@ fn category(table: &str, action: &str) -> Option<&'static str> {
 /// no lists: of several types the last that applies.
 pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let table = table::name(args, 0);
-    let action = args.text(1).unwrap_or_default().to_ascii_lowercase();
-    let Some(category) = category(table, &action) else { return };
-    results.set(0, word(category));
-    let has = |word: &str| contains(&action, word);
+    let action = args.text(1).unwrap_or_default();
+    let Some(category) = category(table, action) else { return };
+    results.set(0, word(category.word()));
+    let is = |name: &str| same(action, name);
+    let has = |word: &str| contains(action, word);
     // Where the shorter word is not there, none of the longer ones is.
     let (connection, registry) = (has("connection"), has("registry"));
     let connected = |word: &str| connection && has(word);
     let registered = |word: &str| registry && has(word);
-    let mut types: Vec<&'static str> = Vec::new();
-    let mut add = |when: bool, name: &'static str| {
-        if when && !types.contains(&name) {
-            types.push(name);
-        }
-        types.is_empty()
-    };
-    let file = category == "file";
-    add(
-        matches!(category, "authentication" | "host")
+    let mut types = Types::default();
+    let file = category == Kind::File;
+    types.add(
+        matches!(category, Kind::Authentication | Kind::Host)
             || connected("connectionfound")
             || has("networksignatureinspected"),
         "info",
     );
-    add(file && action == "filedeleted", "deletion");
-    add(file && (action == "filemodified" || action == "filerenamed"), "change");
-    let none = add(file && action == "filecreated", "creation");
-    add(file && none, "info");
-    add(connected("connectionsuccess") || has("driverload") || action == "connectionattempt", "start");
-    add(connected("connectionfailed"), "denied");
-    add(
+    types.add(file && is("filedeleted"), "deletion");
+    types.add(file && (is("filemodified") || is("filerenamed")), "change");
+    types.add(file && is("filecreated"), "creation");
+    types.add(file && types.none(), "info");
+    types.add(connected("connectionsuccess") || category == Kind::Driver || is("connectionattempt"), "start");
+    types.add(connected("connectionfailed"), "denied");
+    types.add(
         connected("connectionrequest")
             || connected("listeningconnectioncreated")
             || has("processcreated")
             || (table == "DeviceImageLoadEvents" && !action.is_empty()),
         "start",
     );
-    add(connected("inboundconnectionaccepted"), "start");
-    add(registered("registrykeycreated"), "creation");
-    add(registered("registrykeydeleted") || registered("registryvaluedeleted"), "deletion");
-    add(registered("registrykeyrenamed") || registered("registryvalueset"), "change");
-    let none = add(category == "network" && connected("dnsconnectioninspected"), "protocol");
-    add(category == "api" && none && action.starts_with("open"), "access");
-    let none = add(category == "api" && none && action.starts_with("write"), "change");
-    add(matches!(category, "network" | "api") && none, "info");
+    types.add(connected("inboundconnectionaccepted"), "start");
+    types.add(registered("registrykeycreated"), "creation");
+    types.add(registered("registrykeydeleted") || registered("registryvaluedeleted"), "deletion");
+    types.add(registered("registrykeyrenamed") || registered("registryvalueset"), "change");
+    types.add(category == Kind::Network && connected("dnsconnectioninspected"), "protocol");
+    types.add(category == Kind::Api && types.none() && starts_with(action, "open"), "access");
+    types.add(category == Kind::Api && types.none() && starts_with(action, "write"), "change");
+    types.add(matches!(category, Kind::Network | Kind::Api) && types.none(), "info");
     if let Some(last) = types.last() {
         results.set(1, word(last));
+    }
+}
+
+/// Values of `event.type` that apply, each once; there are eight.
+#[derive(Default)]
+struct Types {
+    all: [&'static str; 8],
+    count: usize,
+}
+
+impl Types {
+    fn add(&mut self, when: bool, name: &'static str) {
+        if when
+            && !self.all.contains(&name)
+            && let Some(place) = self.all.get_mut(self.count)
+        {
+            *place = name;
+            self.count += 1;
+        }
+    }
+
+    fn none(&self) -> bool {
+        self.count == 0
+    }
+
+    fn last(&self) -> Option<&'static str> {
+        self.all.iter().rfind(|name| !name.is_empty()).copied()
     }
 }
 
@@ -211,12 +240,13 @@ pub(crate) fn action_type<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// `event.action` from kinds and action type. Attempts to connect also carry the endpoint's word for them, because
 /// sequence rules ask for it.
 pub(crate) fn action<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    if !args.has(0, "categorized") {
+    let kinds = Kinds::of(args, 0);
+    if !kinds.has(Kind::Categorized) {
         return;
     }
     let text = args.text(1).unwrap_or_default();
-    let is = |name: &str| text.eq_ignore_ascii_case(name);
-    let known = if args.has(0, "file") {
+    let is = |name: &str| same(text, name);
+    let known = if kinds.has(Kind::File) {
         [
             ("FileDeleted", "deletion"),
             ("FileModified", "modification"),
@@ -226,7 +256,7 @@ pub(crate) fn action<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         .into_iter()
         .find(|(name, _)| is(name))
         .map_or(Some(""), |(_, action)| Some(action))
-    } else if args.has(0, "registry") {
+    } else if kinds.has(Kind::Registry) {
         [
             ("RegistryKeyCreated", "creation"),
             ("RegistryValueSet", "modification"),
@@ -236,9 +266,9 @@ pub(crate) fn action<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         .into_iter()
         .find(|(name, _)| is(name))
         .map(|(_, action)| action)
-    } else if args.has(0, "driver") {
+    } else if kinds.has(Kind::Driver) {
         Some("load")
-    } else if args.has(0, "process") && is("ProcessCreated") {
+    } else if kinds.has(Kind::Process) && is("ProcessCreated") {
         Some("start")
     } else {
         None
@@ -251,7 +281,7 @@ pub(crate) fn action<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let connection = ["ConnectionAttempt", "ConnectionSuccess", "ConnectionRequest", "ConnectionFailed"];
     results.set(
         0,
-        if args.has(0, "network") && connection.into_iter().any(is) {
+        if kinds.has(Kind::Network) && connection.into_iter().any(is) {
             Value::List(args.arena().list(&[action, word("connection_attempted")]))
         } else {
             action

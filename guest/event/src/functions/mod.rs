@@ -11,6 +11,7 @@ pub(crate) mod dns;
 pub(crate) mod email;
 pub(crate) mod fields;
 pub(crate) mod inventory;
+pub(crate) mod kinds;
 pub(crate) mod network;
 pub(crate) mod os;
 pub(crate) mod path;
@@ -36,25 +37,4 @@ fn words<'r>(texts: impl IntoIterator<Item = &'static str>, arena: &'r Arena) ->
 /// A list; nothing where it is empty.
 fn list<'r>(values: &[Value<'r>], arena: &'r Arena) -> Value<'r> {
     if values.is_empty() { Value::Missing } else { Value::List(arena.list(values)) }
-}
-
-/// Whether text has a word, whatever the case of ASCII letters.
-fn contains(text: &str, word: &str) -> bool {
-    let first = word.bytes().next().unwrap_or_default();
-    let parts = text.as_bytes().windows(word.len().max(1));
-    // Mostly the first letter tells.
-    parts.into_iter().any(|part| {
-        part.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&first)) && part.eq_ignore_ascii_case(word.as_bytes())
-    })
-}
-
-/// Whether text begins so, whatever the case of ASCII letters.
-fn starts_with(text: &str, start: &str) -> bool {
-    text.as_bytes().get(..start.len()).is_some_and(|part| part.eq_ignore_ascii_case(start.as_bytes()))
-}
-
-/// Whether text ends so, whatever the case of ASCII letters.
-fn ends_with(text: &str, end: &str) -> bool {
-    let from = text.len().checked_sub(end.len());
-    from.and_then(|from| text.as_bytes().get(from..)).is_some_and(|part| part.eq_ignore_ascii_case(end.as_bytes()))
 }

@@ -1,8 +1,7 @@
 //! Addresses and protocols.
 
+use defenderbeat_mapping::letters::contains;
 use defenderbeat_mapping::{Args, Results, Value};
-
-use super::contains;
 
 /// A hardware address in upper case with `-` for `:` and `.`, no separators added.
 pub(crate) fn mac_text<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {

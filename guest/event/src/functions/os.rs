@@ -1,8 +1,10 @@
 //! Which operating system a record comes from.
 
-use defenderbeat_mapping::{Args, Results, Value};
+use defenderbeat_mapping::letters::{contains, starts_with};
+use defenderbeat_mapping::{Args, Results};
 
-use super::{contains, starts_with, word};
+use super::kinds::{Kind, Kinds};
+use super::word;
 
 /// Folders that only macOS has.
 const MACOS: [&str; 8] =
@@ -20,18 +22,15 @@ pub(crate) fn of_device<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let known = args.text(0).and_then(|known| of_platform(known));
     let found = known.or_else(|| of_platform(text(1))).or_else(|| of_paths(&[text(2), text(3)], sid));
     let found = found.or_else(|| starts_with(text(5), "S-1-5-").then_some("windows")).or_else(|| {
-        let kind = |name| args.has(6, name);
+        let kinds = Kinds::of(args, 6);
         let present = |index| !args.value(index).is_missing();
         if args.has(4, "all") {
             return Some(of_posix());
         }
-        let windows = kind("api")
-            || kind("registry")
-            || kind("library")
-            || kind("driver")
-            || (kind("file") && (present(8) || present(9)))
-            || ((kind("process") || kind("network")) && present(8))
-            || (kind("authentication") && (present(7) || present(8)));
+        let windows = kinds.has_any(&[Kind::Api, Kind::Registry, Kind::Library, Kind::Driver])
+            || (kinds.has(Kind::File) && (present(8) || present(9)))
+            || (kinds.has_any(&[Kind::Process, Kind::Network]) && present(8))
+            || (kinds.has(Kind::Authentication) && (present(7) || present(8)));
         windows.then_some("windows")
     });
     set(found, results);
@@ -51,11 +50,9 @@ pub(crate) fn of_alert<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// As [`of_device`], for identities and applications: what the additional fields say of the source computer, else by
 /// OSPlatform.
 pub(crate) fn of_app<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let said = args.value(1).members(|members| {
-        let said = members.into_iter().find(|(key, _)| key == "SourceComputerOperatingSystemType");
-        said.and_then(|(_, raw)| of_platform(&Value::read(raw).text()?))
-    });
-    set(said.flatten().or_else(|| of_platform(args.text(0).unwrap_or_default())), results);
+    let said = args.member(args.value(1), "SourceComputerOperatingSystemType");
+    let said = said.and_then(|said| of_platform(&said.text()?));
+    set(said.or_else(|| of_platform(args.text(0).unwrap_or_default())), results);
 }
 
 fn set<'r>(found: Option<&'static str>, results: &mut Results<'r>) {

@@ -1,16 +1,19 @@
 //! Processes of device tables.
 
+use defenderbeat_mapping::letters::ends_with;
 use defenderbeat_mapping::time::parse;
-use defenderbeat_mapping::{Args, Identity, Results, Value, hex};
+use defenderbeat_mapping::{Args, Results, Value};
 
-use super::{ends_with, word};
+use super::kinds::{Kind, Kinds};
+use super::word;
 
 /// The path of the process that acts, from kinds, its folder path and its file name. The path is complete in most
 /// tables; logons and some calls carry the folder alone.
 pub(crate) fn executable<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let is = |kind| args.has(0, kind);
-    let call = is("device_events") && !is("actor_action") && (is("api") || is("driver"));
-    let value = if is("logon_events") || call { join(args, 1, 2) } else { args.value(1) };
+    let kinds = Kinds::of(args, 0);
+    let call =
+        kinds.has(Kind::DeviceEvents) && !kinds.has(Kind::ActorAction) && kinds.has_any(&[Kind::Api, Kind::Driver]);
+    let value = if kinds.has(Kind::LogonEvents) || call { join(args, 1, 2) } else { args.value(1) };
     results.set(0, value);
 }
 
@@ -61,12 +64,13 @@ pub(crate) fn signature<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 /// of the record's own process, of the one that acts, and of that one's parent.
 pub(crate) fn entities<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let (own, actor, parent) = (|| entity(args, 2), || entity(args, 4), || entity(args, 6));
-    if args.has(0, "created") {
+    let kinds = Kinds::of(args, 0);
+    if kinds.has(Kind::Created) {
         results.set(0, own());
         results.set(1, actor());
-    } else if args.has(0, "actor") {
+    } else if kinds.has(Kind::Actor) {
         // The record's own process, where it has one, is what process.pid is about.
-        let about_own = args.has(0, "subject") && !args.value(2).is_missing();
+        let about_own = kinds.has(Kind::Subject) && !args.value(2).is_missing();
         results.set(0, if about_own { own() } else { actor() });
         results.set(1, parent());
     }
@@ -77,11 +81,12 @@ fn entity<'r>(args: &Args<'_, 'r>, pid: usize) -> Value<'r> {
         return Value::Missing;
     };
     let (Ok(pid), Some(created)) = (pid.trim().parse::<i64>(), parse(created)) else { return Value::Missing };
-    let mut identity = Identity::default();
-    identity.add(0, device);
-    identity.add_long(1, pid);
-    identity.add_long(2, created);
-    Value::Text(args.arena().text(&hex(identity.finish())))
+    let id = args.arena().identity(|identity| {
+        identity.add(0, device);
+        identity.add_long(1, pid);
+        identity.add_long(2, created);
+    });
+    Value::Text(args.arena().hex(id))
 }
 
 /// The name of a system call: the action type without its last `ApiCall`.

@@ -1,8 +1,7 @@
 //! The Windows registry.
 
+use defenderbeat_mapping::letters::starts_with;
 use defenderbeat_mapping::{Args, Results, Value};
-
-use super::starts_with;
 
 /// Hives and their short names.
 const HIVES: [(&str, &str); 10] = [

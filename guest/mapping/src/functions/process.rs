@@ -2,7 +2,9 @@
 
 use crate::arena::Arena;
 use crate::args::{Args, Results};
+use crate::text::Text;
 use crate::value::Value;
+use crate::words::{each, find, zeros};
 
 /// The path of a program from its folder and its file name: `\` joins them if the folder has one, else `/`; never
 /// doubled. The name alone where there is no folder, nothing for a folder alone.
@@ -55,10 +57,9 @@ pub fn name<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 pub fn arguments<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let Some(line) = args.text(0) else { return };
     let list = split_command_line(line, args.arena());
-    let count = i64::try_from(list.len()).unwrap_or(i64::MAX);
-    if count > 0 {
-        results.set(0, Value::List(args.arena().list(&list)));
-        results.set(1, Value::Long(count));
+    if !list.is_empty() {
+        results.set(0, Value::List(list));
+        results.set(1, Value::Long(i64::try_from(list.len()).unwrap_or(i64::MAX)));
     }
 }
 
@@ -78,23 +79,46 @@ pub fn program<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     }
 }
 
-fn split_command_line<'r>(line: &'r str, arena: &'r Arena) -> Vec<Value<'r>> {
-    let mut list = Vec::with_capacity(8);
-    let mut argument = String::new();
+fn split_command_line<'r>(line: &'r str, arena: &'r Arena) -> &'r [Value<'r>] {
+    let mut list = arena.new_list(8);
+    let mut rest = line.trim_start_matches(SEPARATORS);
+    while !rest.is_empty() {
+        let (argument, tail) = literal_argument(rest).unwrap_or_else(|| {
+            let mut tail = "";
+            (arena.write(|argument| tail = write_argument(rest, argument)), tail)
+        });
+        if !argument.is_empty() {
+            list.push(Value::Text(argument));
+        }
+        rest = tail.trim_start_matches(SEPARATORS);
+    }
+    list.into_bump_slice()
+}
+
+const SEPARATORS: [char; 2] = [' ', '\t'];
+
+/// The argument that a command line begins with, and what follows it, where all of it is meant as it is written, within
+/// quotes or without: so are most.
+fn literal_argument(line: &str) -> Option<(&str, &str)> {
+    let quote = || line.strip_prefix('"')?.split_once('"');
+    let hits = |word: u64| zeros(word ^ each(b' ')) | zeros(word ^ each(b'\t')) | zeros(word ^ each(b'"'));
+    let end = find(line.as_bytes(), 0, hits, |byte| matches!(byte, b' ' | b'\t' | b'"')).unwrap_or(line.len());
+    match line.split_at_checked(end)? {
+        ("", _) => quote()
+            .filter(|(argument, tail)| !argument.ends_with('\\') && (tail.is_empty() || tail.starts_with(SEPARATORS))),
+        (_, tail) if tail.starts_with('"') => None,
+        literal => Some(literal),
+    }
+}
+
+/// Writes the argument that a command line begins with: what follows it.
+fn write_argument<'r>(line: &'r str, argument: &mut Text) -> &'r str {
     let mut quoted = false;
     let mut rest = line;
     while !rest.is_empty() {
         // All that needs a thought is ASCII, so that text between is copied whole.
         let end = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b' ' | b'\t')).unwrap_or(rest.len());
         let (plain, tail) = rest.split_at(end);
-        if argument.is_empty() && !quoted && tail.starts_with([' ', '\t']) {
-            // Mostly an argument is all plain.
-            if !plain.is_empty() {
-                list.push(Value::Text(plain));
-            }
-            rest = tail.get(1..).unwrap_or_default();
-            continue;
-        }
         argument.push_str(plain);
         let backslashes = tail.bytes().take_while(|byte| *byte == b'\\').count();
         let (slashes, tail) = tail.split_at(backslashes);
@@ -112,33 +136,29 @@ fn split_command_line<'r>(line: &'r str, arena: &'r Arena) -> Vec<Value<'r>> {
                     quoted = !quoted;
                 }
             }
-            Some(separator @ (' ' | '\t')) => {
-                argument.push_str(slashes);
-                if quoted {
-                    argument.push(separator);
-                } else if !argument.is_empty() {
-                    list.push(Value::Text(arena.text(&argument)));
-                    argument.clear();
-                }
-            }
-            // A character behind backslashes, or the end.
+            // A character behind backslashes, a separator or the end.
             other => {
                 argument.push_str(slashes);
-                argument.extend(other);
+                if !quoted && tail.starts_with(SEPARATORS) {
+                    return tail;
+                }
+                if let Some(other) = other {
+                    argument.push(other);
+                }
             }
         }
         rest = chars.as_str();
     }
-    if !argument.is_empty() {
-        list.push(Value::Text(arena.text(&argument)));
-    }
-    list
+    rest
 }
 
 /// The program a command line names: its text before the first space, after the last `/`, without double quotes.
 fn name_of_command_line<'r>(line: &'r str, arena: &'r Arena) -> Value<'r> {
-    let program = line.trim().split(' ').next().unwrap_or_default();
-    let name = program.rsplit('/').next().unwrap_or_default();
+    let line = line.trim();
+    let end = find(line.as_bytes(), 0, |word| zeros(word ^ each(b' ')), |byte| *byte == b' ').unwrap_or(line.len());
+    let program = line.get(..end).unwrap_or_default();
+    let from = program.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let name = program.get(from..).unwrap_or_default();
     Value::from_text(if name.contains('"') { arena.text(&name.replace('"', "")) } else { name })
 }
 
@@ -159,6 +179,8 @@ mod tests {
             ("\"open end", &["open end"]),
             ("a\tb 'c d'", &["a", "b", "'c", "d'"]),
             (r#"a\\\"b \é"#, &[r#"a\"b"#, r"\é"]),
+            (r#"a "b c" d"e f"g "h\"i" j"#, &["a", "b c", "de fg", "h\"i", "j"]),
+            ("123456789 \t 1234567\t12345678 é", &["123456789", "1234567", "12345678", "é"]),
             ("", &[]),
         ] {
             let arena = Arena::default();
