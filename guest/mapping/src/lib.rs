@@ -39,6 +39,7 @@ mod value;
 mod values;
 mod walk;
 mod write;
+mod xxh3;
 
 pub use arena::Arena;
 pub use args::{Args, Function, Lookup, NoLookup, Results};
