@@ -1,7 +1,8 @@
 //! Where the members of a record are, found while it is cut out: so a record is read once.
 
 use crate::blocks::{BLOCK, no_digits};
-use crate::cursor::{Json, STRING, after_white, key, plain_string, value};
+use crate::cursor::{Json, after_white, key, value};
+use crate::strings::{STRING, plain_string};
 use crate::text;
 
 /// Members that are listed at most; a record with more is listed not at all, so that memory stays small.
