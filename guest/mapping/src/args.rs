@@ -54,6 +54,7 @@ impl<'a, 'r> Args<'a, 'r> {
     }
 
     /// Argument `index`; a list over items is not a value.
+    #[inline]
     pub fn value(&self, index: usize) -> Value<'r> {
         match self.sources.get(index) {
             Some(Source::Value(value)) => self.values.get(*value),

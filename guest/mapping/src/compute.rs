@@ -23,9 +23,18 @@ impl<'r> Record<'_, 'r> {
         numbers.gather(values.touched(), scope.cells_of);
         numbers.gather(values.empty(), scope.calls_of);
         numbers.retain(only);
-        for cell in numbers.filter_map(|number| scope.cells.get(usize::from(number))) {
-            if cell.kinds != 0 && cell.kinds & kinds.of(scope, values) == 0 {
-                continue;
+        let mut is_sorted = false;
+        while let Some(cell) = numbers.next().and_then(|number| scope.cells.get(usize::from(number))) {
+            if cell.kinds != 0 && !is_sorted {
+                // Of the cells that follow those of other kinds are passed over at once.
+                let known = kinds.of(scope, values);
+                let of_kind = |kind: usize| kind >= scope.kinds.len() || known >> kind & 1 == 1;
+                let sets = scope.cells_of_kind.iter().enumerate().filter(|(kind, _)| of_kind(*kind));
+                numbers.retain_any(sets.map(|(_, cells)| *cells));
+                is_sorted = true;
+                if cell.kinds & known == 0 {
+                    continue;
+                }
             }
             match &cell.step {
                 Step::Const(json) => values.set(cell.value, Value::Raw(json)),

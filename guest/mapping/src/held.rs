@@ -225,7 +225,7 @@ mod tests {
         assert_eq!((unpack.number(), unpack.text(), unpack.text()), (1, "name", "{}"));
         assert_eq!((unpack.number(), unpack.text()), (0, ""));
         let mut out = Text::default();
-        static ROOT: [crate::table::Object; 1] = [crate::table::Object { chain: &[], open: "", begins: &[] }];
+        static ROOT: [crate::table::Object; 1] = [crate::table::Object { chain: &[], opens: &[] }];
         let mut writer = ObjectWriter::new(&mut out, &ROOT);
         let mut runs = Runs::new(unpack);
         while runs.next != NONE {

@@ -138,6 +138,8 @@ pub struct Scope {
     pub kind: u16,
     /// Kinds that rows distinguish; the index is the bit in [`Lift::kinds`].
     pub kinds: &'static [&'static str],
+    /// For each kind the cells that are computed for it, as a bit set; last the set of those that are computed for all.
+    pub cells_of_kind: &'static [&'static [u64]],
     /// Hash table of the kinds; see [`Node::index`].
     pub kinds_index: &'static [u16],
 }
@@ -332,22 +334,20 @@ pub struct Dictionary {
 pub struct Object {
     /// Objects from the first below the root to this one.
     pub chain: &'static [u16],
-    /// What opens them, from the root on: `"a":{"b":{`
-    pub open: &'static str,
-    /// Where each of them begins in `open`.
-    pub begins: &'static [u16],
+    /// What opens the chain from each of its objects on: `"a":{"b":{` and `"b":{`.
+    pub opens: &'static [Opening],
 }
 
-impl Object {
-    /// What opens objects of the chain from one on.
-    #[inline]
-    pub(crate) fn open_from(&self, level: usize) -> &'static str {
-        self.begins.get(level).and_then(|begin| self.open.get(usize::from(*begin)..)).unwrap_or_default()
-    }
+/// What opens objects.
+pub type Opening = Padded<64>;
 
+/// The key of a field, as it is written: `"key":`.
+pub type Key = Padded<32>;
+
+impl Object {
     /// Its own key, as JSON; empty for the root.
     pub(crate) fn key(&self) -> &'static str {
-        self.open_from(self.chain.len().saturating_sub(1)).strip_suffix(":{").unwrap_or_default()
+        self.opens.last().and_then(|open| open.text().strip_suffix(":{")).unwrap_or_default()
     }
 }
 
@@ -356,7 +356,7 @@ impl Object {
 pub struct Output {
     /// Object that holds it.
     pub object: u16,
-    /// `,"key":`
+    /// Its name.
     pub key: Key,
     /// Its value.
     pub from: From,
@@ -367,22 +367,19 @@ pub struct Output {
     pub rows: &'static [u16],
 }
 
-/// The key of a field, as it is written: `,"key":`.
+/// Text that is written often. Most of them are copied as a whole, whatever their length: a few moves, and no branch.
 #[derive(Clone, Copy)]
-pub struct Key {
+pub struct Padded<const N: usize> {
     text: &'static str,
-    /// The text and what is never read behind it: most keys are copied as a whole, however long they are.
-    padded: [u8; Self::PADDED],
+    /// The text, as far as it goes in, and what is never read behind it.
+    padded: [u8; N],
 }
 
-impl Key {
-    /// Bytes that are copied; a key may be longer.
-    pub(crate) const PADDED: usize = 32;
-
-    /// A key by its text.
+impl<const N: usize> Padded<N> {
+    /// Text of any length.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
-        let mut padded = [0; Self::PADDED];
+        let mut padded = [0; N];
         let (mut from, mut to): (&[u8], &mut [u8]) = (text.as_bytes(), &mut padded);
         while let (Some((byte, rest)), Some((place, room))) = (from.split_first(), to.split_first_mut()) {
             *place = *byte;
@@ -391,7 +388,6 @@ impl Key {
         Self { text, padded }
     }
 
-    /// `,"key":`
     #[inline]
     pub(crate) fn text(&self) -> &'static str {
         self.text
@@ -399,12 +395,12 @@ impl Key {
 
     /// The first bytes of the text, and what is behind it where it is shorter.
     #[inline]
-    pub(crate) fn padded(&self) -> &[u8; Self::PADDED] {
+    pub(crate) fn padded(&self) -> &[u8; N] {
         &self.padded
     }
 }
 
-impl std::fmt::Debug for Key {
+impl<const N: usize> std::fmt::Debug for Padded<N> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.text.fmt(formatter)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::buffer::Buffer;
-use crate::table::Key;
+use crate::table::Padded;
 
 /// A text under construction.
 #[derive(Clone, Default)]
@@ -22,13 +22,21 @@ impl Text {
         self.0.append(text.as_bytes());
     }
 
-    /// Adds the key of a field.
+    /// Adds text that is padded.
     #[inline]
-    pub(crate) fn push_key(&mut self, key: &Key) {
-        match key.text().len() {
-            length @ ..=Key::PADDED => self.0.push_first(key.padded(), length),
-            _ => self.push_str(key.text()),
+    pub(crate) fn push_padded<const N: usize>(&mut self, text: &Padded<N>) {
+        let length = text.text().len();
+        if length <= N {
+            self.0.push_first(text.padded(), length);
+        } else {
+            self.push_str(text.text());
         }
+    }
+
+    /// Adds the first bytes of padded text, which are ASCII.
+    #[inline]
+    pub(crate) fn push_first<const N: usize>(&mut self, text: &Padded<N>, count: usize) {
+        self.0.push_first(text.padded(), count);
     }
 
     /// Adds a character.

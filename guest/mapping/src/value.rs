@@ -43,9 +43,9 @@ impl<'r> Value<'r> {
     /// The value of JSON text: empty text, null and empty containers, however they are spaced, are absent.
     #[inline]
     pub fn from_json(json: &'r str) -> Self {
-        match json {
-            "null" | "\"\"" | "{}" | "[]" => Value::Missing,
-            _ if is_blank(json) => Value::Missing,
+        match json.as_bytes() {
+            [b'"', b'"'] | [b'{', b'}'] | [b'[', b']'] | [b'n', ..] => Value::Missing,
+            [b'{' | b'[', ..] if is_blank(json) => Value::Missing,
             _ => Value::Raw(json),
         }
     }
@@ -175,11 +175,13 @@ pub(crate) fn write_unescaped(inner: &str, mut at: usize, text: &mut Text) {
     loop {
         text.push_str(inner.get(from..at).unwrap_or_default());
         from = at + 2;
+        let mut seen = from;
         match inner.as_bytes().get(at + 1) {
             // Not in JSON text, where nothing but a backslash can stand at the end of what is plain.
             _ if inner.as_bytes().get(at) != Some(&b'\\') => {
                 text.push_str(inner.get(at..).and_then(|rest| rest.get(..1)).unwrap_or_default());
                 from = at + 1;
+                seen = from;
             }
             Some(b'b') => text.push('\u{8}'),
             Some(b'f') => text.push('\u{c}'),
@@ -197,14 +199,13 @@ pub(crate) fn write_unescaped(inner: &str, mut at: usize, text: &mut Text) {
                 };
                 text.push(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER));
                 from = inner.len() - after.len();
+                seen = from;
             }
-            Some(byte) if byte.is_ascii() => text.push(char::from(*byte)),
-            // What is escaped stays, whatever it is.
+            // What is escaped stays, whatever it is, and is copied with what follows.
             Some(_) => from = at + 1,
             None => return,
         }
-        let rest = inner.as_bytes().get(from..).unwrap_or_default();
-        at = from + plain_length(rest);
+        at = seen + plain_length(inner.as_bytes().get(seen..).unwrap_or_default());
         if at >= inner.len() {
             text.push_str(inner.get(from..).unwrap_or_default());
             return;

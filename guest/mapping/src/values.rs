@@ -148,6 +148,16 @@ impl Numbers {
         }
     }
 
+    /// Leaves the numbers that one of several bit sets has.
+    pub(crate) fn retain_any<'s>(&mut self, sets: impl Iterator<Item = &'s [u64]>) {
+        let mut any = [0; WORDS];
+        for set in sets {
+            any.iter_mut().zip(set).for_each(|(any, bits)| *any |= bits);
+        }
+        self.bits &= self.word.checked_sub(1).and_then(|word| any.get(word)).copied().unwrap_or(0);
+        self.retain(Some(&any));
+    }
+
     /// Leaves the numbers of a bit set, where there is one.
     pub(crate) fn retain(&mut self, only: Option<&[u64]>) {
         let Some(only) = only else { return };

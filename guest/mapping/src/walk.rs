@@ -104,16 +104,21 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         }
         self.fill(node, kid, value);
         if kid.node != NONE || kid.list != NONE {
-            // It is also looked into, which reads it a second time.
-            let depth = self.record.trail.len();
-            self.record.whole += 1;
-            self.descend(kid, &mut Cursor::new(value.text)).unwrap_or_default();
-            self.record.whole -= 1;
-            // A list that broke off has left its index.
-            self.record.trail.truncate(depth);
-            if let Some(trace) = &mut self.record.trace {
-                trace.back_to(depth);
-            }
+            self.look_into(kid, value.text);
+        }
+    }
+
+    /// Looks into a value that is kept whole, too, which reads it a second time.
+    #[inline(never)]
+    fn look_into(&mut self, kid: &'static Kid, value: &'r str) {
+        let depth = self.record.trail.len();
+        self.record.whole += 1;
+        self.descend(kid, &mut Cursor::new(value)).unwrap_or_default();
+        self.record.whole -= 1;
+        // A list that broke off has left its index.
+        self.record.trail.truncate(depth);
+        if let Some(trace) = &mut self.record.trace {
+            trace.back_to(depth);
         }
     }
 
@@ -222,15 +227,11 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             }
         } else {
             let mut text = Text::with_capacity(key.len() + 4);
-            text.push(',');
             write::string(key, &mut text);
             text.push(':');
             let text = text.into_string();
             let taken = self.scope.outputs.iter().any(|output| output.object == node.keep && output.key.text() == text)
-                || self.scope.objects.iter().any(|object| {
-                    text.strip_prefix(',')
-                        == Some(object.open_from(object.chain.len().saturating_sub(1)).trim_end_matches('{'))
-                });
+                || self.scope.objects.iter().any(|object| Some(object.key()) == text.strip_suffix(':'));
             if taken {
                 self.record.keep_unmapped(&name, Cow::Borrowed(value));
             } else {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use defenderbeat_records::plain_length;
 
 use crate::digits::decimal;
-use crate::table::{Key, Object};
+use crate::table::{Key, Object, Padded};
 use crate::text::Text;
 use crate::time;
 use crate::value::{Value, is_container};
@@ -39,22 +39,16 @@ impl<'w> ObjectWriter<'w> {
     #[inline(always)]
     pub(crate) fn field(&mut self, object: u16, key: &Key, value: impl FnOnce(&mut Text) -> bool) {
         let before = self.out.len();
-        if self.current == object && !self.fresh {
-            self.out.push_key(key);
-        } else {
-            self.enter(object, key.text());
-        }
+        self.enter(object);
+        self.out.push_padded(key);
         self.end_field(object, before, value);
     }
 
-    /// As [`field`](Self::field), with a key that is no table's: `,"name":`.
+    /// As [`field`](Self::field), with a key that is no table's: `"name":`.
     pub(crate) fn member(&mut self, object: u16, key: &str, value: impl FnOnce(&mut Text) -> bool) {
         let before = self.out.len();
-        if self.current == object && !self.fresh {
-            self.out.push_str(key);
-        } else {
-            self.enter(object, key);
-        }
+        self.enter(object);
+        self.out.push_str(key);
         self.end_field(object, before, value);
     }
 
@@ -68,21 +62,27 @@ impl<'w> ObjectWriter<'w> {
         }
     }
 
-    /// Closes and opens what lies between the current object and another, and writes the key of a field in that.
-    fn enter(&mut self, object: u16, key: &str) {
+    /// Writes what stands before a member of an object.
+    #[inline(always)]
+    fn enter(&mut self, object: u16) {
+        if self.current != object {
+            self.move_to(object);
+        } else if !self.fresh {
+            self.out.push(',');
+        }
+    }
+
+    /// Closes and opens what lies between the current object and another.
+    fn move_to(&mut self, object: u16) {
         let Some(wanted) = self.objects.get(usize::from(object)) else { return };
         let open = self.chain();
         let common = open.iter().zip(wanted.chain).take_while(|(open, wanted)| open == wanted).count();
         self.close(open.len() - common);
-        let opened = wanted.open_from(common);
-        if opened.is_empty() {
-            self.out.push_str(key.get(usize::from(self.fresh)..).unwrap_or_default());
-        } else {
-            if !self.fresh {
-                self.out.push(',');
-            }
-            self.out.push_str(opened);
-            self.out.push_str(key.get(1..).unwrap_or_default());
+        if !self.fresh {
+            self.out.push(',');
+        }
+        if let Some(opening) = wanted.opens.get(common) {
+            self.out.push_padded(opening);
         }
     }
 
@@ -91,19 +91,18 @@ impl<'w> ObjectWriter<'w> {
         self.objects.get(usize::from(self.current)).map_or(&[], |object| object.chain)
     }
 
-    fn close(&mut self, mut count: usize) {
-        const ALL: &str = "}}}}}}}}";
-        while count > 0 {
-            let some = count.min(ALL.len());
-            self.out.push_str(ALL.get(..some).unwrap_or_default());
-            count -= some;
+    fn close(&mut self, count: usize) {
+        static ALL: Padded<8> = Padded::new("}}}}}}}}");
+        match count {
+            0..=8 => self.out.push_first(&ALL, count),
+            _ => (0..count).for_each(|_| self.out.push('}')),
         }
     }
 
     /// Writes fields that follow each other in one piece: what stands between the key of the first, which belongs to
     /// object `first`, and the value of the last, which belongs to object `last`.
     pub(crate) fn run(&mut self, first: u16, last: u16, text: impl FnOnce(&mut Text)) {
-        self.member(first, ",", |out| {
+        self.member(first, "", |out| {
             text(out);
             true
         });

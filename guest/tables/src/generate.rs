@@ -167,12 +167,11 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     let object_list = objects.iter().map(|object| {
         let chain =
             list((1..=object.len()).map(|depth| object_id(object.get(..depth).unwrap_or_default()).to_string()));
-        let (mut open, mut begins) = (String::new(), Vec::new());
-        for key in object {
-            begins.push(open.len().to_string());
-            open.push_str(&format!("{}:{{", serde_json::Value::from(key.as_str())));
-        }
-        format!("t::Object {{ chain: {chain}, open: {open:?}, begins: {} }}", list(begins.into_iter()))
+        let keys: Vec<String> =
+            object.iter().map(|key| format!("{}:{{", serde_json::Value::from(key.as_str()))).collect();
+        let opens = (0..keys.len()).map(|level| keys.get(level..).unwrap_or_default().concat());
+        let opens = list(opens.map(|open| format!("t::Padded::new({open:?})")));
+        format!("t::Object {{ chain: {chain}, opens: {opens} }}")
     });
     let output_list = outputs.iter().map(|output| {
         let (key, object) = output.path.split_last().map_or(("", &[][..]), |(key, object)| (key.as_str(), object));
@@ -183,15 +182,21 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
             From::Builtin(builtin) => format!("t::From::Builtin(t::Builtin::{builtin})"),
             From::Rest => "t::From::Rest".to_owned(),
         };
-        let key = if output.from == From::Rest { String::new() } else { format!(",{}:", serde_json::Value::from(key)) };
+        let key = if output.from == From::Rest { String::new() } else { format!("{}:", serde_json::Value::from(key)) };
         format!(
-            "t::Output {{ object: {}, key: t::Key::new({key:?}), from: {from}, duplicate: {}, rows: {} }}",
+            "t::Output {{ object: {}, key: t::Padded::new({key:?}), from: {from}, duplicate: {}, rows: {} }}",
             object_id(object),
             output.duplicate,
             list(output.rows.iter().map(|row| number(*row)))
         )
     });
     let (reads, calls) = reads(&scope.cells);
+    let cells_with = |is: &dyn Fn(u64) -> bool| -> Vec<u16> {
+        (0..).zip(&scope.cells).filter(|(_, cell)| is(cell.kinds)).map(|(number, _)| number).collect()
+    };
+    let cells_of_kind = (0..scope.kinds.len())
+        .map(|kind| cells_with(&|kinds| kinds >> kind & 1 == 1))
+        .chain([cells_with(&|kinds| kinds == 0)]);
     let shows: Vec<Vec<u16>> = outputs
         .iter()
         .map(|output| match &output.from {
@@ -203,7 +208,7 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
     format!(
         "t::Scope {{ nodes: {nodes}, values: {values}, cells: {cells}, cells_of: {cells_of}, calls_of: {calls_of}, cells_always: {cells_always}, \
          objects: {objects}, outputs: {outputs}, outputs_of: {outputs_of}, outputs_always: {outputs_always}, lists: {lists}, \
-         kind: {kind}, kinds: {kinds}, kinds_index: {kinds_index} }}",
+         kind: {kind}, kinds: {kinds}, cells_of_kind: {cells_of_kind}, kinds_index: {kinds_index} }}",
         nodes = list(nodes),
         values = scope.values,
         cells = list(cells),
@@ -217,6 +222,7 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
         lists = list(lists.into_iter()),
         kind = number(scope.kind.unwrap_or(NONE)),
         kinds = list(scope.kinds.iter().map(|kind| format!("{kind:?}"))),
+        cells_of_kind = list(cells_of_kind.map(|cells| bits(&cells))),
         kinds_index = list(place_keys(scope.kinds.iter()).into_iter().map(number)),
     )
 }
