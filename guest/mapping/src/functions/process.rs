@@ -159,7 +159,7 @@ fn name_of_command_line<'r>(line: &'r str, arena: &'r Arena) -> Value<'r> {
     let end = find(line.as_bytes(), 0, |word| zeros(word ^ each(b' ')), |byte| *byte == b' ').unwrap_or(line.len());
     let program = line.get(..end).unwrap_or_default();
     let from = program.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1);
-    let name = program.get(from..).unwrap_or_default();
+    let name = program.get(from..).unwrap_or_default().trim_matches('"');
     Value::from_text(if name.contains('"') { arena.text(&name.replace('"', "")) } else { name })
 }
 
