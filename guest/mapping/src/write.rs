@@ -328,7 +328,10 @@ mod tests {
         assert_eq!(pruned(r#"{"a":{"x":1},"b":{},"c":[{"d":2}]}"#).unwrap(), r#"{"a":{"x":1},"c":[{"d":2}]}"#);
         assert_eq!(pruned("\"\""), None);
         assert_eq!(pruned("\" \"").unwrap(), "\" \"");
-        assert_eq!(pruned(r#"{"n":" \\","\"":[-1e5,{"null":true}]}"#).unwrap(), r#"{"n":" \\","\"":[-1e5,{"null":true}]}"#);
+        assert_eq!(
+            pruned(r#"{"n":" \\","\"":[-1e5,{"null":true}]}"#).unwrap(),
+            r#"{"n":" \\","\"":[-1e5,{"null":true}]}"#
+        );
     }
 
     #[test]

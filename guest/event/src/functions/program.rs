@@ -10,9 +10,8 @@ use super::word;
 /// tables; logons and some calls carry the folder alone.
 pub(crate) fn executable<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let kinds = Kinds::of(args, 0);
-    let call = kinds.has(Kind::DeviceEvents)
-        && !kinds.has(Kind::ActorAction)
-        && kinds.has_any(&[Kind::Api, Kind::Driver]);
+    let call =
+        kinds.has(Kind::DeviceEvents) && !kinds.has(Kind::ActorAction) && kinds.has_any(&[Kind::Api, Kind::Driver]);
     let value = if kinds.has(Kind::LogonEvents) || call { join(args, 1, 2) } else { args.value(1) };
     results.set(0, value);
 }
