@@ -155,11 +155,15 @@ impl<'r> Results<'r> {
         self.failed || !self.errors.is_empty() || !self.failures.is_empty()
     }
 
-    /// Sets result `index`.
+    /// Makes room for so many results, none of which is there.
+    pub(crate) fn begin(&mut self, count: usize) {
+        self.values.clear();
+        self.values.resize(count, Value::Missing);
+    }
+
+    /// Sets result `index`; one that no row asks for is nowhere.
+    #[inline]
     pub fn set(&mut self, index: usize, value: Value<'r>) {
-        while self.values.len() <= index {
-            self.values.push(Value::Missing);
-        }
         if let Some(result) = self.values.get_mut(index) {
             *result = value;
         }

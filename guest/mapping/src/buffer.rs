@@ -32,6 +32,18 @@ impl Buffer {
         }
     }
 
+    /// Adds the first bytes of some that are followed by others that are not meant.
+    #[inline]
+    pub(crate) fn push_first<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
+        match self.bytes.get_mut(self.length..).and_then(|room| room.first_chunk_mut::<N>()) {
+            Some(room) if count <= N => {
+                *room = *bytes;
+                self.length += count;
+            }
+            _ => self.append_longer(bytes.get(..count).unwrap_or_default()),
+        }
+    }
+
     /// Adds bytes, however many.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();

@@ -6,7 +6,7 @@ use crate::record::Record;
 use crate::set::items;
 use crate::table::{Lift, NONE, Op, Scope, Source, Step};
 use crate::value::Value;
-use crate::values::Values;
+use crate::values::{Numbers, Values};
 
 impl<'r> Record<'_, 'r> {
     /// Computes the cells of a scope whose slots are filled, in the order of their rows.
@@ -17,14 +17,13 @@ impl<'r> Record<'_, 'r> {
     /// As [`compute`](Self::compute), but only cells of a bit set, where there is one.
     pub(crate) fn compute_some(&mut self, scope: &'static Scope, values: &mut Values<'r>, only: Option<&[u64]>) {
         let mut kinds = Kinds::default();
-        let mut numbers = std::mem::take(&mut self.numbers);
         let mut given = std::mem::take(&mut self.results);
         let mut converter = Converter::new(self.table.lookups, self.arena);
-        numbers.begin(scope.cells.len(), scope.cells_always);
+        let mut numbers = Numbers::new(scope.cells_always);
         numbers.gather(values.touched(), scope.cells_of);
         numbers.gather(values.empty(), scope.calls_of);
         numbers.retain(only);
-        while let Some(cell) = numbers.pop().and_then(|number| scope.cells.get(usize::from(number))) {
+        for cell in numbers.filter_map(|number| scope.cells.get(usize::from(number))) {
             if cell.kinds != 0 && cell.kinds & kinds.of(scope, values) == 0 {
                 continue;
             }
@@ -53,7 +52,10 @@ impl<'r> Record<'_, 'r> {
                         values.put(cell.value, answer);
                         continue;
                     }
-                    let result = converter.convert(*op, value);
+                    let result = match op {
+                        Op::Copy => value,
+                        op => converter.convert(*op, value),
+                    };
                     if !converter.failures.is_empty() {
                         for (value, cause) in converter.failures.drain(..) {
                             self.fail(cell.path, value, cause);
@@ -72,26 +74,26 @@ impl<'r> Record<'_, 'r> {
                         lookup: self.lookup,
                         arena: self.arena,
                     };
+                    given.begin(usize::from(*results));
                     (function.0)(&args, &mut given);
                     if given.has_errors() {
                         self.report(cell.path, &mut given);
                     }
-                    given.values.truncate(usize::from(*results));
                     for (result, lift) in *lifts {
                         if let Some(value) = given.values.get(usize::from(*result)) {
                             self.lift(*lift, kinds.of_lift(*lift, scope, values), *value);
                         }
                     }
-                    for (index, value) in (cell.value..).zip(given.values.drain(..)) {
-                        values.put(index, value);
+                    for (index, value) in (cell.value..).zip(&given.values) {
+                        values.put(index, *value);
                     }
                 }
             }
         }
-        self.numbers = numbers;
         self.results = given;
     }
 
+    #[cold]
     /// Takes over what a function has to say against its arguments.
     fn report(&mut self, path: &'static str, given: &mut Results<'r>) {
         for (value, cause) in given.failures.drain(..) {
@@ -105,6 +107,7 @@ impl<'r> Record<'_, 'r> {
     }
 
     /// What the host knows of a value, or of the first of several that it knows.
+    #[inline(never)]
     fn ask(&self, question: &str, value: Value<'r>) -> Value<'r> {
         let one = |value: &Value<'r>| self.lookup.find(question, &value.string()?);
         let answer = match value {

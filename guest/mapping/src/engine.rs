@@ -20,7 +20,7 @@ use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::trace::Trace;
 use crate::value::Value;
-use crate::values::Values;
+use crate::values::{Numbers, Values};
 use crate::walk::ScopeReader;
 use crate::write::{self, ObjectWriter};
 
@@ -325,64 +325,40 @@ impl Engine {
         let failed = state.failed || (!state.errors.is_empty() && table.preserve_original_on_error);
         let presets = &self.presets;
         let original = self.settings.preserve_original_event || failed;
-        let preset = |text: &str, out: &mut Text| {
-            out.push_str(text);
-            !text.is_empty()
-        };
         let mut writer = ObjectWriter::new(&mut self.document, table.scope.objects);
-        let mut numbers = std::mem::take(&mut state.numbers);
-        numbers.begin(table.scope.outputs.len(), table.scope.outputs_always);
+        let mut numbers = Numbers::new(table.scope.outputs_always);
         numbers.gather(values.touched(), table.scope.outputs_of);
         numbers.retain(Some(&self.shown));
         numbers.retain(joined.outputs.as_deref());
-        while let Some(number) = numbers.pop() {
+        for number in numbers {
             let Some(output) = table.scope.outputs.get(usize::from(number)) else { break };
             joined.write_before(number, &mut writer);
             match output.from {
                 From::Value(value) => {
                     let value = values.get(value);
                     if !value.is_missing() {
-                        writer.field(output.object, output.key, |out| write::value(&value, out));
+                        writer.field(output.object, &output.key, |out| write::value(&value, out));
                     }
                 }
                 From::First(all) => {
-                    writer.field(output.object, output.key, |out| write::value(&values.first(all), out));
+                    writer.field(output.object, &output.key, |out| write::value(&values.first(all), out));
                 }
                 From::Accumulator(accumulator) => {
                     let values =
                         state.gathered.get(usize::from(accumulator)).map_or(&[][..], |gathered| &gathered.values);
                     if !values.is_empty() {
-                        writer.field(output.object, output.key, |out| write::list(values, out));
+                        writer.field(output.object, &output.key, |out| write::list(values, out));
                     }
                 }
                 From::Rest => write_kept(kept, output.object, &mut writer),
-                From::Builtin(builtin) => writer.field(output.object, output.key, |out| match builtin {
-                    Builtin::Timestamp => write::value(&Value::Time(times.event), out),
-                    Builtin::Agent => preset(&presets.agent, out),
-                    Builtin::Dataset | Builtin::EventDataset => preset(&presets.dataset, out),
-                    Builtin::Namespace => preset(&presets.namespace, out),
-                    Builtin::Type => preset("\"logs\"", out),
-                    Builtin::EcsVersion => preset(&presets.ecs, out),
-                    Builtin::ErrorMessage => {
-                        let messages: Vec<Value<'_>> = state.errors.iter().map(|text| Value::Text(text)).collect();
-                        write::list(&messages, out)
-                    }
-                    Builtin::Ingested => write::value(&Value::Time(time::from_millis(times.received)), out),
-                    Builtin::Module => preset(&presets.module, out),
-                    Builtin::Original => {
-                        if original {
-                            write::string(json, out);
-                        }
-                        original
-                    }
-                    Builtin::Tags => preset(if failed { &presets.tags_on_error } else { &presets.tags }, out),
-                    Builtin::Unmapped => state.write_unmapped(out),
-                }),
+                From::Builtin(builtin) => {
+                    let builtins = Builtins { json, presets, state, times, original, failed };
+                    writer.field(output.object, &output.key, |out| builtins.write(builtin, out));
+                }
             }
         }
         joined.write_before(NONE, &mut writer);
         writer.end();
-        state.numbers = numbers;
     }
 
     /// Applies rows and processors of the settings; false where the document is dropped. `explained` learns what they
@@ -457,6 +433,50 @@ impl Engine {
     }
 }
 
+/// What fields are made of that every document has.
+struct Builtins<'w, 't, 'r> {
+    json: &'w str,
+    presets: &'w Presets,
+    state: &'w Record<'t, 'r>,
+    times: Times,
+    /// Whether the record itself is kept.
+    original: bool,
+    failed: bool,
+}
+
+impl Builtins<'_, '_, '_> {
+    /// Writes a field; false, and nothing written, where it is empty.
+    #[inline(never)]
+    fn write(&self, builtin: Builtin, out: &mut Text) -> bool {
+        let presets = self.presets;
+        let text = match builtin {
+            Builtin::Timestamp => return write::value(&Value::Time(self.times.event), out),
+            Builtin::Ingested => return write::value(&Value::Time(time::from_millis(self.times.received)), out),
+            Builtin::ErrorMessage => {
+                let messages: Vec<Value<'_>> = self.state.errors.iter().map(|text| Value::Text(text)).collect();
+                return write::list(&messages, out);
+            }
+            Builtin::Original => {
+                if self.original {
+                    write::string(self.json, out);
+                }
+                return self.original;
+            }
+            Builtin::Unmapped => return self.state.write_unmapped(out),
+            Builtin::Agent => &presets.agent,
+            Builtin::Dataset | Builtin::EventDataset => &presets.dataset,
+            Builtin::Namespace => &presets.namespace,
+            Builtin::Type => "\"logs\"",
+            Builtin::EcsVersion => &presets.ecs,
+            Builtin::Module => &presets.module,
+            Builtin::Tags if self.failed => &presets.tags_on_error,
+            Builtin::Tags => &presets.tags,
+        };
+        out.push_str(text);
+        !text.is_empty()
+    }
+}
+
 /// The outputs that are written, as a bit set: those that repeat an ECS field only where duplicates are preserved.
 fn shown(outputs: &[Output], duplicates: bool) -> Vec<u64> {
     let bits = |outputs: &[Output]| {
@@ -475,8 +495,9 @@ pub fn check(json: &[u8]) -> Result<(), Malformed> {
 }
 
 fn text(json: &[u8]) -> Result<&str, Malformed> {
-    let json = simdutf8::compat::from_utf8(json).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?;
-    Ok(json.trim())
+    let json = std::str::from_utf8(json).map_err(|error| Malformed(format!("is not UTF-8: {error}")))?;
+    // Mostly there is no white space around it.
+    Ok(if json.starts_with('{') && json.ends_with('}') { json } else { json.trim() })
 }
 
 /// The text of bytes that are an object by their beginning.

@@ -1,9 +1,8 @@
 //! The identity of a document: 128 bits that are the same wherever and whenever the record is read.
 
-use xxhash_rust::xxh3::xxh3_128;
-
 use crate::buffer::Buffer;
 use crate::digits::decimal;
+use crate::xxh3;
 
 /// Hashes the inputs of an identity. The algorithm is frozen, because `_id`s outlive versions: XXH3-128 with seed 0
 /// over, for each input that is present, its number (32 bits, little endian), the length of its text in bytes (64
@@ -45,7 +44,7 @@ impl Identity {
 
     /// The identity.
     pub fn finish(&self) -> u128 {
-        xxh3_128(self.0.as_slice())
+        xxh3::hash(self.0.as_slice())
     }
 }
 
@@ -53,7 +52,7 @@ impl Identity {
 /// added, modulo 2^128. It is the product of two XXH3-128 with seed 0: of the value's JSON text as delivered, and of the
 /// key (escapes resolved), made odd so that no value is lost. Frozen too.
 pub(crate) fn member(key: u128, json: &str) -> u128 {
-    product(xxh3_128(json.as_bytes()), key)
+    product(xxh3::hash(json.as_bytes()), key)
 }
 
 /// The product of two numbers modulo 2^128, from halves: for WebAssembly, which has no such instruction, the compiler calls a
@@ -62,18 +61,14 @@ pub(crate) fn member(key: u128, json: &str) -> u128 {
 #[allow(clippy::cast_possible_truncation, reason = "takes numbers apart")]
 fn product(left: u128, right: u128) -> u128 {
     let [left, right] = [left, right].map(|number| ((number >> 64) as u64, number as u64));
-    let high = left.0.wrapping_mul(right.1).wrapping_add(left.1.wrapping_mul(right.0));
-    let [left, right] = [left.1, right.1].map(|number| (number >> 32, number & 0xFFFF_FFFF));
-    let low = left.1 * right.1;
-    let middle = left.0 * right.1 + (low >> 32);
-    let other = left.1 * right.0 + (middle & 0xFFFF_FFFF);
-    let high = high.wrapping_add(left.0 * right.0).wrapping_add(middle >> 32).wrapping_add(other >> 32);
-    u128::from(high) << 64 | u128::from(other << 32 | low & 0xFFFF_FFFF)
+    let (low, high) = xxh3::product(left.1, right.1);
+    let high = high.wrapping_add(left.0.wrapping_mul(right.1)).wrapping_add(left.1.wrapping_mul(right.0));
+    u128::from(high) << 64 | u128::from(low)
 }
 
 /// The part of a member's share in an identity that comes from its key.
 pub fn member_key(key: &str) -> u128 {
-    xxh3_128(key.as_bytes()) | 1
+    xxh3::hash(key.as_bytes()) | 1
 }
 
 /// The share of a member that is null.
@@ -110,7 +105,7 @@ fn digits(number: u64) -> [u8; 8] {
 
 /// The identity of bytes that have none of their own: XXH3-128 with seed 0.
 pub fn hash(bytes: &[u8]) -> u128 {
-    xxh3_128(bytes)
+    xxh3::hash(bytes)
 }
 
 #[cfg(test)]

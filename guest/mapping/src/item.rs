@@ -4,7 +4,7 @@ use crate::kept::{Kept, write_kept};
 use crate::record::Record;
 use crate::table::{From, Scope};
 use crate::text::Text;
-use crate::values::Values;
+use crate::values::{Numbers, Values};
 use crate::write::{self, ObjectWriter};
 
 impl<'r> Record<'_, 'r> {
@@ -17,9 +17,9 @@ impl<'r> Record<'_, 'r> {
         out: &mut Text,
     ) -> bool {
         let mut writer = ObjectWriter::new(out, scope.objects);
-        self.numbers.begin(scope.outputs.len(), scope.outputs_always);
-        self.numbers.gather(values.touched(), scope.outputs_of);
-        while let Some(output) = self.numbers.pop().and_then(|number| scope.outputs.get(usize::from(number))) {
+        let mut numbers = Numbers::new(scope.outputs_always);
+        numbers.gather(values.touched(), scope.outputs_of);
+        for output in numbers.filter_map(|number| scope.outputs.get(usize::from(number))) {
             if output.duplicate && !self.duplicates {
                 continue;
             }
@@ -27,11 +27,11 @@ impl<'r> Record<'_, 'r> {
                 From::Value(value) => {
                     let value = values.get(value);
                     if !value.is_missing() {
-                        writer.field(output.object, output.key, |out| write::value(&value, out));
+                        writer.field(output.object, &output.key, |out| write::value(&value, out));
                     }
                 }
                 From::First(all) => {
-                    writer.field(output.object, output.key, |out| write::value(&values.first(all), out));
+                    writer.field(output.object, &output.key, |out| write::value(&values.first(all), out));
                 }
                 From::Rest => write_kept(kept, output.object, &mut writer),
                 From::Accumulator(_) | From::Builtin(_) => {}

@@ -25,6 +25,6 @@ pub(crate) fn forget_repeats(kept: &mut Vec<Kept<'_>>) {
 /// Writes the unknown keys that an object keeps, in the record's order.
 pub(crate) fn write_kept(kept: &[Kept<'_>], object: u16, writer: &mut ObjectWriter<'_>) {
     for member in kept.iter().filter(|member| member.object == object) {
-        writer.field(object, &member.key, |out| write::json(member.value, out));
+        writer.member(object, &member.key, |out| write::json(member.value, out));
     }
 }

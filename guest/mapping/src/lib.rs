@@ -42,6 +42,7 @@ mod values;
 mod walk;
 mod words;
 mod write;
+mod xxh3;
 
 pub use arena::{Arena, List};
 pub use args::{Args, Function, Lookup, NoLookup, Results};

@@ -10,7 +10,7 @@ use crate::table::{Accumulator, Lift, Node, Scope, Table};
 use crate::text::Text;
 use crate::trace::{Trace, place};
 use crate::value::Value;
-use crate::values::{Numbers, Values};
+use crate::values::Values;
 use crate::write;
 
 /// What is gathered beside the values of scopes.
@@ -39,7 +39,6 @@ pub(crate) struct Record<'t, 'r> {
     pub(crate) results: Results<'r>,
     /// Room for the values of items.
     pub(crate) spare: Vec<Values<'r>>,
-    pub(crate) numbers: Numbers,
     /// Notes for an explanation, where one is wanted.
     pub(crate) trace: Option<Box<Trace>>,
 }
@@ -51,7 +50,6 @@ pub(crate) struct Room {
     gathered: Vec<Gathered<'static>>,
     results: Results<'static>,
     spare: Vec<Values<'static>>,
-    numbers: Numbers,
 }
 
 impl<'t, 'r> Record<'t, 'r> {
@@ -63,7 +61,7 @@ impl<'t, 'r> Record<'t, 'r> {
         duplicates: bool,
         room: Room,
     ) -> (Self, Values<'r>) {
-        let Room { mut values, mut gathered, results, spare, numbers } = room;
+        let Room { mut values, mut gathered, results, spare } = room;
         values.reset(&table.scope);
         gathered.resize_with(table.accumulators.len(), Gathered::default);
         let record = Self {
@@ -81,7 +79,6 @@ impl<'t, 'r> Record<'t, 'r> {
             whole: 0,
             results,
             spare,
-            numbers,
             trace: None,
         };
         (record, values)
@@ -94,7 +91,6 @@ impl<'t, 'r> Record<'t, 'r> {
             gathered: self.gathered.into_iter().map(Gathered::recycle).collect(),
             results: self.results.recycle(),
             spare: self.spare.into_iter().map(Values::recycle).collect(),
-            numbers: self.numbers,
         }
     }
 

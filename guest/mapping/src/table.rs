@@ -5,9 +5,13 @@
 
 use crate::args::Function;
 use crate::text::same;
+use crate::value::unescape;
 
 /// No index.
 pub const NONE: u16 = u16::MAX;
+
+/// More cells than these, or outputs, no scope can have.
+pub const NUMBERS: usize = 1024;
 
 /// All that turns a record of one kind into a document.
 #[derive(Debug)]
@@ -353,7 +357,7 @@ pub struct Output {
     /// Object that holds it.
     pub object: u16,
     /// `,"key":`
-    pub key: &'static str,
+    pub key: Key,
     /// Its value.
     pub from: From,
     /// Whether it is left out unless duplicates are preserved.
@@ -361,6 +365,49 @@ pub struct Output {
     /// The row of each value of `from`, as an index into [`Table::rows`]; none where the engine gives it, and where
     /// [`Lift`]s say it.
     pub rows: &'static [u16],
+}
+
+/// The key of a field, as it is written: `,"key":`.
+#[derive(Clone, Copy)]
+pub struct Key {
+    text: &'static str,
+    /// The text and what is never read behind it: most keys are copied as a whole, however long they are.
+    padded: [u8; Self::PADDED],
+}
+
+impl Key {
+    /// Bytes that are copied; a key may be longer.
+    pub(crate) const PADDED: usize = 32;
+
+    /// A key by its text.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Self {
+        let mut padded = [0; Self::PADDED];
+        let (mut from, mut to): (&[u8], &mut [u8]) = (text.as_bytes(), &mut padded);
+        while let (Some((byte, rest)), Some((place, room))) = (from.split_first(), to.split_first_mut()) {
+            *place = *byte;
+            (from, to) = (rest, room);
+        }
+        Self { text, padded }
+    }
+
+    /// `,"key":`
+    #[inline]
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// The first bytes of the text, and what is behind it where it is shorter.
+    #[inline]
+    pub(crate) fn padded(&self) -> &[u8; Self::PADDED] {
+        &self.padded
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.text.fmt(formatter)
+    }
 }
 
 /// Where an output's value comes from.
@@ -430,9 +477,17 @@ impl Builtin {
 
 impl Node {
     /// The kid of a key.
+    #[inline(always)]
     pub(crate) fn kid(&self, key: &str) -> Option<&'static Kid> {
         let number = find(self.index, key, |number| self.kids.get(usize::from(number)).map(|kid| kid.key))?;
         self.kids.get(usize::from(number))
+    }
+
+    /// The kid of a key that is written with escapes.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn kid_escaped(&self, key: &str) -> Option<&'static Kid> {
+        self.kid(&unescape(key))
     }
 }
 

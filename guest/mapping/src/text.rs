@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::buffer::Buffer;
+use crate::table::Key;
 
 /// A text under construction.
 #[derive(Clone, Default)]
@@ -19,6 +20,15 @@ impl Text {
     #[inline]
     pub fn push_str(&mut self, text: &str) {
         self.0.append(text.as_bytes());
+    }
+
+    /// Adds the key of a field.
+    #[inline]
+    pub(crate) fn push_key(&mut self, key: &Key) {
+        match key.text().len() {
+            length @ ..=Key::PADDED => self.0.push_first(key.padded(), length),
+            _ => self.push_str(key.text()),
+        }
     }
 
     /// Adds a character.

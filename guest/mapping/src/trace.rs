@@ -205,7 +205,7 @@ pub(crate) fn object_path(objects: &'static [Object], output: &Output) -> String
     let chain = objects.get(usize::from(output.object)).map_or(&[][..], |object| object.chain);
     let opens = chain.iter().filter_map(|object| objects.get(usize::from(*object)));
     let keys = opens.map(Object::key);
-    let key = output.key.strip_prefix(',').and_then(|key| key.strip_suffix(':'));
+    let key = output.key.text().strip_prefix(',').and_then(|key| key.strip_suffix(':'));
     keys.chain(key).fold(String::new(), |path, key| join(&path, &unquoted(key)))
 }
 

@@ -51,7 +51,7 @@ impl<'r> Value<'r> {
     }
 
     /// As [`from_json`](Self::from_json), of what a cursor has read.
-    #[inline]
+    #[inline(always)]
     pub fn read(json: Json<'r>) -> Self {
         match json.plain {
             true if json.text.len() > 2 => Value::Quoted { json: json.text, text: inner(json.text) },

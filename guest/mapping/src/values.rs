@@ -3,7 +3,7 @@
 //! A table has hundreds of slots, because it knows every property of every kind of item; a record fills some twenty.
 //! So what was touched is remembered: clearing, computing and writing cost what the record has, not what it could have.
 
-use crate::table::Scope;
+use crate::table::{NUMBERS, Scope};
 use crate::value::Value;
 
 /// Values by index, absent until set.
@@ -111,33 +111,38 @@ pub(crate) fn emptied<T, U>(mut list: Vec<T>) -> Vec<U> {
     list.into_iter().filter_map(|_| None).collect()
 }
 
-/// A set of small numbers, taken out in ascending order.
-#[derive(Debug, Default)]
+/// A set of numbers below [`NUMBERS`], taken out in ascending order.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
-    words: Vec<u64>,
-    /// The first word that may have a number.
-    first: usize,
+    words: [u64; WORDS],
+    /// The word whose numbers are being taken out, and those of them that are left.
+    word: usize,
+    bits: u64,
 }
 
+const WORDS: usize = NUMBERS / 64;
+
 impl Numbers {
-    /// Those numbers below a count that are always in.
-    pub(crate) fn begin(&mut self, count: usize, always: &[u16]) {
-        self.words.clear();
-        self.words.resize(count / 64 + 1, 0);
-        self.first = 0;
-        self.insert_all(always);
+    /// Those numbers that are always in.
+    pub(crate) fn new(always: &[u16]) -> Self {
+        let mut numbers = Self::default();
+        numbers.insert_all(always);
+        numbers
     }
 
     /// The numbers that `of` names for each index.
     pub(crate) fn gather(&mut self, indexes: &[u16], of: &[&[u16]]) {
-        for numbers in indexes.iter().filter_map(|index| of.get(usize::from(*index))) {
-            self.insert_all(numbers);
+        for index in indexes {
+            if let Some(numbers) = of.get(usize::from(*index)) {
+                self.insert_all(numbers);
+            }
         }
     }
 
+    #[inline]
     fn insert_all(&mut self, numbers: &[u16]) {
         for number in numbers {
-            if let Some(bits) = self.words.get_mut(usize::from(number / 64)) {
+            if let Some(bits) = self.words.get_mut(usize::from(number / 64) % WORDS) {
                 *bits |= 1 << (number % 64);
             }
         }
@@ -146,22 +151,24 @@ impl Numbers {
     /// Leaves the numbers of a bit set, where there is one.
     pub(crate) fn retain(&mut self, only: Option<&[u64]>) {
         let Some(only) = only else { return };
-        self.words.truncate(only.len());
-        self.words.iter_mut().zip(only).for_each(|(word, bits)| *word &= bits);
+        let bits = only.iter().copied().chain(std::iter::repeat(0));
+        self.words.iter_mut().zip(bits).for_each(|(word, bits)| *word &= bits);
     }
+}
+
+impl Iterator for Numbers {
+    type Item = u16;
 
     /// Takes the smallest number out.
-    pub(crate) fn pop(&mut self) -> Option<u16> {
-        loop {
-            let bits = self.words.get_mut(self.first)?;
-            if *bits == 0 {
-                self.first += 1;
-                continue;
-            }
-            let bit = bits.trailing_zeros();
-            *bits &= *bits - 1;
-            return u16::try_from(self.first * 64).ok()?.checked_add(u16::try_from(bit).ok()?);
+    #[inline]
+    fn next(&mut self) -> Option<u16> {
+        while self.bits == 0 {
+            self.bits = *self.words.get(self.word)?;
+            self.word += 1;
         }
+        let bit = self.bits.trailing_zeros();
+        self.bits &= self.bits - 1;
+        u16::try_from(self.word * 64 - 64 + bit as usize).ok()
     }
 }
 
@@ -171,10 +178,10 @@ mod tests {
 
     #[test]
     fn numbers_come_out_once_and_in_order() {
-        let mut numbers = Numbers::default();
-        numbers.begin(201, &[0]);
-        numbers.gather(&[1, 0, 1], &[&[3, 200], &[64, 3]]);
-        let taken: Vec<u16> = std::iter::from_fn(|| numbers.pop()).collect();
-        assert_eq!(taken, [0, 3, 64, 200]);
+        let mut numbers = Numbers::new(&[0]);
+        numbers.gather(&[1, 0, 1], &[&[3, 1000], &[64, 3]]);
+        assert_eq!(numbers.clone().collect::<Vec<_>>(), [0, 3, 64, 1000]);
+        numbers.retain(Some(&[1 << 3, u64::MAX]));
+        assert_eq!(numbers.collect::<Vec<_>>(), [3, 64]);
     }
 }

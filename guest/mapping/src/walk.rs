@@ -40,25 +40,23 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     }
 
     /// Reads the members of an object that are listed already.
-    fn listed(&mut self, node: &'static Node, json: &'r str, mut members: &[Member]) -> Result<(), Broken> {
+    fn listed(&mut self, node: &'static Node, json: &'r str, members: &[Member]) -> Result<(), Broken> {
         let identified = self.record.begin_identity(node);
-        while let Some((member, rest)) = members.split_first() {
-            let (inner, rest) = rest.split_at_checked(member.inner.unwrap_or(0)).unwrap_or((&[], rest));
-            members = rest;
+        let mut at = 0;
+        while let Some(member) = members.get(at) {
+            at += 1;
             let value = member.value(json);
-            let key = name(member.key(json), member.escaped);
-            let Some(kid) = node.kid(&key) else {
-                self.unlisted(node, &key, value, identified);
-                continue;
-            };
-            let below = self.scope.nodes.get(usize::from(kid.node));
-            if kid.slot != NONE {
-                self.keep(node, kid, value, identified);
-            } else if let (Some(node), Some(_)) = (below, member.inner) {
-                self.listed(node, json, inner)?;
-            } else {
-                self.descend(kid, &mut Cursor::new(value.text))?;
+            let key = member.key(json);
+            let kid = if member.escaped { node.kid_escaped(key) } else { node.kid(key) };
+            match (kid, member.inner) {
+                (None, _) => self.unlisted(node, &name(key, member.escaped), value, identified),
+                (Some(kid), _) if kid.slot != NONE => self.keep(node, kid, value, identified),
+                (Some(kid), Some(count)) if let Some(node) = self.scope.nodes.get(usize::from(kid.node)) => {
+                    self.listed(node, json, members.get(at..at + count).unwrap_or_default())?;
+                }
+                (Some(kid), _) => self.descend(kid, &mut Cursor::new(value.text))?,
             }
+            at += member.inner.unwrap_or(0);
         }
         Ok(())
     }
@@ -71,9 +69,9 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         cursor.open();
         let identified = self.record.begin_identity(node);
         while let Some(key) = cursor.key()? {
-            let key = name(key.inner(), key.escaped);
-            match node.kid(&key) {
-                None => self.unlisted(node, &key, cursor.value()?, identified),
+            let kid = if key.escaped { node.kid_escaped(key.inner()) } else { node.kid(key.inner()) };
+            match kid {
+                None => self.unlisted(node, &name(key.inner(), key.escaped), cursor.value()?, identified),
                 Some(kid) if kid.slot != NONE => self.keep(node, kid, cursor.value()?, identified),
                 Some(kid) => self.descend(kid, cursor)?,
             }
@@ -82,6 +80,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     }
 
     /// A member that the table does not know.
+    #[cold]
     fn unlisted(&mut self, node: &'static Node, key: &str, value: Json<'r>, identified: bool) {
         if identified {
             self.record.add_member(identity::member(identity::member_key(key), value.text));
@@ -90,6 +89,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     }
 
     /// A member whose value is kept whole.
+    #[inline(always)]
     fn keep(&mut self, node: &'static Node, kid: &'static Kid, value: Json<'r>, identified: bool) {
         if value.text == "null" {
             // Half of the members are: there is nothing to look into.
@@ -165,7 +165,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     }
 
     /// Fills the slot of a kid, unless the fields that it is copied to cannot hold the value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fill(&mut self, node: &'static Node, kid: &'static Kid, json: Json<'r>) {
         if json.plain && kid.presence == NONE && kid.shape != Shape::Object {
             // Most are that.
@@ -175,6 +175,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
         }
     }
 
+    #[inline(never)]
     fn fill_any(&mut self, node: &'static Node, kid: &'static Kid, json: Json<'r>) {
         if kid.presence != NONE && json.text != "null" {
             self.values.set(kid.presence, Value::Bool(true));
@@ -225,7 +226,7 @@ impl<'r> ScopeReader<'_, '_, 'r> {
             write::string(key, &mut text);
             text.push(':');
             let text = text.into_string();
-            let taken = self.scope.outputs.iter().any(|output| output.object == node.keep && output.key == text)
+            let taken = self.scope.outputs.iter().any(|output| output.object == node.keep && output.key.text() == text)
                 || self.scope.objects.iter().any(|object| {
                     text.strip_prefix(',')
                         == Some(object.open_from(object.chain.len().saturating_sub(1)).trim_end_matches('{'))
@@ -298,7 +299,6 @@ impl<'r> Record<'_, 'r> {
 }
 
 /// A key as the table has it.
-#[inline]
 fn name(key: &str, escaped: bool) -> Cow<'_, str> {
     if escaped { unescape(key) } else { Cow::Borrowed(key) }
 }

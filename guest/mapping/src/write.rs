@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use defenderbeat_records::plain_length;
 
 use crate::digits::decimal;
-use crate::table::Object;
+use crate::table::{Key, Object};
 use crate::text::Text;
 use crate::time;
 use crate::value::{Value, is_container};
@@ -35,15 +35,31 @@ impl<'w> ObjectWriter<'w> {
         Self { out, objects, current: object, fresh, start: 0 }
     }
 
-    /// Writes one field: `key` is `,"name":`. Nothing is written where `value` writes nothing.
-    #[inline]
-    pub(crate) fn field(&mut self, object: u16, key: &str, value: impl FnOnce(&mut Text) -> bool) {
+    /// Writes one field. Nothing is written where `value` writes nothing.
+    #[inline(always)]
+    pub(crate) fn field(&mut self, object: u16, key: &Key, value: impl FnOnce(&mut Text) -> bool) {
+        let before = self.out.len();
+        if self.current == object && !self.fresh {
+            self.out.push_key(key);
+        } else {
+            self.enter(object, key.text());
+        }
+        self.end_field(object, before, value);
+    }
+
+    /// As [`field`](Self::field), with a key that is no table's: `,"name":`.
+    pub(crate) fn member(&mut self, object: u16, key: &str, value: impl FnOnce(&mut Text) -> bool) {
         let before = self.out.len();
         if self.current == object && !self.fresh {
             self.out.push_str(key);
         } else {
             self.enter(object, key);
         }
+        self.end_field(object, before, value);
+    }
+
+    #[inline(always)]
+    fn end_field(&mut self, object: u16, before: usize, value: impl FnOnce(&mut Text) -> bool) {
         if value(self.out) {
             self.current = object;
             self.fresh = false;
@@ -87,7 +103,7 @@ impl<'w> ObjectWriter<'w> {
     /// Writes fields that follow each other in one piece: what stands between the key of the first, which belongs to
     /// object `first`, and the value of the last, which belongs to object `last`.
     pub(crate) fn run(&mut self, first: u16, last: u16, text: impl FnOnce(&mut Text)) {
-        self.field(first, ",", |out| {
+        self.member(first, ",", |out| {
             text(out);
             true
         });
@@ -106,12 +122,22 @@ impl<'w> ObjectWriter<'w> {
 }
 
 /// Writes a value; false, and nothing written, where it is empty.
+#[inline]
 pub(crate) fn value(value: &Value<'_>, out: &mut Text) -> bool {
+    match value {
+        // Mostly it is that.
+        Value::Quoted { json, .. } => out.push_str(json),
+        value => return other(value, out),
+    }
+    true
+}
+
+#[inline(never)]
+fn other(value: &Value<'_>, out: &mut Text) -> bool {
     match value {
         Value::Missing => return false,
         Value::Raw(json) => return self::json(json, out),
-        Value::Quoted { json, .. } => out.push_str(json),
-        Value::Json(json) => out.push_str(json),
+        Value::Quoted { json, .. } | Value::Json(json) => out.push_str(json),
         Value::Text(text) => string(text, out),
         Value::Long(number) => out.push_ascii_slice(decimal(*number, &mut [0; 24])),
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),

@@ -2,8 +2,9 @@
 //! passes over what is not needed. What was passed is valid JSON; nesting costs neither stack nor noticeable memory.
 //! Keys that come twice, numbers beyond any precision and halves of surrogate pairs are JSON, too.
 
+use crate::blocks::{BLOCK, no_digits};
 use crate::grammar::Nest;
-use crate::words::{each, lowest, special};
+use crate::strings::{STRING, any_quoted, plain_string, quoted};
 
 /// What is read is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +93,8 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         let from = self.at;
-        let (end, escaped) = quoted(self.text.as_bytes(), from).ok_or(Broken)?;
-        self.at = colon(self.text.as_bytes(), end).ok_or(Broken)?;
+        let (end, escaped, value) = key(self.text.as_bytes(), from).ok_or(Broken)?;
+        self.at = value;
         Ok(Some(Key { quoted: self.text.get(from..end).ok_or(Broken)?, escaped }))
     }
 
@@ -170,9 +171,27 @@ fn skip_white(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Behind the colon that follows a key, and the white space around it.
+/// A member's name that begins at a place: its end, whether there are escapes in it, and where the value begins.
 #[inline]
-pub(crate) fn colon(bytes: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn key(bytes: &[u8], at: usize) -> Option<(usize, bool, usize)> {
+    // Mostly a colon and the value follow at once.
+    if let Some(near) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ STRING + 2 }>())
+        && let Some(length) = plain_string(near)
+        && let Some([b':', b'!'..=b'~']) = near.get(length..length + 2)
+    {
+        return Some((at + length, false, at + length + 1));
+    }
+    any_key(bytes, at)
+}
+
+/// As [`key`].
+fn any_key(bytes: &[u8], at: usize) -> Option<(usize, bool, usize)> {
+    let (end, escaped) = any_quoted(bytes, at)?;
+    Some((end, escaped, colon(bytes, end)?))
+}
+
+/// Behind the colon that follows a key, and the white space around it.
+fn colon(bytes: &[u8], at: usize) -> Option<usize> {
     let at = after_white(bytes, at);
     (bytes.get(at) == Some(&b':')).then(|| after_white(bytes, at + 1))
 }
@@ -198,7 +217,7 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
                     at += 1;
                 } else {
                     nest.push(true);
-                    at = colon(bytes, quoted(bytes, at)?.0)?;
+                    at = key(bytes, at)?.2;
                     continue;
                 }
             }
@@ -222,8 +241,7 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
             at = after_white(bytes, at);
             match (bytes.get(at)?, nest.object()) {
                 (b',', true) => {
-                    let key = after_white(bytes, at + 1);
-                    at = colon(bytes, quoted(bytes, key)?.0)?;
+                    at = key(bytes, after_white(bytes, at + 1))?.2;
                     break;
                 }
                 (b',', false) => {
@@ -243,20 +261,28 @@ fn container(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// The end of a number or literal.
 #[inline]
 fn scalar(bytes: &[u8], at: usize) -> Option<usize> {
-    let word: &[u8] = match bytes.get(at)? {
-        b'n' => b"null",
-        b't' => b"true",
-        b'f' => b"false",
-        b'-' => return number(bytes, at + 1),
-        b'0'..=b'9' => return number(bytes, at),
-        _ => return None,
-    };
-    let end = at + word.len();
-    (bytes.get(at..end)? == word).then_some(end)
+    match bytes.get(at..)?.first_chunk::<4>() {
+        Some(b"null" | b"true") => Some(at + 4),
+        Some(b"fals") => (bytes.get(at + 4) == Some(&b'e')).then_some(at + 5),
+        _ => number(bytes, at + usize::from(bytes.get(at) == Some(&b'-'))),
+    }
 }
 
 /// The end of a number, behind its sign.
-fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
+#[inline]
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    // Mostly digits are all of it.
+    if let Some(near) = bytes.get(at..)?.first_chunk::<BLOCK>() {
+        let length = no_digits(near).trailing_zeros() as usize;
+        if let (b'1'..=b'9', Some(b',' | b'}' | b']')) = (near[0], near.get(length)) {
+            return Some(at + length);
+        }
+    }
+    any_number(bytes, at)
+}
+
+/// As [`number`].
+fn any_number(bytes: &[u8], mut at: usize) -> Option<usize> {
     at = match bytes.get(at)? {
         b'0' => at + 1,
         _ => digits(bytes, at)?,
@@ -282,80 +308,4 @@ fn digits(bytes: &[u8], at: usize) -> Option<usize> {
         end += 1;
     }
     (end > at).then_some(end)
-}
-
-/// The end of a string that begins at a place, and whether there are escapes in it.
-#[inline]
-pub(crate) fn quoted(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
-    if bytes.get(at) != Some(&b'"') {
-        return None;
-    }
-    let at = plain(bytes, at + 1);
-    match bytes.get(at) {
-        Some(b'"') => Some((at + 1, false)),
-        Some(b'\\') => Some((escaped(bytes, at)?, true)),
-        _ => None,
-    }
-}
-
-/// The end of a string from its first escape on.
-fn escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => match bytes.get(at + 1)? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
-                b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
-                _ => return None,
-            },
-            0..0x20 => return None,
-            _ => at = plain(bytes, at),
-        }
-    }
-}
-
-/// How many bytes stand before the first quote, backslash or control character: those that JSON text has as they are.
-#[inline]
-#[must_use]
-pub fn plain_length(text: &[u8]) -> usize {
-    plain(text, 0)
-}
-
-/// Where the next quote, backslash or control character stands.
-#[inline]
-fn plain(bytes: &[u8], mut at: usize) -> usize {
-    // Mostly it is near; a turn of a loop would look at the deadline, too.
-    for _ in 0..4 {
-        match word(bytes, at) {
-            Some(0) => at += 8,
-            Some(hits) => return at + lowest(hits),
-            None => return last_plain(bytes, at),
-        }
-    }
-    loop {
-        match word(bytes, at) {
-            Some(0) => at += 8,
-            Some(hits) => return at + lowest(hits),
-            None => return last_plain(bytes, at),
-        }
-    }
-}
-
-/// Which of the next eight bytes are not plain.
-#[inline]
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(special(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?)))
-}
-
-/// As [`plain`], where less than eight bytes are left.
-fn last_plain(bytes: &[u8], at: usize) -> usize {
-    let left = bytes.len().saturating_sub(at);
-    if let Some(last) = bytes.last_chunk::<8>().filter(|_| (1..8).contains(&left)) {
-        // The bytes before are not asked for.
-        let before = u64::MAX >> (8 * left);
-        let hits = special(u64::from_le_bytes(*last) & !before | each(b' ') & before);
-        return if hits == 0 { bytes.len() } else { bytes.len() - 8 + lowest(hits) };
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
 }

@@ -5,7 +5,7 @@
 //! It can stop after any byte and go on later, and keeps one bit for each level of nesting, so depth costs neither
 //! stack nor noticeable memory.
 
-use crate::words::{each, lowest, zeros};
+use crate::blocks::{BLOCK, text_ends};
 
 /// What stopped [`Grammar::run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -357,13 +357,12 @@ fn ends_scalar(byte: u8) -> bool {
 /// Where the next quote, backslash or line feed stands.
 #[inline]
 fn text_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let hits = zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\')) | zeros(word ^ each(b'\n'));
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let hits = text_ends(block);
         if hits != 0 {
-            return at + lowest(hits);
+            return at + hits.trailing_zeros() as usize;
         }
-        at += 8;
+        at += BLOCK;
     }
     while let Some(&byte) = bytes.get(at) {
         if matches!(byte, b'"' | b'\\' | b'\n') {

@@ -31,14 +31,15 @@
 //! - A list that ends early gives a malformed piece, which is empty if all that is missing are closing brackets; so
 //!   a page that was cut is told from a whole one.
 
+mod blocks;
 mod cursor;
 mod grammar;
 mod members;
 mod outline;
 mod scan;
 mod splitter;
+mod strings;
 mod text;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -47,9 +48,10 @@ use grammar::{Grammar, Step};
 use members::Members;
 use scan::{Found, Scan};
 
-pub use cursor::{Broken, Cursor, Json, Key, plain_length};
+pub use cursor::{Broken, Cursor, Json, Key};
 pub use outline::{Member, Outline};
 pub use splitter::Splitter;
+pub use strings::plain_length;
 
 /// Limit of the size of a record unless another one is given: 64 MiB.
 pub const DEFAULT_MAX_RECORD_SIZE: usize = 64 << 20;

@@ -196,6 +196,19 @@ fn an_end_that_comes_early_is_told() {
 }
 
 #[test]
+fn strings_end_wherever_their_quote_stands() {
+    for (before, after) in (0..40).flat_map(|before| [0, 1, 9, 17, 33].map(|after| (before, after))) {
+        let (before, after) = ("x".repeat(before), "y".repeat(after));
+        for found in ["", "\\\"", "\\\\", "é", "\t", "}"] {
+            let record = format!("{{\"a\":\"{before}{found}{after}\"}}");
+            assert_eq!(pieces(format!("{record}\n{{}}")), [format!("R{record}"), "R{}".into()]);
+        }
+        let line = format!("{{\"a\":\"{before}");
+        assert_eq!(pieces(format!("{line}\n{{}}\n")), [format!("M{line}"), "R{}".into()]);
+    }
+}
+
+#[test]
 fn depth_costs_no_stack() {
     let depth = 1_000_000;
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));

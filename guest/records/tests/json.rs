@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use defenderbeat_records::{Broken, Cursor, Json, Member, Outline, split};
+use defenderbeat_records::{Broken, Cursor, Json, Member, Outline, plain_length, split};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
@@ -70,7 +70,13 @@ fn listed<'a>(outline: &Outline, text: &'a str) -> Vec<(String, &'a str)> {
     members
 }
 
+/// As text is, and before much else, where readers look at many bytes together.
 fn check(text: &str) {
+    check_alone(text);
+    check_alone(&format!("{{\"k\":{text},\"l\":\"{}\"}}", "x".repeat(150)));
+}
+
+fn check_alone(text: &str) {
     let is_json = serde_json::from_str::<&RawValue>(text).is_ok();
     assert_eq!(is_passed(text), is_json, "{text:?}");
     assert_eq!(is_walked(text), is_json, "{text:?}");
@@ -103,6 +109,12 @@ fn what_is_json_passes_and_nothing_else() {
         "true",
         "truE",
         "false",
+        "falsE",
+        "falsy",
+        "nuls",
+        "10",
+        "00",
+        "1234567890123456789",
         "\"\"",
         "\"",
         "\"\\\"",
@@ -127,6 +139,9 @@ fn what_is_json_passes_and_nothing_else() {
         "{,}",
         "{\"a\"}",
         "{\"a\":}",
+        "{\"a\",1}",
+        "{\"a\",\"b\"}",
+        "{\"a\"=null}",
         "{\"a\":1,}",
         "{\"a\":1 \"b\":2}",
         "{\"a\" : 1 , \"b\":[ ] }",
@@ -148,6 +163,67 @@ fn what_is_json_passes_and_nothing_else() {
         check(&format!("[{text}]"));
         check(&format!("{{\"k\":{text}}}"));
         check(&format!("{{\"k\":{{\"k\":{text}}} , \"l\" : {text} }}"));
+    }
+}
+
+/// What ends plain text, and what is near to it: neighbours of those bytes, the same ones with the highest bit set.
+const AROUND_PLAIN: &[&str] = &[
+    "",
+    "\"",
+    "\\",
+    "\\\\",
+    "\\\"",
+    "\\n",
+    "\\u00e9",
+    "\\u00e",
+    "\\\\\\\"\\\\",
+    "\0",
+    "\t",
+    "\n",
+    "\u{1f}",
+    " ",
+    "!",
+    "#",
+    "[",
+    "]",
+    "^",
+    "\u{7f}",
+    "\u{80}",
+    "\u{9f}",
+    "\u{a0}",
+    "\u{e2}",
+    "\u{dc}",
+    "\u{700}",
+    "\u{800}",
+    "\u{10ffff}",
+];
+
+#[test]
+fn text_is_plain_up_to_the_first_byte_that_is_not_wherever_it_stands() {
+    for (before, after) in (0..40).flat_map(|before| (0..40).map(move |after| (before, after))) {
+        for found in AROUND_PLAIN {
+            let text = ["x".repeat(before).as_str(), found, &"y".repeat(after)].concat();
+            let plain =
+                text.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(text.len());
+            assert_eq!(plain_length(text.as_bytes()), plain, "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn strings_end_at_their_quote_wherever_it_stands() {
+    for (before, after) in (0..40).flat_map(|before| [0, 1, 9, 17, 33].map(|after| (before, after))) {
+        for found in AROUND_PLAIN {
+            let text = format!("\"{}{found}{}\"", "x".repeat(before), "y".repeat(after));
+            check(&text);
+            check(&format!("{{{text}:{text}}}"));
+            check(&format!("{{{text} : 12,\"k\":{text},{text}:null, {text}:[{text}],\"l\":{{{text}:{text}}}}}"));
+            let start = before.min(text.len() - 1);
+            if text.is_char_boundary(start) {
+                check(&text[..start]);
+                check(&format!("{{\"k\":{}", &text[..start]));
+            }
+        }
     }
 }
 

@@ -185,7 +185,7 @@ fn scope(scope: &Scope, statics: &mut String, counter: &mut usize) -> String {
         };
         let key = if output.from == From::Rest { String::new() } else { format!(",{}:", serde_json::Value::from(key)) };
         format!(
-            "t::Output {{ object: {}, key: {key:?}, from: {from}, duplicate: {}, rows: {} }}",
+            "t::Output {{ object: {}, key: t::Key::new({key:?}), from: {from}, duplicate: {}, rows: {} }}",
             object_id(object),
             output.duplicate,
             list(output.rows.iter().map(|row| number(*row)))

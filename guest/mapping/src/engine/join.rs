@@ -154,13 +154,12 @@ impl Engine {
         let others = self.table.sides.iter().position(|one| std::ptr::eq(one, side));
         let others = others.and_then(|number| self.sides.0.get(number)).map_or(&[][..], Vec::as_slice);
         let others = |number: u16| others.get(usize::from(number)).copied().unwrap_or_default();
-        let mut numbers = Numbers::default();
-        numbers.begin(scope.outputs.len(), scope.outputs_always);
+        let mut numbers = Numbers::new(scope.outputs_always);
         numbers.gather(values.touched(), scope.outputs_of);
         numbers.retain(Some(side.outputs));
         let mut runs: Vec<(Run, Text)> = Vec::new();
         let mut before = NONE;
-        while let Some(number) = numbers.pop() {
+        for number in numbers {
             let Some(output) = scope.outputs.get(usize::from(number)) else { break };
             if output.duplicate && !self.settings.preserve_duplicate_custom_fields {
                 continue;
@@ -181,7 +180,7 @@ impl Engine {
             }
             before = number;
             if let Some((run, text)) = runs.last_mut() {
-                ObjectWriter::within(text, scope.objects, run.objects.1).field(output.object, output.key, |out| {
+                ObjectWriter::within(text, scope.objects, run.objects.1).field(output.object, &output.key, |out| {
                     out.push_str(&json);
                     true
                 });
