@@ -128,6 +128,44 @@ fn a_failure_of_a_record_says_so_and_loses_nothing() {
 }
 
 #[test]
+fn additional_fields_stay_without_what_is_empty_or_has_a_field_of_its_own() {
+    for (table, action, text, stays) in [
+        ("DeviceFileEvents", "FileCreated", r#"{"a":1,"b":"x y"}"#, json!({"a": 1, "b": "x y"})),
+        ("DeviceFileEvents", "FileCreated", r#" { "a" : 1 , "b":[ {} , 2 ] } "#, json!({"a": 1, "b": [2]})),
+        ("DeviceFileEvents", "FileCreated", r#"{"a":null,"b":2,"c":"","d":{"e":[]},"f":3}"#, json!({"b": 2, "f": 3})),
+        ("DeviceFileEvents", "FileCreated", r#"{"\u0061":1,"b\"":2,"":3}"#, json!({"a": 1, "b\"": 2, "": 3})),
+        // Of members with one name the last counts.
+        ("DeviceFileEvents", "FileCreated", r#"{"a":1,"b":2,"\u0061":3}"#, json!({"a": 3, "b": 2})),
+        (
+            "DeviceNetworkEvents",
+            "x",
+            r#"{"direction":"In","a":1,"direction":{"b":2}}"#,
+            json!({"a": 1, "direction": {"b": 2}}),
+        ),
+        ("DeviceNetworkEvents", "x", r#"{"a":1,"direction":"In","b":2}"#, json!({"a": 1, "b": 2})),
+        ("DeviceNetworkEvents", "x", r#"{"direction":"Out"}"#, Value::Null),
+        (
+            "DeviceNetworkEvents",
+            "dnsconnectionINSPECTED",
+            r#"{"query":"a.b","x":1,"TTLs":"[5,\"6\"]","answers":"[\"c\",[]]","AA":"true"}"#,
+            json!({"x": 1, "answers": "[\"c\",[]]", "AA": "true"}),
+        ),
+        (
+            "DeviceEvents",
+            "OpenProcessApiCall",
+            r#"{"DesiredAccess":"0x10","RegionSize":"-1"}"#,
+            json!({"RegionSize": "-1"}),
+        ),
+        ("DeviceFileEvents", "FileCreated", "{}", Value::Null),
+        ("DeviceFileEvents", "FileCreated", "null", Value::Null),
+    ] {
+        let document = map(&record(table, json!({"ActionType": action, "AdditionalFields": text}))).documents.remove(0);
+        assert_eq!(document["m365_defender"]["event"]["additional_fields"], stays, "{text}");
+        assert_eq!(document["error"], Value::Null, "{text}");
+    }
+}
+
+#[test]
 fn a_field_that_cannot_be_mapped_is_named_and_kept() {
     let properties =
         json!({"RemoteIP": "999.1.1.1", "LocalIP": "-", "RemotePort": "443", "AdditionalFields": "{broken"});

@@ -8,7 +8,7 @@ pub(crate) fn pairs(numbers: [u32; 4]) -> [u8; 8] {
     let [a, b, c, d] = numbers.map(u64::from);
     let lanes = a | b << 16 | c << 32 | d << 48;
     // A hundred and three 1024ths are a tenth, near enough for numbers below 100.
-    let tens = (lanes * 103 >> 10) & 0x000F_000F_000F_000F;
+    let tens = ((lanes * 103) >> 10) & 0x000F_000F_000F_000F;
     let ones = lanes - tens * 10;
     (tens | ones << 8 | each(b'0')).to_le_bytes()
 }

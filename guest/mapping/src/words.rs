@@ -17,8 +17,14 @@ pub(crate) fn lowest(word: u64) -> usize {
     (word.trailing_zeros() / 8) as usize
 }
 
-/// Where, from a place on, the first byte stands that `hits` gives a high bit, of the lowest of which it is certain, and
-/// `is` says so, too.
+/// Where a byte stands first.
+#[inline]
+pub(crate) fn position(bytes: &[u8], byte: u8) -> Option<usize> {
+    find(bytes, 0, |word| zeros(word ^ each(byte)), |other| *other == byte)
+}
+
+/// Where, from a place on, the first byte stands that `hits` gives a high bit; of those only the lowest must be right, and
+/// a zero must have none. `is` says the same of a byte.
 #[inline]
 pub(crate) fn find(bytes: &[u8], mut at: usize, hits: impl Fn(u64) -> u64, is: impl Fn(&u8) -> bool) -> Option<usize> {
     while let Some(word) = bytes.get(at..)?.first_chunk::<8>() {
@@ -27,5 +33,14 @@ pub(crate) fn find(bytes: &[u8], mut at: usize, hits: impl Fn(u64) -> u64, is: i
             hits => return Some(at + lowest(hits)),
         }
     }
-    Some(at + bytes.get(at..)?.iter().position(is)?)
+    let left = bytes.len().checked_sub(at).filter(|left| *left > 0)?;
+    let place = match bytes.last_chunk::<8>() {
+        // The last bytes come to the front, and zeros behind them.
+        Some(last) => match hits(u64::from_le_bytes(*last) >> (64 - 8 * left)) {
+            0 => return None,
+            hits => lowest(hits),
+        },
+        None => bytes.get(at..)?.iter().position(is)?,
+    };
+    Some(at + place)
 }

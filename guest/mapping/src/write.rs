@@ -267,11 +267,15 @@ pub fn is_pruned(json: &str) -> bool {
     let bytes = json.as_bytes();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        at += match (byte, bytes.get(at + 1)) {
-            (b'"', Some(b'"')) | (b'{', Some(b'}')) | (b'[', Some(b']')) => return false,
-            (b' ' | b'\t' | b'\n' | b'\r' | b'n', _) => return false,
-            (b'"', _) => json.get(at..).map_or(1, scalar_length),
-            _ => 1,
+        at = match byte {
+            b'"' => match string_end(bytes, at) {
+                end if end == at + 2 => return false,
+                end => end,
+            },
+            b'{' | b'[' if matches!(bytes.get(at + 1), Some(b'}' | b']')) => return false,
+            // Outside of strings only null begins so.
+            b' ' | b'\t' | b'\n' | b'\r' | b'n' => return false,
+            _ => at + 1,
         };
     }
     true
@@ -302,7 +306,12 @@ pub(crate) fn scalar_length(text: &str) -> usize {
             .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
             .unwrap_or(bytes.len());
     }
-    let mut at = 1;
+    string_end(bytes, 0)
+}
+
+/// Where the string ends that begins at a place.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
     while let Some(rest) = bytes.get(at..) {
         at += plain_length(rest);
         match bytes.get(at) {

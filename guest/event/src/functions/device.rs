@@ -157,12 +157,25 @@ fn category(table: &str, action: &str) -> Option<Kind> {
     }
 }
 
-/// `event.category` and `event.type` from table, action type and kinds. Both are single values, because ES|QL compares
+/// The kinds that are values of `event.category`; a record has one of them, if any.
+const CATEGORIES: [Kind; 9] = [
+    Kind::File,
+    Kind::Process,
+    Kind::Network,
+    Kind::Registry,
+    Kind::Library,
+    Kind::Host,
+    Kind::Authentication,
+    Kind::Api,
+    Kind::Driver,
+];
+
+/// `event.category` and `event.type` from kinds and action type. Both are single values, because ES|QL compares
 /// no lists: of several types the last that applies.
 pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
-    let table = table::name(args, 0);
+    let kinds = Kinds::of(args, 0);
     let action = args.text(1).unwrap_or_default();
-    let Some(category) = category(table, action) else { return };
+    let Some(category) = CATEGORIES.into_iter().find(|category| kinds.has(*category)) else { return };
     results.set(0, word(category.word()));
     let is = |name: &str| same(action, name);
     let has = |word: &str| contains(action, word);
@@ -188,7 +201,7 @@ pub(crate) fn categorize<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         connected("connectionrequest")
             || connected("listeningconnectioncreated")
             || has("processcreated")
-            || (table == "DeviceImageLoadEvents" && !action.is_empty()),
+            || (kinds.has(Kind::ImageLoad) && !action.is_empty()),
         "start",
     );
     types.add(connected("inboundconnectionaccepted"), "start");

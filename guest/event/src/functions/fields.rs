@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use defenderbeat_mapping::letters::{ends_with, same};
+use defenderbeat_mapping::letters::{contains, ends_with, same};
 use defenderbeat_mapping::{Arena, Args, Json, Names, Results, Text, Value, is_pruned, write_json, write_string};
 use defenderbeat_records::{Broken, Cursor, Key};
 
@@ -31,10 +31,13 @@ pub(crate) fn additional<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     }
     let json = args.json(value).unwrap_or_default();
     let action = args.text(2).unwrap_or_default();
-    let lifted: &[(&str, usize)] = match table::name(args, 1) {
-        "DeviceNetworkEvents" if same(action, "DnsConnectionInspected") => &DNS,
-        "DeviceEvents" if ends_with(action, "apicall") => &CALL,
-        _ => &[],
+    let in_table = |name| table::name(args, 1) == name;
+    let lifted: &[(&str, usize)] = if same(action, "DnsConnectionInspected") && in_table("DeviceNetworkEvents") {
+        &DNS
+    } else if ends_with(action, "apicall") && in_table("DeviceEvents") {
+        &CALL
+    } else {
+        &[]
     };
     let mut read = read(args, json, lifted, results);
     if read == Ok(false) {
@@ -107,7 +110,7 @@ fn read<'r>(
             && raw.text != "null"
         {
             posix += 1;
-            sid |= name.ends_with("User") && args.member(Value::read(raw), "Sid").is_some_and(|sid| !sid.is_missing());
+            sid = sid || name.ends_with("User") && has_sid(args, raw);
         }
         rest.keep(name, &key, from, raw, cursor.position());
     }
@@ -121,6 +124,13 @@ fn read<'r>(
     let said = said.into_iter().filter(|(_, is)| *is).map(|(word, _)| word);
     results.set(13, super::words(said, args.arena()));
     Ok(distinct)
+}
+
+/// Whether a user has a SID, as on macOS.
+fn has_sid<'r>(args: &Args<'_, 'r>, user: Json<'r>) -> bool {
+    // Mostly it is nowhere, not even with escapes.
+    (contains(user.text, "Sid") || user.text.contains('\\'))
+        && args.member(Value::read(user), "Sid").is_some_and(|sid| !sid.is_missing())
 }
 
 /// The name that a key is.

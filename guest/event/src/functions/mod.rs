@@ -31,7 +31,9 @@ fn word<'r>(text: &'static str) -> Value<'r> {
 
 /// A list of constant texts; nothing where there is none.
 fn words<'r>(texts: impl IntoIterator<Item = &'static str>, arena: &'r Arena) -> Value<'r> {
-    list(&texts.into_iter().map(word).collect::<Vec<_>>(), arena)
+    let mut all = arena.new_list(4);
+    all.extend(texts.into_iter().map(word));
+    if all.is_empty() { Value::Missing } else { Value::List(all.into_bump_slice()) }
 }
 
 /// A list; nothing where it is empty.

@@ -1,7 +1,6 @@
 //! Processes of device tables.
 
 use defenderbeat_mapping::letters::ends_with;
-use defenderbeat_mapping::time::parse;
 use defenderbeat_mapping::{Args, Results, Value};
 
 use super::kinds::{Kind, Kinds};
@@ -61,7 +60,7 @@ pub(crate) fn signature<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
 
 /// `process.entity_id` and `process.parent.entity_id`: a hash over device, process id and time of creation, because
 /// process ids are used again; a process has the same one in every table. Arguments: kinds, DeviceId, then id and time
-/// of the record's own process, of the one that acts, and of that one's parent.
+/// of the record's own process, of the one that acts, and of that one's parent, all converted, and ProcessId as sent.
 pub(crate) fn entities<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
     let (own, actor, parent) = (|| entity(args, 2), || entity(args, 4), || entity(args, 6));
     let kinds = Kinds::of(args, 0);
@@ -70,17 +69,20 @@ pub(crate) fn entities<'r>(args: &Args<'_, 'r>, results: &mut Results<'r>) {
         results.set(1, actor());
     } else if kinds.has(Kind::Actor) {
         // The record's own process, where it has one, is what process.pid is about.
-        let about_own = kinds.has(Kind::Subject) && !args.value(2).is_missing();
+        let about_own = kinds.has(Kind::Subject) && !args.value(8).is_missing();
         results.set(0, if about_own { own() } else { actor() });
         results.set(1, parent());
     }
 }
 
 fn entity<'r>(args: &Args<'_, 'r>, pid: usize) -> Value<'r> {
-    let (Some(device), Some(pid), Some(created)) = (args.text(1), args.text(pid), args.text(pid + 1)) else {
+    let only = |index| match args.value(index) {
+        Value::List([only]) => *only,
+        value => value,
+    };
+    let (Some(device), Value::Long(pid), Value::Time(created)) = (args.text(1), only(pid), only(pid + 1)) else {
         return Value::Missing;
     };
-    let (Ok(pid), Some(created)) = (pid.trim().parse::<i64>(), parse(created)) else { return Value::Missing };
     let id = args.arena().identity(|identity| {
         identity.add(0, device);
         identity.add_long(1, pid);

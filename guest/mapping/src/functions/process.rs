@@ -4,7 +4,7 @@ use crate::arena::Arena;
 use crate::args::{Args, Results};
 use crate::text::Text;
 use crate::value::Value;
-use crate::words::{each, find, zeros};
+use crate::words::{each, find, position, zeros};
 
 /// The path of a program from its folder and its file name: `\` joins them if the folder has one, else `/`; never
 /// doubled. The name alone where there is no folder, nothing for a folder alone.
@@ -100,10 +100,15 @@ const SEPARATORS: [char; 2] = [' ', '\t'];
 /// The argument that a command line begins with, and what follows it, where all of it is meant as it is written, within
 /// quotes or without: so are most.
 fn literal_argument(line: &str) -> Option<(&str, &str)> {
-    let quote = || line.strip_prefix('"')?.split_once('"');
+    let quote = || {
+        let inner = line.get(1..)?;
+        let (argument, tail) = inner.split_at_checked(position(inner.as_bytes(), b'"')?)?;
+        Some((argument, tail.get(1..)?))
+    };
     let hits = |word: u64| zeros(word ^ each(b' ')) | zeros(word ^ each(b'\t')) | zeros(word ^ each(b'"'));
     let end = find(line.as_bytes(), 0, hits, |byte| matches!(byte, b' ' | b'\t' | b'"')).unwrap_or(line.len());
     match line.split_at_checked(end)? {
+        // A quote.
         ("", _) => quote()
             .filter(|(argument, tail)| !argument.ends_with('\\') && (tail.is_empty() || tail.starts_with(SEPARATORS))),
         (_, tail) if tail.starts_with('"') => None,
@@ -155,10 +160,10 @@ fn write_argument<'r>(line: &'r str, argument: &mut Text) -> &'r str {
 /// The program a command line names: its text before the first space, after the last `/`, without double quotes.
 fn name_of_command_line<'r>(line: &'r str, arena: &'r Arena) -> Value<'r> {
     let line = line.trim();
-    let end = find(line.as_bytes(), 0, |word| zeros(word ^ each(b' ')), |byte| *byte == b' ').unwrap_or(line.len());
+    let end = position(line.as_bytes(), b' ').unwrap_or(line.len());
     let program = line.get(..end).unwrap_or_default();
     let from = program.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1);
-    let name = program.get(from..).unwrap_or_default();
+    let name = program.get(from..).unwrap_or_default().trim_matches('"');
     Value::from_text(if name.contains('"') { arena.text(&name.replace('"', "")) } else { name })
 }
 
