@@ -19,7 +19,7 @@ impl<'r> Record<'_, 'r> {
         let mut kinds = Kinds::default();
         let mut given = std::mem::take(&mut self.results);
         let mut converter = Converter::new(self.table.lookups, self.arena);
-        let mut numbers = Numbers::new(scope.cells_always);
+        let mut numbers = Numbers::new(scope.cells.len(), scope.cells_always);
         numbers.gather(values.touched(), scope.cells_of);
         numbers.gather(values.empty(), scope.calls_of);
         numbers.retain(only);

@@ -15,7 +15,7 @@ use crate::processors;
 use crate::raw::Queried;
 use crate::record::{Record, Room};
 use crate::settings::{PRESERVE_ORIGINAL, Settings};
-use crate::table::{Accumulator, Builtin, From, NONE, OnError, Output, Table};
+use crate::table::{Accumulator, From, NONE, OnError, Output, Table};
 use crate::text::Text;
 use crate::time::{self, Ticks};
 use crate::trace::Trace;
@@ -24,11 +24,13 @@ use crate::values::{Numbers, Values};
 use crate::walk::ScopeReader;
 use crate::write::{self, ObjectWriter};
 
+mod builtins;
 mod explain;
 mod join;
 
 pub use join::Reading;
 
+use builtins::Builtins;
 use join::{Joined, Sides};
 
 /// Value of `event.kind` for documents about a failure.
@@ -229,16 +231,16 @@ impl Engine {
             return Ok(self.write_failure(json, &error, received_at));
         }
         let id = if own_id {
-            let mut identity = Identity::default();
-            for (number, slot) in (0..).zip(table.identity) {
-                if let Some(text) = value(*slot).text() {
-                    identity.add(number, &text);
+            arena.identity(|identity| {
+                for (number, slot) in (0..).zip(table.identity) {
+                    if let Some(text) = value(*slot).text() {
+                        identity.add(number, &text);
+                    }
                 }
-            }
-            if let Some(members) = state.members {
-                identity.add_members(members);
-            }
-            identity.finish()
+                if let Some(members) = state.members {
+                    identity.add_members(members);
+                }
+            })
         } else {
             hash(record)
         };
@@ -326,7 +328,7 @@ impl Engine {
         let presets = &self.presets;
         let original = self.settings.preserve_original_event || failed;
         let mut writer = ObjectWriter::new(&mut self.document, table.scope.objects);
-        let mut numbers = Numbers::new(table.scope.outputs_always);
+        let mut numbers = Numbers::new(table.scope.outputs.len(), table.scope.outputs_always);
         numbers.gather(values.touched(), table.scope.outputs_of);
         numbers.retain(Some(&self.shown));
         numbers.retain(joined.outputs.as_deref());
@@ -430,50 +432,6 @@ impl Engine {
     /// Digest of the table.
     pub fn digest(&self) -> &'static str {
         self.table.digest
-    }
-}
-
-/// What fields are made of that every document has.
-struct Builtins<'w, 't, 'r> {
-    json: &'w str,
-    presets: &'w Presets,
-    state: &'w Record<'t, 'r>,
-    times: Times,
-    /// Whether the record itself is kept.
-    original: bool,
-    failed: bool,
-}
-
-impl Builtins<'_, '_, '_> {
-    /// Writes a field; false, and nothing written, where it is empty.
-    #[inline(never)]
-    fn write(&self, builtin: Builtin, out: &mut Text) -> bool {
-        let presets = self.presets;
-        let text = match builtin {
-            Builtin::Timestamp => return write::value(&Value::Time(self.times.event), out),
-            Builtin::Ingested => return write::value(&Value::Time(time::from_millis(self.times.received)), out),
-            Builtin::ErrorMessage => {
-                let messages: Vec<Value<'_>> = self.state.errors.iter().map(|text| Value::Text(text)).collect();
-                return write::list(&messages, out);
-            }
-            Builtin::Original => {
-                if self.original {
-                    write::string(self.json, out);
-                }
-                return self.original;
-            }
-            Builtin::Unmapped => return self.state.write_unmapped(out),
-            Builtin::Agent => &presets.agent,
-            Builtin::Dataset | Builtin::EventDataset => &presets.dataset,
-            Builtin::Namespace => &presets.namespace,
-            Builtin::Type => "\"logs\"",
-            Builtin::EcsVersion => &presets.ecs,
-            Builtin::Module => &presets.module,
-            Builtin::Tags if self.failed => &presets.tags_on_error,
-            Builtin::Tags => &presets.tags,
-        };
-        out.push_str(text);
-        !text.is_empty()
     }
 }
 

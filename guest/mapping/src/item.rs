@@ -17,7 +17,7 @@ impl<'r> Record<'_, 'r> {
         out: &mut Text,
     ) -> bool {
         let mut writer = ObjectWriter::new(out, scope.objects);
-        let mut numbers = Numbers::new(scope.outputs_always);
+        let mut numbers = Numbers::new(scope.outputs.len(), scope.outputs_always);
         numbers.gather(values.touched(), scope.outputs_of);
         for output in numbers.filter_map(|number| scope.outputs.get(usize::from(number))) {
             if output.duplicate && !self.duplicates {

@@ -27,6 +27,7 @@ mod item;
 mod kept;
 pub mod letters;
 mod members;
+mod padded;
 mod processors;
 mod raw;
 mod record;

@@ -4,6 +4,7 @@
 //! a `u16`, and [`NONE`] stands for no index.
 
 use crate::args::Function;
+pub use crate::padded::Padded;
 use crate::text::same;
 use crate::value::unescape;
 
@@ -11,7 +12,7 @@ use crate::value::unescape;
 pub const NONE: u16 = u16::MAX;
 
 /// More cells than these, or outputs, no scope can have.
-pub const NUMBERS: usize = 1024;
+pub const SCOPE_SIZE: usize = 1024;
 
 /// All that turns a record of one kind into a document.
 #[derive(Debug)]
@@ -365,45 +366,6 @@ pub struct Output {
     /// The row of each value of `from`, as an index into [`Table::rows`]; none where the engine gives it, and where
     /// [`Lift`]s say it.
     pub rows: &'static [u16],
-}
-
-/// Text that is written often. Most of them are copied as a whole, whatever their length: a few moves, and no branch.
-#[derive(Clone, Copy)]
-pub struct Padded<const N: usize> {
-    text: &'static str,
-    /// The text, as far as it goes in, and what is never read behind it.
-    padded: [u8; N],
-}
-
-impl<const N: usize> Padded<N> {
-    /// Text of any length.
-    #[must_use]
-    pub const fn new(text: &'static str) -> Self {
-        let mut padded = [0; N];
-        let (mut from, mut to): (&[u8], &mut [u8]) = (text.as_bytes(), &mut padded);
-        while let (Some((byte, rest)), Some((place, room))) = (from.split_first(), to.split_first_mut()) {
-            *place = *byte;
-            (from, to) = (rest, room);
-        }
-        Self { text, padded }
-    }
-
-    #[inline]
-    pub(crate) fn text(&self) -> &'static str {
-        self.text
-    }
-
-    /// The first bytes of the text, and what is behind it where it is shorter.
-    #[inline]
-    pub(crate) fn padded(&self) -> &[u8; N] {
-        &self.padded
-    }
-}
-
-impl<const N: usize> std::fmt::Debug for Padded<N> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.text.fmt(formatter)
-    }
 }
 
 /// Where an output's value comes from.

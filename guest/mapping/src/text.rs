@@ -130,20 +130,15 @@ pub(crate) fn same(left: &str, right: &str) -> bool {
     left.len() == right.len() && same_bytes(left.as_bytes(), right.as_bytes())
 }
 
-/// As [`same`], of bytes that are equally many.
+/// As [`same`], of bytes that are equally many: short ones are compared at their ends, without a loop and with one branch.
 fn same_bytes(left: &[u8], right: &[u8]) -> bool {
     match left.len() {
         0..4 => left.iter().zip(right).all(|(left, right)| left == right),
         4..8 => short(left) == short(right),
-        8..16 => ends(left) == ends(right),
-        16..=32 => {
-            let ((first, second), (own_first, own_second)) = (halves(left), halves(right));
-            ends(first) == ends(own_first) && ends(second) == ends(own_second)
-        }
-        _ => left.chunks(16).zip(right.chunks(16)).all(|(left, right)| match left.len() {
-            16 => ends(left) == ends(right),
-            _ => left == right,
-        }),
+        8..16 => differences(left, right) == 0,
+        16..=32 => halves::<16>(left, right, differences) == 0,
+        33..=64 => halves::<32>(left, right, |left, right| halves::<16>(left, right, differences)) == 0,
+        _ => left == right,
     }
 }
 
@@ -154,17 +149,19 @@ fn short(bytes: &[u8]) -> (u32, u32) {
     (word(bytes.first_chunk()), word(bytes.last_chunk()))
 }
 
-/// The first and the last eight bytes.
+/// Bits in which the first and the last eight bytes differ.
 #[inline]
-fn ends(bytes: &[u8]) -> (u64, u64) {
+fn differences(left: &[u8], right: &[u8]) -> u64 {
     let word = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
-    (word(bytes.first_chunk()), word(bytes.last_chunk()))
+    (word(left.first_chunk()) ^ word(right.first_chunk())) | (word(left.last_chunk()) ^ word(right.last_chunk()))
 }
 
-/// The first and the last sixteen bytes, of 16 to 32.
+/// Bits in which the first N bytes differ and the last N, of N to 2 N; `between` tells those of N.
 #[inline]
-fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
-    (bytes.get(..16).unwrap_or_default(), bytes.get(bytes.len() - 16..).unwrap_or_default())
+fn halves<const N: usize>(left: &[u8], right: &[u8], between: impl Fn(&[u8], &[u8]) -> u64) -> u64 {
+    let first = |bytes| <[u8]>::first_chunk::<N>(bytes).map_or(&[][..], |chunk| chunk);
+    let last = |bytes| <[u8]>::last_chunk::<N>(bytes).map_or(&[][..], |chunk| chunk);
+    between(first(left), first(right)) | between(last(left), last(right))
 }
 
 #[cfg(test)]

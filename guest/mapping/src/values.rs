@@ -3,7 +3,7 @@
 //! A table has hundreds of slots, because it knows every property of every kind of item; a record fills some twenty.
 //! So what was touched is remembered: clearing, computing and writing cost what the record has, not what it could have.
 
-use crate::table::{NUMBERS, Scope};
+use crate::table::{SCOPE_SIZE, Scope};
 use crate::value::Value;
 
 /// Values by index, absent until set.
@@ -111,21 +111,23 @@ pub(crate) fn emptied<T, U>(mut list: Vec<T>) -> Vec<U> {
     list.into_iter().filter_map(|_| None).collect()
 }
 
-/// A set of numbers below [`NUMBERS`], taken out in ascending order.
+/// A set of numbers below [`SCOPE_SIZE`], taken out in ascending order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
     words: [u64; WORDS],
+    /// Words that may have numbers.
+    used: usize,
     /// The word whose numbers are being taken out, and those of them that are left.
     word: usize,
     bits: u64,
 }
 
-const WORDS: usize = NUMBERS / 64;
+const WORDS: usize = SCOPE_SIZE / 64;
 
 impl Numbers {
-    /// Those numbers that are always in.
-    pub(crate) fn new(always: &[u16]) -> Self {
-        let mut numbers = Self::default();
+    /// Those numbers below a count that are always in.
+    pub(crate) fn new(count: usize, always: &[u16]) -> Self {
+        let mut numbers = Self { used: (count / 64 + 1).min(WORDS), ..Self::default() };
         numbers.insert_all(always);
         numbers
     }
@@ -155,14 +157,14 @@ impl Numbers {
             any.iter_mut().zip(set).for_each(|(any, bits)| *any |= bits);
         }
         self.bits &= self.word.checked_sub(1).and_then(|word| any.get(word)).copied().unwrap_or(0);
-        self.retain(Some(&any));
+        self.retain(any.get(..self.used));
     }
 
     /// Leaves the numbers of a bit set, where there is one.
     pub(crate) fn retain(&mut self, only: Option<&[u64]>) {
         let Some(only) = only else { return };
         let bits = only.iter().copied().chain(std::iter::repeat(0));
-        self.words.iter_mut().zip(bits).for_each(|(word, bits)| *word &= bits);
+        self.words.iter_mut().take(self.used).zip(bits).for_each(|(word, bits)| *word &= bits);
     }
 }
 
@@ -173,6 +175,9 @@ impl Iterator for Numbers {
     #[inline]
     fn next(&mut self) -> Option<u16> {
         while self.bits == 0 {
+            if self.word == self.used {
+                return None;
+            }
             self.bits = *self.words.get(self.word)?;
             self.word += 1;
         }
@@ -188,7 +193,7 @@ mod tests {
 
     #[test]
     fn numbers_come_out_once_and_in_order() {
-        let mut numbers = Numbers::new(&[0]);
+        let mut numbers = Numbers::new(1001, &[0]);
         numbers.gather(&[1, 0, 1], &[&[3, 1000], &[64, 3]]);
         assert_eq!(numbers.clone().collect::<Vec<_>>(), [0, 3, 64, 1000]);
         numbers.retain(Some(&[1 << 3, u64::MAX]));

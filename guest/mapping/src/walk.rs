@@ -172,9 +172,12 @@ impl<'r> ScopeReader<'_, '_, 'r> {
     /// Fills the slot of a kid, unless the fields that it is copied to cannot hold the value.
     #[inline(always)]
     pub(crate) fn fill(&mut self, node: &'static Node, kid: &'static Kid, json: Json<'r>) {
-        if json.plain && kid.presence == NONE && kid.shape != Shape::Object {
-            // Most are that.
+        // Most are text without escapes, or numbers.
+        let is_taken = kid.presence == NONE && kid.shape != Shape::Object;
+        if is_taken && json.plain {
             self.values.fill(kid.slot, Value::read(json));
+        } else if is_taken && matches!(json.text.as_bytes().first(), Some(b'-' | b'0'..=b'9')) {
+            self.values.set(kid.slot, Value::Raw(json.text));
         } else {
             self.fill_any(node, kid, json);
         }

@@ -124,8 +124,10 @@ impl<'w> ObjectWriter<'w> {
 #[inline]
 pub(crate) fn value(value: &Value<'_>, out: &mut Text) -> bool {
     match value {
-        // Mostly it is that.
+        // Mostly it is one of these.
         Value::Quoted { json, .. } => out.push_str(json),
+        Value::Text(text) => string(text, out),
+        Value::Raw(json) if !is_container(json) && *json != "null" && *json != "\"\"" => out.push_str(json),
         value => return other(value, out),
     }
     true
@@ -181,23 +183,26 @@ pub fn string(text: &str, out: &mut Text) {
 
 /// Writes text with JSON escapes, without the quotes around it.
 pub(crate) fn escaped(text: &str, out: &mut Text) {
-    let mut rest = text;
-    loop {
-        let at = plain_length(rest.as_bytes());
-        let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        out.push_str(plain);
-        let mut chars = tail.chars();
-        match chars.next() {
-            Some('"') => out.push_str("\\\""),
-            Some('\\') => out.push_str("\\\\"),
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some(control) => push_display(out, format_args!("\\u{:04x}", u32::from(control))),
-            None => return,
+    let bytes = text.as_bytes();
+    let (mut from, mut at) = (0, plain_length(bytes));
+    while let Some(special) = bytes.get(at) {
+        out.push_str(text.get(from..at).unwrap_or_default());
+        from = at + 1;
+        match special {
+            b'"' | b'\\' => {
+                out.push('\\');
+                // It goes with what follows.
+                from = at;
+            }
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => push_display(out, format_args!("\\u{control:04x}")),
         }
-        rest = chars.as_str();
+        at += 1;
+        at += plain_length(bytes.get(at..).unwrap_or_default());
     }
+    out.push_str(text.get(from..).unwrap_or_default());
 }
 
 /// Copies JSON text, compact, without nulls, empty texts and containers that are or become empty, from the inside

@@ -108,13 +108,14 @@ fn many(bytes: &[u8], length: u64) -> u128 {
     let mut lanes = [Q3, P1, P2, P3, P4, Q2, P5, Q1];
     // The last byte belongs to the last stripe, whatever comes before.
     let whole = bytes.get(..bytes.len() - 1).unwrap_or_default();
-    for (number, stripe) in whole.as_chunks::<STRIPE>().0.iter().enumerate() {
-        if number > 0 && number % STRIPES == 0 {
+    let (stripes, _) = whole.as_chunks::<STRIPE>();
+    for (number, stripe) in stripes.iter().enumerate() {
+        if number > 0 && number.is_multiple_of(STRIPES) {
             scramble(&mut lanes);
         }
         accumulate(&mut lanes, stripe, number % STRIPES * 8);
     }
-    if whole.len() / STRIPE > 0 && whole.len() / STRIPE % STRIPES == 0 {
+    if !stripes.is_empty() && stripes.len().is_multiple_of(STRIPES) {
         scramble(&mut lanes);
     }
     if let Some(stripe) = bytes.last_chunk::<STRIPE>() {
@@ -163,7 +164,7 @@ struct Sums {
 
 impl Sums {
     /// Mixes 16 bytes at a place and 16 at another.
-    #[inline]
+    #[inline(always)]
     fn mix(&mut self, bytes: &[u8], one: usize, other: usize, at: usize) {
         let ([a, b], [c, d]) = (pair(bytes, one), pair(bytes, other));
         self.low = self.low.wrapping_add(fold(a ^ key(at), b ^ key(at + 8))) ^ c.wrapping_add(d);
@@ -240,7 +241,8 @@ mod tests {
 
     #[test]
     fn it_is_the_hash_of_the_specification_at_every_length() {
-        let bytes: Vec<u8> = (0..4500_u32).map(|at| u8::try_from((at * at >> 3 ^ at * 7) & 0xFF).unwrap()).collect();
+        let bytes: Vec<u8> =
+            (0..4500_u32).map(|at| u8::try_from((((at * at) >> 3) ^ (at * 7)) & 0xFF).unwrap()).collect();
         for length in (0..=bytes.len()).filter(|length| *length < 1200 || length % 64 < 3 || length % 97 == 0) {
             for text in [&bytes[..length], &bytes[bytes.len() - length..]] {
                 assert_eq!(hash(text), xxhash_rust::xxh3::xxh3_128(text), "{length}");

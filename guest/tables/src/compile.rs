@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use defenderbeat_mapping::table::{Builtin, RELATED};
+use defenderbeat_mapping::table::{Builtin, RELATED, SCOPE_SIZE};
 use serde_saphyr::Spanned;
 
 use crate::compiled::{Compiled, Gather};
@@ -125,6 +125,7 @@ pub(crate) fn compile(file: &Path, root: &Path, ecs: &Ecs, functions: &Functions
         compiler.error("`retention` is no number of days", "such as `7d`");
     }
     compiler.check_nesting(&scope);
+    compiler.check_size(&scope);
     let sides = compiler.sides(&mut scope, &pipeline.sides);
     if !compiler.wrong.is_empty() {
         return Err(Diagnostics(compiler.wrong));
@@ -456,6 +457,17 @@ impl Compiler<'_> {
     /// Whether a path is an object of ECS that has the parts.
     fn is_ecs_object(&self, path: &str, parts: &[(&str, &str)]) -> bool {
         !parts.is_empty() && parts.iter().all(|(part, _)| self.ecs.kind(&format!("{path}.{part}")).is_some())
+    }
+
+    /// Looks for scopes that have more than the engine takes.
+    fn check_size(&mut self, scope: &Scope) {
+        if scope.cells.len().max(scope.outputs.len()) > SCOPE_SIZE {
+            self.error(
+                format!("more than {SCOPE_SIZE} fields or computed values belong to `{}`", scope.path),
+                "raise `SCOPE_SIZE` in guest/mapping/src/table.rs",
+            );
+        }
+        scope.lists.iter().for_each(|list| self.check_size(&list.scope));
     }
 
     /// Looks for paths that are both a field and an object.

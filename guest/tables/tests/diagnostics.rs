@@ -33,3 +33,21 @@ fn wrong_tables_say_where_and_how_to_mend_it() {
         );
     }
 }
+
+#[test]
+fn a_table_with_more_fields_than_the_engine_takes_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let ecs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/ecs");
+    fs::create_dir(folder.path().join("ecs")).unwrap();
+    for file in fs::read_dir(ecs).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&file, folder.path().join("ecs").join(file.file_name().unwrap())).unwrap();
+    }
+    let file = folder.path().join("many.yml");
+    let said = |rows: usize| {
+        let rows: String = (0..rows).map(|row| format!("  - {{ from: a{row}, to: .a{row}, about: A. }}\n")).collect();
+        fs::write(&file, format!("dataset: test.alert\necs: 8.11.0\nrows:\n{rows}")).unwrap();
+        compile(&file, &Functions::default()).err().map(|wrong| wrong.to_string()).unwrap_or_default()
+    };
+    assert_eq!(said(900), "");
+    assert!(said(1100).contains("more than 1024 fields"), "{}", said(1100));
+}

@@ -154,7 +154,7 @@ impl Engine {
         let others = self.table.sides.iter().position(|one| std::ptr::eq(one, side));
         let others = others.and_then(|number| self.sides.0.get(number)).map_or(&[][..], Vec::as_slice);
         let others = |number: u16| others.get(usize::from(number)).copied().unwrap_or_default();
-        let mut numbers = Numbers::new(scope.outputs_always);
+        let mut numbers = Numbers::new(scope.outputs.len(), scope.outputs_always);
         numbers.gather(values.touched(), scope.outputs_of);
         numbers.retain(Some(side.outputs));
         let mut runs: Vec<(Run, Text)> = Vec::new();
