@@ -1,5 +1,6 @@
 //! Memory for what is made of one record.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use bumpalo::Bump;
@@ -40,6 +41,14 @@ impl Arena {
     /// Keeps text.
     pub fn text(&self, text: &str) -> &str {
         self.bump.alloc_str(text)
+    }
+
+    /// Keeps text that may be kept already.
+    pub fn keep<'r>(&'r self, text: Cow<'r, str>) -> &'r str {
+        match text {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => self.text(&text),
+        }
     }
 
     /// Text in lower case.

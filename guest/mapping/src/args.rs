@@ -88,10 +88,7 @@ impl<'a, 'r> Args<'a, 'r> {
 
     /// Text for as long as the record lives.
     pub fn keep(&self, text: Cow<'r, str>) -> &'r str {
-        match text {
-            Cow::Borrowed(text) => text,
-            Cow::Owned(text) => self.arena.text(&text),
-        }
+        self.arena.keep(text)
     }
 
     /// The JSON text of a value: as the record has it, or what text says, because many columns have JSON as text.

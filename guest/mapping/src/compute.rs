@@ -102,8 +102,8 @@ impl<'r> Record<'_, 'r> {
         self.results = given;
     }
 
-    #[cold]
     /// Takes over what a function has to say against its arguments.
+    #[cold]
     fn report(&mut self, path: &'static str, given: &mut Results<'r>) {
         for (value, cause) in given.failures.drain(..) {
             self.fail(path, value, cause);

@@ -116,10 +116,7 @@ impl<'r> Converter<'r> {
 
     /// The text of a value, for as long as the record lives.
     fn keep(&self, value: Value<'r>, cause: Cause) -> Result<&'r str, Cause> {
-        Ok(match value.text().ok_or(cause)? {
-            Cow::Borrowed(text) => text,
-            Cow::Owned(text) => self.arena.text(&text),
-        })
+        Ok(self.arena.keep(value.text().ok_or(cause)?))
     }
 
     fn keyword(&self, value: Value<'r>) -> Result<Value<'r>, Cause> {
